@@ -1,0 +1,3 @@
+//! From SSA to machine code.
+
+pub mod mir;

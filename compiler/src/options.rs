@@ -1,0 +1,146 @@
+//! Everything a caller may ask for, typed.
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// A supported core.
+#[allow(missing_docs)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Cpu {
+    #[default]
+    CortexM3,
+    CortexM4,
+    CortexM7,
+    CortexM33,
+}
+
+impl Cpu {
+    /// Every core.
+    pub const ALL: [Cpu; 4] = [Cpu::CortexM3, Cpu::CortexM4, Cpu::CortexM7, Cpu::CortexM33];
+
+    /// The name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Cpu::CortexM3 => "cortex-m3",
+            Cpu::CortexM4 => "cortex-m4",
+            Cpu::CortexM7 => "cortex-m7",
+            Cpu::CortexM33 => "cortex-m33",
+        }
+    }
+
+    /// Whether the core has the DSP extension (Arm v7-M manual, A7.4.4).
+    pub fn has_dsp(self) -> bool {
+        self != Cpu::CortexM3
+    }
+}
+
+/// How much to optimize, and for what.
+#[allow(missing_docs)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Level {
+    O0,
+    O1,
+    #[default]
+    O2,
+    O3,
+    Os,
+    Oz,
+}
+
+impl Level {
+    /// Every level.
+    pub const ALL: [Level; 6] = [Level::O0, Level::O1, Level::O2, Level::O3, Level::Os, Level::Oz];
+
+    /// The value of `-O`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::O0 => "0",
+            Level::O1 => "1",
+            Level::O2 => "2",
+            Level::O3 => "3",
+            Level::Os => "s",
+            Level::Oz => "z",
+        }
+    }
+
+    /// Whether size decides where size and speed disagree.
+    pub fn for_size(self) -> bool {
+        matches!(self, Level::Os | Level::Oz)
+    }
+}
+
+/// What happens at an access outside of linear memory.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Bounds {
+    /// Every access is checked and traps, as the specification says.
+    #[default]
+    Check,
+    /// Addresses wrap at the size of memory, which must be a power of two.
+    Mask,
+    /// The memory protection unit faults; no check is emitted.
+    Mpu,
+    /// No check: the module is trusted.
+    None,
+}
+
+impl Bounds {
+    /// Every mode.
+    pub const ALL: [Bounds; 4] = [Bounds::Check, Bounds::Mask, Bounds::Mpu, Bounds::None];
+
+    /// The value of `--bounds`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Bounds::Check => "check",
+            Bounds::Mask => "mask",
+            Bounds::Mpu => "mpu",
+            Bounds::None => "none",
+        }
+    }
+}
+
+/// Options of one compilation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// The core to compile for.
+    pub cpu: Cpu,
+    /// The optimization level.
+    pub level: Level,
+    /// The bounds mode.
+    pub bounds: Bounds,
+    /// Prefix of all symbols that the module's text does not name.
+    pub name: String,
+    /// Whether functions check for stack exhaustion.
+    pub stack_check: bool,
+    /// Verify the IR, the machine IR and the allocation between passes.
+    pub verify: bool,
+    /// Where decisions that do not change meaning come from.
+    pub choices: crate::choices::Source,
+    /// How many rewrites may happen before passes stop; `None` is no limit.
+    pub fuel: Option<u64>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            cpu: Cpu::default(),
+            level: Level::default(),
+            bounds: Bounds::default(),
+            name: "module".into(),
+            stack_check: true,
+            verify: cfg!(debug_assertions),
+            choices: crate::choices::Source::Heuristic,
+            fuel: None,
+        }
+    }
+}
+
+/// Finds the row of a table whose name is `text`.
+///
+/// # Errors
+/// [`ErrorKind::Options`], naming the values that there are.
+pub fn by_name<T: Copy>(what: &str, text: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T> {
+    all.iter().copied().find(|v| name(*v) == text).ok_or_else(|| {
+        let names: Vec<_> = all.iter().map(|v| name(*v)).collect();
+        Error::new(ErrorKind::Options, format!("unknown {what} `{text}`"))
+            .help(format!("one of: {}", names.join(", ")))
+    })
+}
