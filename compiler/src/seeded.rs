@@ -16,7 +16,10 @@ macro_rules! bugs {
 }
 
 bugs! {
-    1 DivZeroGuardLost "translate" "i32.div_u does not check its divisor";
+    1 DivZeroGuardLost "translate" "div_u does not check its divisor";
+    20 HighHalfZero "wide" "the high word of a sign extension is zero";
+    30 AddRangeWraps "ranges" "the signed range of a sum ignores overflow at the top";
+    31 GuardDroppedEarly "guards" "a guard on a small value is taken to hold";
 }
 
 #[cfg(feature = "seeded-bugs")]

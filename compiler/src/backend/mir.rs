@@ -128,7 +128,9 @@ impl MInst {
 
     /// Pairs of (index in `defs`, index in `uses`) that must share a register.
     pub fn tied(&self) -> SmallVec<[(usize, usize); 2]> {
-        let MOp::Isa(op) = self.op else { return SmallVec::new() };
+        let MOp::Isa(op) = self.op else {
+            return SmallVec::new();
+        };
         let (mut d, mut u) = (0, 0);
         let mut pairs = SmallVec::new();
         let mut plain_defs: SmallVec<[usize; 2]> = SmallVec::new();
@@ -162,7 +164,10 @@ impl MInst {
 
     /// Whether it ends a block.
     pub fn is_terminator(&self) -> bool {
-        matches!(self.op, MOp::Jump | MOp::Branch | MOp::BranchZero | MOp::Switch | MOp::Ret | MOp::Trap)
+        matches!(
+            self.op,
+            MOp::Jump | MOp::Branch | MOp::BranchZero | MOp::Switch | MOp::Ret | MOp::Trap
+        )
     }
 }
 

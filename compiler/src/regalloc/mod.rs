@@ -1,7 +1,7 @@
 //! Register allocation: from virtual registers to the fourteen of the core.
 
-use crate::isa::{Reg, RegSet};
 use crate::backend::mir::VReg;
+use crate::isa::{Reg, RegSet};
 
 /// Where a value is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
