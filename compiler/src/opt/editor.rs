@@ -181,16 +181,13 @@ impl<'a> Editor<'a> {
         if !matches!(n.ty, Ty::I32 | Ty::I64) {
             return None;
         }
-        // A projection of a pair of constants folds through the pair.
-        if n.op == Op::Proj {
+        // A word of a pair of constants folds through the pair.
+        if matches!(n.op, Op::Lo | Op::Hi) {
             let inner = self.f.node(n.args[0]);
-            if inner.ty != Ty::Pair {
-                return None;
-            }
             let a: Option<smallvec::SmallVec<[u64; 4]>> =
                 inner.args.iter().map(|&v| self.f.as_const(v)).collect();
             let pair = eval(inner.op, Ty::Pair, self.arg_ty(inner), &a?, inner.imm)?;
-            return eval(Op::Proj, n.ty, Ty::Pair, &[pair], n.imm);
+            return eval(n.op, n.ty, Ty::Pair, &[pair], 0);
         }
         let a: Option<smallvec::SmallVec<[u64; 4]>> =
             n.args.iter().map(|&v| self.f.as_const(v)).collect();
