@@ -20,6 +20,15 @@ bugs! {
     20 HighHalfZero "wide" "the high word of a sign extension is zero";
     30 AddRangeWraps "ranges" "the signed range of a sum ignores overflow at the top";
     31 GuardDroppedEarly "guards" "a guard on a small value is taken to hold";
+    1 DivZeroGuardLost "translate" "i32.div_u does not check its divisor";
+    200 HighRegisterMasked "encode" "a three-bit register field takes r8 as r0";
+    201 ModifiedImmRotation "encode" "modified immediates rotated by 21 are rotated by 20";
+    202 WideBranchOffset "encode" "a wide backward branch lands 4 bytes early";
+    203 FieldMsb "encode" "BFI and BFC treat a field as one bit wider";
+    204 HalfwordOffsetScale "encode" "16-bit LDRH and STRH scale their offset by one";
+    205 OffsetSignLost "encode" "LDRD and STRD treat negative offsets as positive";
+    206 LiveFlagsSet "encode" "the 16-bit ADD immediate is taken where flags must live";
+    207 ShiftBy32 "encode" "16- and 32-bit shifts by 32 shift by 31";
 }
 
 #[cfg(feature = "seeded-bugs")]
