@@ -18,9 +18,19 @@ macro_rules! bugs {
 bugs! {
     1 DivZeroGuardLost "translate" "div_u does not check its divisor";
     20 HighHalfZero "wide" "the high word of a sign extension is zero";
+    21 OffsetLost "address" "offsets from 2048 lose their high bit";
+    22 HoistedTooFar "schedule" "a value is computed above its operands";
+    40 SharedOperandEaten "lower" "a pattern swallows an operand that something else uses";
+    41 SelectSwapped "lower" "a select of two constants takes the wrong one";
+    42 CarryLost "lower" "the low half of a 64-bit sum does not set the carry";
+    43 ShiftAmountMask "lower" "64-bit shifts take their amount modulo 32";
+    44 LowWordsSigned "lower" "64-bit comparisons ignore the low words";
+    45 IndexScale "lower" "an index scaled by 8 is scaled by 4";
+    46 SwitchOffByOne "lower" "a jump table is entered one past its end";
+    47 CallKeepsR12 "abi" "r12 is taken to survive calls";
+    100 PairMisaligned "abi" "64-bit register arguments start at odd registers";
     30 AddRangeWraps "ranges" "the signed range of a sum ignores overflow at the top";
     31 GuardDroppedEarly "guards" "a guard on a small value is taken to hold";
-    1 DivZeroGuardLost "translate" "i32.div_u does not check its divisor";
     200 HighRegisterMasked "encode" "a three-bit register field takes r8 as r0";
     201 ModifiedImmRotation "encode" "modified immediates rotated by 21 are rotated by 20";
     202 WideBranchOffset "encode" "a wide backward branch lands 4 bytes early";

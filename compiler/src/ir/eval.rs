@@ -104,6 +104,9 @@ pub fn eval(op: Op, ty: Ty, arg_ty: Ty, a: &[u64], imm: i64) -> Option<u64> {
         | Op::Store64
         | Op::GlobalGet
         | Op::GlobalSet
+        | Op::GlobalLoad
+        | Op::GlobalStore
+        | Op::Sym
         | Op::Call => return None,
     };
     Some(r & ty.mask())

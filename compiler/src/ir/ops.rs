@@ -216,6 +216,13 @@ ops! {
     /// 64-bit signed remainder.
     RemS64 "rem_s64" Float [I I I I] -> P;
 
+    /// The address of symbol `imm >> 32` plus the low word of `imm`; see [`SymKind`].
+    Sym "sym" Float [] -> I;
+    /// Word at the operand + `imm`, of global variables.
+    GlobalLoad "global.load" Pin [I] -> I;
+    /// Stores the second operand at the first + `imm`, in global variables.
+    GlobalStore "global.store" Pin [I I] -> V;
+
     /// Yields the first operand; traps with kind `imm` if the second is not zero.
     Guard "guard" Pin [T I] -> T;
     /// Yields its operand, which a dominating condition made safe for the operations that use this value.
@@ -246,6 +253,19 @@ ops! {
     GlobalSet "global.set" Pin [T] -> V;
     /// Calls function `imm`; results are projections.
     Call "call" Pin [*] -> V;
+}
+
+/// What a `sym` is the address of. Interpreters place linear memory at address 0, so that address
+/// arithmetic means the same before and after symbols appear.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum SymKind {
+    /// Linear memory.
+    Memory = 0,
+    /// The module's own global variables.
+    Globals = 1,
+    /// Imported or exported global number `kind - 2`, which has a symbol of its own.
+    Global = 2,
 }
 
 impl Op {
@@ -298,7 +318,7 @@ impl Op {
     }
     /// Whether a pinned operation can go if nothing uses its result.
     pub const fn is_removable(self) -> bool {
-        matches!(self, Op::Assume | Op::GlobalGet) || self.is_load()
+        matches!(self, Op::Assume | Op::GlobalGet | Op::GlobalLoad) || self.is_load()
     }
     /// The operation with this name.
     pub fn from_text(text: &str) -> Option<Op> {

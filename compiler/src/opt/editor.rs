@@ -6,7 +6,8 @@
 //! equals the node asked for, for all operand values; guarded by the judge of the rules and the oracle.
 
 use super::facts::{self, Fact};
-use super::rule::{self, Bindings, FactOf, Pat, Res, Rule};
+use super::matcher::{Bound, Graph, View, width};
+use super::rule::{self, Res};
 use super::rules;
 use crate::choices::Choices;
 use crate::ir::eval::{eval, sext};
@@ -34,35 +35,6 @@ pub struct Editor<'a> {
     depth: u32,
 }
 
-#[derive(Clone, Copy)]
-struct Bound {
-    vars: [Value; 6],
-    consts: [u64; 6],
-    has: u16,
-}
-
-struct View<'a> {
-    bound: &'a Bound,
-    facts: &'a [Fact],
-}
-
-impl Bindings for View<'_> {
-    fn constant(&self, c: u8) -> u64 {
-        self.bound.consts[c as usize]
-    }
-    fn fact(&self, f: FactOf, v: u8) -> u64 {
-        let fact = &self.facts[self.bound.vars[v as usize].0 as usize];
-        match f {
-            FactOf::Zeros => fact.zeros,
-            FactOf::Ones => fact.ones,
-            FactOf::Umin => fact.umin,
-            FactOf::Umax => fact.umax,
-            FactOf::Smin => fact.smin as u64,
-            FactOf::Smax => fact.smax as u64,
-        }
-    }
-}
-
 fn hash(n: &Node) -> u64 {
     let mut h = FxHasher::default();
     (n.op, n.ty, n.imm).hash(&mut h);
@@ -70,10 +42,6 @@ fn hash(n: &Node) -> u64 {
         a.0.hash(&mut h);
     }
     h.finish()
-}
-
-fn width(ty: Ty) -> u32 {
-    if ty == Ty::I32 { 32 } else { 64 }
 }
 
 impl<'a> Editor<'a> {
@@ -234,7 +202,12 @@ impl<'a> Editor<'a> {
     fn apply_rules(&mut self, n: &Node) -> Option<Value> {
         for &i in rules::for_op(n.op) {
             let r = &rules::all()[i as usize];
-            if let Some(bound) = self.matches(r, n) {
+            let graph = Graph {
+                f: &self.f,
+                facts: &self.facts,
+                enter: &|_| true,
+            };
+            if let Some(bound) = graph.matches(r, n) {
                 if !self.choices.fuel(r.name) {
                     return None;
                 }
@@ -243,119 +216,6 @@ impl<'a> Editor<'a> {
             }
         }
         None
-    }
-
-    fn matches(&self, r: &Rule, n: &Node) -> Option<Bound> {
-        let Pat::Op(_, args) = &r.pattern else {
-            return None;
-        };
-        let mut b = Bound {
-            vars: [Value(0); 6],
-            consts: [0; 6],
-            has: 0,
-        };
-        let view = |b: &Bound| match &r.condition {
-            Some(c) => {
-                rule::eval(
-                    c,
-                    width(self.arg_ty(n)),
-                    &View {
-                        bound: b,
-                        facts: &self.facts,
-                    },
-                ) != 0
-            }
-            None => true,
-        };
-        self.match_args(args, n, &mut b, &view).then_some(b)
-    }
-
-    fn match_args(
-        &self,
-        pats: &[Pat],
-        n: &Node,
-        b: &mut Bound,
-        then: &dyn Fn(&Bound) -> bool,
-    ) -> bool {
-        let saved = *b;
-        if self.match_seq(pats, &n.args, b, then) {
-            return true;
-        }
-        if n.op.is_commutative() {
-            *b = saved;
-            return self.match_seq(pats, &[n.args[1], n.args[0]], b, then);
-        }
-        false
-    }
-
-    /// Matches the first pattern, then the rest, then `then`: so that a commutative operand deep inside is tried
-    /// both ways before the whole fails.
-    fn match_seq(
-        &self,
-        pats: &[Pat],
-        vals: &[Value],
-        b: &mut Bound,
-        then: &dyn Fn(&Bound) -> bool,
-    ) -> bool {
-        let (Some((p, pats)), Some((&v, vals))) = (pats.split_first(), vals.split_first()) else {
-            return then(b);
-        };
-        match p {
-            Pat::Var(i) => {
-                let bit = 1 << i;
-                if b.has & bit != 0 {
-                    if b.vars[*i as usize] != v {
-                        return false;
-                    }
-                } else {
-                    b.has |= bit;
-                    b.vars[*i as usize] = v;
-                }
-            }
-            Pat::Const(i) => {
-                let Some(c) = self.f.as_const(v) else {
-                    return false;
-                };
-                let bit = 1 << (8 + i);
-                if b.has & bit != 0 {
-                    if b.consts[*i as usize] != c {
-                        return false;
-                    }
-                } else {
-                    b.has |= bit;
-                    b.consts[*i as usize] = c;
-                }
-            }
-            Pat::Lit(x) => {
-                if self.f.as_const(v) != Some(*x as u64 & self.f.ty(v).mask()) {
-                    return false;
-                }
-            }
-            Pat::Op(op, inner) => {
-                let n = self.f.node(v);
-                if n.op != *op {
-                    return false;
-                }
-                let found = std::cell::Cell::new(None);
-                let rest = |b2: &Bound| {
-                    let mut b3 = *b2;
-                    let ok = self.match_seq(pats, vals, &mut b3, then);
-                    if ok {
-                        found.set(Some(b3));
-                    }
-                    ok
-                };
-                let mut inner_bound = *b;
-                if self.match_args(inner, n, &mut inner_bound, &rest) {
-                    if let Some(f) = found.get() {
-                        *b = f;
-                    }
-                    return true;
-                }
-                return false;
-            }
-        }
-        self.match_seq(pats, vals, b, then)
     }
 
     /// Type of a result term, found from below; `None` for constants.

@@ -355,6 +355,9 @@ pub fn of(op: Op, ty: Ty, arg_ty: Ty, imm: i64, a: &[Fact]) -> Fact {
         | Op::Store64
         | Op::GlobalGet
         | Op::GlobalSet
+        | Op::GlobalLoad
+        | Op::GlobalStore
+        | Op::Sym
         | Op::Call => Fact::top(ty),
     };
     f.refine(ty)

@@ -202,6 +202,49 @@ pub fn parse(text: &'static str) -> Result<Rule, String> {
     })
 }
 
+/// Parses a pattern alone, binding its names.
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn parse_pattern(
+    text: &'static str,
+    vars: &mut Vec<&'static str>,
+    consts: &mut Vec<&'static str>,
+) -> Result<Pat, String> {
+    with_parser(text, vars, consts, Parser::pattern)
+}
+
+/// Parses an expression alone, over names bound before.
+///
+/// # Errors
+/// What is wrong, in words.
+pub fn parse_expr(
+    text: &'static str,
+    vars: &mut Vec<&'static str>,
+    consts: &mut Vec<&'static str>,
+) -> Result<Expr, String> {
+    with_parser(text, vars, consts, |p| p.expr(0))
+}
+
+fn with_parser<T>(
+    text: &'static str,
+    vars: &mut Vec<&'static str>,
+    consts: &mut Vec<&'static str>,
+    what: impl FnOnce(&mut Parser) -> Result<T, String>,
+) -> Result<T, String> {
+    let mut p = Parser {
+        toks: Vec::new(),
+        at: 0,
+        vars: std::mem::take(vars),
+        consts: std::mem::take(consts),
+    };
+    p.start(text);
+    let r = what(&mut p)?;
+    p.done()?;
+    (*vars, *consts) = (p.vars, p.consts);
+    Ok(r)
+}
+
 struct Parser {
     toks: Vec<&'static str>,
     at: usize,

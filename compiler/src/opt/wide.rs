@@ -238,6 +238,9 @@ impl Wide<'_, '_> {
             | Op::Store64
             | Op::GlobalGet
             | Op::GlobalSet
+            | Op::GlobalLoad
+            | Op::GlobalStore
+            | Op::Sym
             | Op::Call => unreachable!("{} has no 64-bit form that floats", n.op.text()),
         }
     }
