@@ -160,14 +160,21 @@ impl Display for Text<'_> {
 
 impl Text<'_> {
     fn mnemonic(&self) -> &'static str {
-        let adr = self.inst.op.sem() == Sem::Adr && self.dialect == Dialect::Gnu;
-        match self.form.and_then(|form| form.mnemonic) {
-            Some(mnemonic) => mnemonic,
-            None if adr && self.inst.imm < 0 => "subw",
-            None if adr && self.form.is_none_or(|form| form.size() == 4) => "addw",
-            None if adr => "add",
-            None => self.inst.op.mnemonic(),
+        let inst = self.inst;
+        if inst.op.sem() == Sem::Adr && self.dialect == Dialect::Gnu {
+            return match self.form {
+                _ if inst.imm < 0 => "subw",
+                Some(form) if form.size() == 4 => "addw",
+                _ => "add",
+            };
         }
+        // Without a form, the mnemonic of the first 32-bit one that takes the immediate fits the smallest too.
+        let takes = |f: &&Form| f.size() == 4 && f.pattern_imm(inst.imm, inst.imm2).is_some();
+        let form = self
+            .form
+            .or_else(|| super::table::forms(inst.op).iter().find(takes));
+        form.and_then(|form| form.mnemonic)
+            .unwrap_or(inst.op.mnemonic())
     }
 
     /// `.n` or `.w`, unless the mnemonic or the operation has one size only.
