@@ -336,6 +336,7 @@ fn follows(rule: Rule, inst: &Inst) -> Result<(), Why> {
             let small = inst.shift.kind == ShiftKind::Lsl && inst.shift.amount < 4;
             (r[0] != Reg::SP || small, Why::Shift)
         }
+        Rule::PcWord => (r[0] != Reg::PC || inst.imm % 4 == 0, Why::Immediate),
         Rule::High(a, b) => (!r[a].is_low() || !r[b].is_low(), Why::Register),
         Rule::ListTwo => (list.len() >= 2, Why::List),
         Rule::ListNotLrPc => (

@@ -45,6 +45,8 @@ pub enum Rule {
     SpFromSp,
     /// If operand 0 is `SP`, the shift is LSL by 0 to 3.
     SpShift,
+    /// If operand 0 is `PC`, the immediate is a multiple of four.
+    PcWord,
     /// One of the two registers is above `r7`.
     High(usize, usize),
     /// The list has two or more registers.

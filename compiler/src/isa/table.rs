@@ -68,14 +68,14 @@ pub fn forms(op: Op) -> &'static [Form] {
 #[rustfmt::skip]
 table! {
     // Data processing, modified or plain immediate (A5.3.1, A5.3.3).
-    AddI T1 "0001110iiinnnddd" "d n" Unsigned(1) OutsideIt [];
     AddI T2 "00110dddiiiiiiii" "d d" Unsigned(1) OutsideIt [];
+    AddI T1 "0001110iiinnnddd" "d n" Unsigned(1) OutsideIt [];
     AddI T1 "10101dddiiiiiiii" "d S" Unsigned(4) Keep [];
     AddI T2 "101100000iiiiiii" "S S" Unsigned(4) Keep [];
     AddI T3 "11110i01000snnnn0iiiddddiiiiiiii" "d+ n+" Modified Bit [SpFromSp];
     AddI T4 "11110i100000nnnn0iiiddddiiiiiiii" "d+ n+" Unsigned(1) Keep [SpFromSp] "addw";
-    SubI T1 "0001111iiinnnddd" "d n" Unsigned(1) OutsideIt [];
     SubI T2 "00111dddiiiiiiii" "d d" Unsigned(1) OutsideIt [];
+    SubI T1 "0001111iiinnnddd" "d n" Unsigned(1) OutsideIt [];
     SubI T1 "101100001iiiiiii" "S S" Unsigned(4) Keep [];
     SubI T3 "11110i01101snnnn0iiiddddiiiiiiii" "d+ n+" Modified Bit [SpFromSp];
     SubI T4 "11110i101010nnnn0iiiddddiiiiiiii" "d+ n+" Unsigned(1) Keep [SpFromSp] "subw";
@@ -248,7 +248,7 @@ table! {
     StrbPost T3 "111110000000nnnntttt10u1iiiiiiii" "t n+" Offset(1) Keep [Differ(0, 1)];
     StrhPost T3 "111110000010nnnntttt10u1iiiiiiii" "t n+" Offset(1) Keep [Differ(0, 1)];
     LdrLit T1 "01001tttiiiiiiii" "t" Unsigned(4) Keep [];
-    LdrLit T2 "11111000u1011111ttttiiiiiiiiiiii" "t*" Offset(1) Keep [];
+    LdrLit T2 "11111000u1011111ttttiiiiiiiiiiii" "t*" Offset(1) Keep [PcWord];
     Adr T1 "10100dddiiiiiiii" "d" Unsigned(4) Keep [];
     Adr T2 "11110i10101011110iiiddddiiiiiiii" "d" Negative(1) Keep [];
     Adr T3 "11110i10000011110iiiddddiiiiiiii" "d" Unsigned(1) Keep [];
@@ -259,10 +259,10 @@ table! {
     Ldmia T2 "111010001001nnnnzy0rrrrrrrrrrrrr" "n+" None Keep [ListTwo, ListNotLrPc];
     LdmiaWb T1 "11001nnnrrrrrrrr" "n" None Keep [ListLacksBase];
     LdmiaWb T2 "111010001011nnnnzy0rrrrrrrrrrrrr" "n" None Keep [ListTwo, ListNotLrPc, ListLacksBase];
-    LdmdbWb T1 "111010010011nnnnzy0rrrrrrrrrrrrr" "n+" None Keep [ListTwo, ListNotLrPc, ListLacksBase];
+    LdmdbWb T1 "111010010011nnnnzy0rrrrrrrrrrrrr" "n" None Keep [ListTwo, ListNotLrPc, ListLacksBase];
     Stmia T2 "111010001000nnnn0y0rrrrrrrrrrrrr" "n+" None Keep [ListTwo];
     StmiaWb T1 "11000nnnrrrrrrrr" "n" None Keep [ListLacksBase];
-    StmiaWb T2 "111010001010nnnn0y0rrrrrrrrrrrrr" "n+" None Keep [ListTwo, ListLacksBase];
+    StmiaWb T2 "111010001010nnnn0y0rrrrrrrrrrrrr" "n" None Keep [ListTwo, ListLacksBase];
     StmdbWb T1 "111010010010nnnn0y0rrrrrrrrrrrrr" "n" None Keep [ListTwo, ListLacksBase];
     Push T1 "1011010yrrrrrrrr" "" None Keep [];
     Push T2 "11101001001011010y0rrrrrrrrrrrrr" "" None Keep [ListTwo];
@@ -285,7 +285,7 @@ table! {
     It T1 "10111111cccciiii" "" ItMask Keep [Outside];
     Nop T1 "1011111100000000" "" None Keep [];
     Nop T2 "11110011101011111000000000000000" "" None Keep [];
-    Udf T1 "11011110iiiiiiii" "" Unsigned(1) Keep [];
-    Udf T2 "111101111111iiii1010iiiiiiiiiiii" "" Unsigned(1) Keep [];
+    Udf T1 "11011110iiiiiiii" "" Unsigned(1) Keep [Outside];
+    Udf T2 "111101111111iiii1010iiiiiiiiiiii" "" Unsigned(1) Keep [Outside];
     Bkpt T1 "10111110iiiiiiii" "" Unsigned(1) Keep [Outside];
 }

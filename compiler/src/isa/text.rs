@@ -4,8 +4,8 @@
 //! operation's text is a template, which [`super::parse`] reads too. Invariant: parsing what was printed
 //! gives the instruction back. Checked by that round trip and by two assemblers.
 
-use super::form::Form;
-use super::{Addr, Alu, Cond, Inst, Place, RegSet, Sem, Shift, ShiftKind, encode};
+use super::form::{Flags, Form};
+use super::{Addr, Alu, Cond, Imm, Inst, Place, RegSet, Sem, Shift, ShiftKind, encode};
 use crate::options::Cpu;
 use std::fmt::{self, Display, Write};
 
@@ -143,7 +143,14 @@ impl Display for Text<'_> {
         }
         f.write_str(inst.cond.suffix())?;
         f.write_str(self.width())?;
-        let template = template(inst.op.sem());
+        let full = template(inst.op.sem());
+        let short = self
+            .form
+            .filter(|form| self.dialect == Dialect::Llvm && is_in_place(form));
+        let template = match short.and_then(|_| in_place(full)) {
+            Some((first, rest)) => format!("{first}{rest}"),
+            None => full.to_owned(),
+        };
         if !template.is_empty() {
             f.write_char(' ')?;
         }
@@ -153,25 +160,34 @@ impl Display for Text<'_> {
 
 impl Text<'_> {
     fn mnemonic(&self) -> &'static str {
-        let adr = self.inst.op.sem() == Sem::Adr && self.dialect == Dialect::Gnu;
-        match self.form.and_then(|form| form.mnemonic) {
-            Some(mnemonic) => mnemonic,
-            None if adr && self.inst.imm < 0 => "subw",
-            None if adr && self.form.is_some_and(|form| form.size() == 4) => "addw",
-            None if adr => "add",
-            None => self.inst.op.mnemonic(),
+        let inst = self.inst;
+        if inst.op.sem() == Sem::Adr && self.dialect == Dialect::Gnu {
+            return match self.form {
+                _ if inst.imm < 0 => "subw",
+                Some(form) if form.size() == 4 => "addw",
+                _ => "add",
+            };
         }
+        // Without a form, the mnemonic of the first 32-bit one that takes the immediate fits the smallest too.
+        let takes = |f: &&Form| f.size() == 4 && f.pattern_imm(inst.imm, inst.imm2).is_some();
+        let form = self
+            .form
+            .or_else(|| super::table::forms(inst.op).iter().find(takes));
+        form.and_then(|form| form.mnemonic)
+            .unwrap_or(inst.op.mnemonic())
     }
 
     /// `.n` or `.w`, unless the mnemonic or the operation has one size only.
     fn width(&self) -> &'static str {
         let Some(form) = self.form else { return "" };
+        let single = super::table::forms(form.op)
+            .iter()
+            .all(|f| f.size() == form.size());
         let adr = form.op.sem() == Sem::Adr && self.dialect == Dialect::Gnu;
-        let sizes = super::table::forms(form.op);
-        let single = sizes[0].size() == sizes[sizes.len() - 1].size();
         match form.size() {
-            4 if single || adr || form.mnemonic.is_some() => "",
-            2 if single => "",
+            _ if single => "",
+            4 if adr || form.mnemonic.is_some() => "",
+            4 if self.dialect == Dialect::Llvm && only_bare(form) => "",
             4 => ".w",
             _ => ".n",
         }
@@ -207,6 +223,27 @@ impl Text<'_> {
             Sem::AluI(_) | Sem::TestI(_) | Sem::Udf | Sem::Bkpt
         )
     }
+}
+
+/// The template of an operation on its own destination (`adds r0, #1`), in two parts, if it has a second operand.
+pub(super) fn in_place(template: &'static str) -> Option<(&'static str, &'static str)> {
+    template.strip_prefix("A, B, ").map(|rest| ("A, ", rest))
+}
+
+/// Whether the form has an immediate and the destination is its first source: `llvm-mc` takes another form if
+/// both are written.
+fn is_in_place(form: &Form) -> bool {
+    let [a, b, ..] = form.operands;
+    form.op.roles().len() == 2 && form.imm != Imm::None && a.field != 0 && a.field == b.field
+}
+
+/// Whether `llvm-mc` knows the 32-bit form only without suffix: MUL, because MULS is the narrow one, and
+/// negative offsets.
+fn only_bare(form: &Form) -> bool {
+    let all = super::table::forms(form.op);
+    let mul = all[0].flags == Flags::OutsideIt && all.iter().all(|f| f.flags != Flags::Bit);
+    let negative = matches!(form.imm, Imm::Negative(_)) && form.op.sem() != Sem::Adr;
+    negative || mul && form.flags == Flags::Keep
 }
 
 fn shift(f: &mut fmt::Formatter<'_>, shift: Shift) -> fmt::Result {
