@@ -17,6 +17,18 @@ macro_rules! bugs {
 
 bugs! {
     1 DivZeroGuardLost "translate" "i32.div_u does not check its divisor";
+    150 SlotFreedEarly "spill" "a slot is shared before a loop has read it for the last time";
+    151 StoreLost "spill" "a spilled block parameter is not stored where it is defined";
+    152 EdgeStoreLost "spill" "a value that leaves its register on an edge counts as stored";
+    153 IncomingRemade "spill" "a stack argument is read again after a result was stored over it";
+    154 CallClobberKept "assign" "a value that lives across a call keeps a register that the call clobbers";
+    155 TiedUseClobbered "assign" "a tied operand that lives on is not copied first";
+    156 EarlyClobberShared "assign" "a scratch definition shares the register of the operand";
+    157 CallTargetOverwritten "assign" "the target of an indirect call stays in a register of an argument";
+    158 LoadIntoLive "assign" "a value is loaded into the register of an operand";
+    159 CycleBrokenWrong "moves" "a cycle of moves is broken without saving the first value";
+    160 ParallelLost "moves" "the moves of an edge are done one after the other as they stand";
+    161 CheckerSkipsClobbers "checker" "the checker believes that calls keep all registers";
 }
 
 #[cfg(feature = "seeded-bugs")]
