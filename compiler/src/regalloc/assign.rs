@@ -284,7 +284,7 @@ impl Assigner<'_, '_> {
             let v = e.value;
             match e.what {
                 Happening::Evict => {
-                    self.store_leaving(v, i);
+                    self.store_leaving(e, i);
                     self.vacate(v);
                 }
                 // Loads for fixed uses are part of the parallel move.
@@ -292,7 +292,7 @@ impl Assigner<'_, '_> {
                 Happening::Load => self.load(v, i, inst)?,
                 Happening::Die => self.leaving[v as usize] = position,
                 Happening::EvictAt => {
-                    self.store_leaving(v, i);
+                    self.store_leaving(e, i);
                     self.leaving[v as usize] = position;
                 }
                 Happening::Unused => {}
@@ -310,11 +310,12 @@ impl Assigner<'_, '_> {
             Some(abi) => self.fixed(i, inst, abi, events, operand)?,
             None => self.plain(i, inst, events, operand)?,
         }
-        for e in events.iter().filter(|e| e.what == Happening::Unused) {
-            self.vacate(e.value);
-        }
         for d in &inst.defs {
             self.store_definition(d.0, i + 1);
+        }
+        // After the store: where liveness was cut, "unused" only says that no use is near.
+        for e in events.iter().filter(|e| e.what == Happening::Unused) {
+            self.vacate(e.value);
         }
         Ok(())
     }
@@ -339,10 +340,13 @@ impl Assigner<'_, '_> {
     }
 
     /// Stores a value that leaves its register, if that is when it is stored.
-    fn store_leaving(&mut self, v: u32, i: u32) {
-        let r = self.loc[v as usize];
-        if self.plan.late[v as usize] && r != NO_REG {
-            self.store(v, Reg(r), i);
+    fn store_leaving(&mut self, e: &Event, i: u32) {
+        let v = e.value as usize;
+        let r = self.loc[v];
+        // Past the end of its slot's lifetime, no load can follow.
+        let position = self.facts.base[self.block as usize] + 1 + i;
+        if e.unsaved && self.plan.late[v] && r != NO_REG && position <= self.slots.end[v] {
+            self.store(e.value, Reg(r), i);
         }
     }
 
@@ -467,15 +471,13 @@ impl Assigner<'_, '_> {
         }
         let uses = operand + inst.defs.len();
         for (k, u) in inst.uses[..free_uses].iter().enumerate() {
-            let known = homes.iter().find(|&&(v, _)| v == u.0).map(|&(_, r)| r);
-            self.regs[uses + k] = match known {
-                Some(r) => r,
+            let home = homes.iter().find(|&&(v, r)| v == u.0 && !fixed_uses.contains(r));
+            let r = match home {
+                Some(&(_, r)) => r,
                 None => self.free_operand(u.0, fixed_uses.or(taken))?,
             };
-            if known.is_none() {
-                taken.insert(self.regs[uses + k]);
-                homes.push((u.0, self.regs[uses + k]));
-            }
+            taken.insert(r);
+            self.regs[uses + k] = r;
         }
         for (k, (u, &r)) in inst.uses[free_uses..].iter().zip(&abi.uses).enumerate() {
             self.regs[uses + free_uses + k] = r;

@@ -13,7 +13,8 @@
 //! **Steps.**
 //! - A move makes the set of its target that of its source. An exchange exchanges two sets.
 //! - A rematerialization makes its target's set that one value, which must be rematerializable (a word of the
-//!   incoming stack area is not, if the function stores there).
+//!   incoming stack area is not, if the function stores there). A parameter that gets this value on each edge
+//!   is always equal to it, and joins the set.
 //! - A use must find its value in the set of its register. Fixed uses must be in their registers, and an operand of
 //!   a call that is not fixed in none of those. A tied definition must name the register of its use.
 //! - Then clobbered registers become unknown.
@@ -52,6 +53,8 @@ struct Checker<'a> {
     a: &'a Allocation,
     /// Per value, whether it may be made again.
     remat: Vec<bool>,
+    /// (rematerializable value, parameter that is always equal to it), in order.
+    equal: Vec<(u32, u32)>,
     /// Per block, (place, value) pairs known on entry, in order; `None` if not reached yet.
     entry: Vec<Option<Vec<(u32, u32)>>>,
     /// Per place (registers, then slots), what it is known to hold.
@@ -84,6 +87,7 @@ impl<'a> Checker<'a> {
         Ok(Checker {
             f,
             a,
+            equal: equal_parameters(f, &remat),
             remat,
             entry: vec![None; f.blocks.len()],
             known: vec![Known::new(); SLOTS as usize + a.slots as usize],
@@ -247,7 +251,12 @@ impl<'a> Checker<'a> {
                 let known = self.known[place(from) as usize].clone();
                 self.set(place(to), known);
             }
-            Edit::Remat { value, to } => self.set(to.0 as u32, Known::from_slice(&[value.0])),
+            Edit::Remat { value, to } => {
+                let mut known = Known::from_slice(&[value.0]);
+                let from = self.equal.partition_point(|&(v, _)| v < value.0);
+                known.extend(self.equal[from..].iter().take_while(|e| e.0 == value.0).map(|e| e.1));
+                self.set(to.0 as u32, known);
+            }
             Edit::Swap(x, y) => {
                 let (kx, ky) = (self.known[x.0 as usize].clone(), self.known[y.0 as usize].clone());
                 self.set(x.0 as u32, ky);
@@ -323,4 +332,23 @@ impl<'a> Checker<'a> {
             }
         }
     }
+}
+
+/// Parameters that get the same rematerializable value on each edge, as (value, parameter).
+fn equal_parameters(f: &MFunc, remat: &[bool]) -> Vec<(u32, u32)> {
+    let mut argument: Vec<Option<(u32, bool)>> = vec![None; f.vregs as usize];
+    for edge in f.blocks.iter().flat_map(|b| &b.succs) {
+        let params = f.blocks.get(edge.to.0 as usize).map_or(&[][..], |b| &b.params);
+        for (p, arg) in params.iter().zip(&edge.args) {
+            let same = &mut argument[p.0 as usize];
+            *same = Some((arg.0, same.is_none_or(|(other, same)| same && other == arg.0)));
+        }
+    }
+    let one = |(p, argument): (usize, &Option<(u32, bool)>)| {
+        let (v, same) = (*argument)?;
+        (same && remat[v as usize]).then_some((v, p as u32))
+    };
+    let mut equal: Vec<_> = argument.iter().enumerate().filter_map(one).collect();
+    equal.sort_unstable();
+    equal
 }

@@ -16,7 +16,13 @@ mod liveness;
 mod loops;
 mod moves;
 mod slots;
+#[doc(hidden)]
+pub mod simulate;
 mod spill;
+#[doc(hidden)]
+pub mod testgen;
+#[cfg(test)]
+mod tests;
 
 use crate::backend::mir::{MFunc, MInst, VReg};
 use crate::choices::Choices;

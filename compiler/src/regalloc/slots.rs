@@ -18,18 +18,22 @@ use std::collections::BinaryHeap;
 pub(super) struct Slots {
     /// Per value; [`NONE`] if it needs none.
     pub of: Vec<u32>,
+    /// Per value with a slot, the last position from which a load of it can be reached.
+    pub end: Vec<u32>,
     /// How many slots there are.
     pub count: u32,
 }
 
 /// Gives each spilled value a slot.
 pub(super) fn share(facts: &Facts, plan: &Plan) -> Slots {
-    let mut slots = Slots { of: vec![NONE; facts.f.vregs as usize], count: 0 };
+    let values = facts.f.vregs as usize;
+    let mut slots = Slots { of: vec![NONE; values], end: Vec::new(), count: 0 };
     if !plan.spilled.contains(&true) {
         return slots;
     }
     let reach = Reach::new(facts);
-    let mut partner = vec![NONE; facts.f.vregs as usize];
+    slots.end = vec![0; values];
+    let mut partner = vec![NONE; values];
     for block in &facts.f.blocks {
         for edge in &block.succs {
             for (param, arg) in facts.f.blocks[edge.to.0 as usize].params.iter().zip(&edge.args) {
@@ -41,7 +45,7 @@ pub(super) fn share(facts: &Facts, plan: &Plan) -> Slots {
     let mut ends: Vec<u32> = Vec::new();
     let mut open: BinaryHeap<Reverse<(u32, u32)>> = BinaryHeap::new();
     let mut free: Vec<u32> = Vec::new();
-    let mut give = |v: u32, start: u32, hints: &mut dyn Iterator<Item = u32>, of: &mut Vec<u32>| {
+    let mut give = |v: u32, start: u32, hints: &mut dyn Iterator<Item = u32>, slots: &mut Slots| {
         let end = reach.extend(facts, facts.def_block[v as usize], plan.last_load[v as usize].max(start));
         while let Some(&Reverse((end, slot))) = open.peek() {
             if end > start {
@@ -51,7 +55,7 @@ pub(super) fn share(facts: &Facts, plan: &Plan) -> Slots {
             free.push(slot);
         }
         // A slot in `free` may have been taken through a hint since; its end tells.
-        let hint = hints.map(|h| of[h as usize]).find(|&s| s != NONE && ends[s as usize] <= start);
+        let hint = hints.map(|h| slots.of[h as usize]).find(|&s| s != NONE && ends[s as usize] <= start);
         let slot = hint.unwrap_or_else(|| {
             while let Some(slot) = free.pop() {
                 if ends[slot as usize] <= start {
@@ -63,19 +67,20 @@ pub(super) fn share(facts: &Facts, plan: &Plan) -> Slots {
         });
         ends[slot as usize] = end;
         open.push(Reverse((end, slot)));
-        of[v as usize] = slot;
+        slots.of[v as usize] = slot;
+        slots.end[v as usize] = end;
     };
     for (b, block) in facts.f.blocks.iter().enumerate() {
         let base = facts.base[b];
         let args = facts.preds(b as u32).first().map(|&(p, k)| &facts.f.blocks[p as usize].succs[k as usize].args);
         for (k, param) in block.params.iter().enumerate().filter(|(_, p)| plan.spilled[p.0 as usize]) {
             let hint = args.map(|a| a[k].0);
-            give(param.0, base, &mut hint.into_iter(), &mut slots.of);
+            give(param.0, base, &mut hint.into_iter(), &mut slots);
         }
         for (i, inst) in block.insts.iter().enumerate() {
             for d in inst.defs.iter().filter(|d| plan.spilled[d.0 as usize]) {
                 let hint = Some(partner[d.0 as usize]).filter(|&p| p != NONE);
-                give(d.0, base + 1 + i as u32, &mut hint.into_iter(), &mut slots.of);
+                give(d.0, base + 1 + i as u32, &mut hint.into_iter(), &mut slots);
             }
         }
     }

@@ -52,6 +52,8 @@ pub(super) struct Event {
     pub value: u32,
     /// What happens.
     pub what: Happening,
+    /// Whether a value that leaves its register alive may not have been stored before.
+    pub unsaved: bool,
 }
 
 /// A value held in a register at a block boundary.
@@ -319,8 +321,8 @@ impl Spiller<'_, '_> {
 
     fn hold_on_entry(&mut self, b: u32, value: u32) {
         let facts = self.facts;
-        let original = facts.is_remat(value)
-            && facts.preds(b).iter().any(|&(p, _)| {
+        let original = facts.is_param_of(value, b)
+            || facts.preds(b).iter().any(|&(p, _)| {
                 p < b && self.plan.exit(p).iter().any(|held| held.value == value && held.original)
             });
         self.hold(Held { value, next: FAR, original });
@@ -411,7 +413,7 @@ impl Spiller<'_, '_> {
         }
         for &v in &missing {
             self.make_room(REGS - 1, i, Happening::Evict, true)?;
-            self.event(i, v, Happening::Load);
+            self.event(i, v, Happening::Load, false);
             self.hold(Held { value: v, next: i, original: false });
             self.loaded(v, self.facts.base[self.block as usize] + 1 + i);
         }
@@ -427,13 +429,13 @@ impl Spiller<'_, '_> {
             self.now[at as usize].next = next;
             if next == DEAD {
                 self.release(at as usize);
-                self.event(i, u.0, Happening::Die);
+                self.event(i, u.0, Happening::Die, false);
             }
         }
         self.leave_at(i, inst)?;
         for (k, d) in inst.defs.iter().enumerate() {
             match self.after[operand + k] {
-                DEAD => self.event(i, d.0, Happening::Unused),
+                DEAD => self.event(i, d.0, Happening::Unused, false),
                 next => self.hold(Held { value: d.0, next, original: true }),
             }
         }
@@ -468,7 +470,7 @@ impl Spiller<'_, '_> {
                 let cheap = self.facts.kind[held.value as usize] & CHEAP != 0;
                 if cheap && (self.choices.is_heuristic() || self.choices.flip(true)) {
                     self.release(at);
-                    self.event(i, held.value, Happening::EvictAt);
+                    self.event(i, held.value, Happening::EvictAt, held.original);
                 }
             }
         }
@@ -495,17 +497,17 @@ impl Spiller<'_, '_> {
                 let best = movable.iter().position(|&v| v == victim).unwrap_or(0);
                 victim = movable[self.choices.pick(movable.len(), best)];
             }
-            self.release(self.place[victim as usize] as usize);
-            self.event(i, victim, what);
+            let victim = self.release(self.place[victim as usize] as usize);
+            self.event(i, victim.value, what, victim.original);
         }
         Ok(())
     }
 
-    fn event(&mut self, inst: u32, value: u32, what: Happening) {
-        if matches!(what, Happening::Evict | Happening::EvictAt) {
+    fn event(&mut self, inst: u32, value: u32, what: Happening, unsaved: bool) {
+        if unsaved {
             self.leave_cost[value as usize] += self.frequency(self.block);
         }
-        self.plan.events.push(Event { inst, value, what });
+        self.plan.events.push(Event { inst, value, what, unsaved });
     }
 
     /// Notes that a value is loaded at a position.
@@ -548,8 +550,12 @@ impl Spiller<'_, '_> {
                     continue;
                 }
                 match self.seen[v] {
+                    // Only around irreducible loops can an original arrive where none was expected.
                     (m, original) if m == mark => {
-                        self.plan.original_used[v] |= original != 0 && !held.original;
+                        if original != 0 && !held.original {
+                            self.plan.original_used[v] = true;
+                            self.leave_cost[v] = f32::INFINITY;
+                        }
                     }
                     _ => self.loaded(held.value, position),
                 }
@@ -570,7 +576,7 @@ impl Spiller<'_, '_> {
         self.place_entry(s, 0);
         for live in self.live.live_in(s) {
             let v = live.value as usize;
-            if self.seen[v].0 == self.mark && self.place[v] == ABSENT && !seeded::on(Bug::EdgeStoreLost) {
+            if self.seen[v] == (self.mark, 1) && self.place[v] == ABSENT && !seeded::on(Bug::EdgeStoreLost) {
                 self.leave_cost[v] = f32::INFINITY;
             }
         }
