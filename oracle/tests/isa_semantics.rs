@@ -296,9 +296,11 @@ impl Case {
                 base(regs[0], random);
                 r[regs[1].0 as usize] = random.below(256);
             }
-            Sem::CallReg | Sem::BranchReg => r[regs[0].0 as usize] = CODE + random.below(SIZE) | 1,
+            Sem::CallReg | Sem::BranchReg => {
+                r[regs[0].0 as usize] = (CODE + random.below(SIZE)) | 1
+            }
             Sem::CompareBranch { .. } => {
-                r[regs[0].0 as usize] &= random.next() >> random.below(2) * 31
+                r[regs[0].0 as usize] &= random.next() >> (random.below(2) * 31)
             }
             _ => {}
         }
