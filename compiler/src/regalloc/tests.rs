@@ -119,3 +119,50 @@ fn what_execution_tells_apart_the_checker_rejects() {
     // The checker judges all paths, execution a few of them, so some rejections have no witness.
     assert!(different > 8_000, "rejected {different}, accepted {harmless}, rejected without witness {strict}");
 }
+
+/// Prints time and quality per shape; run it with `--release --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn measure() {
+    for (name, reach, calls) in
+        [("leaf, low pressure", 6, false), ("leaf, high pressure", 30, false), ("calls, low", 6, true), ("calls, high", 30, true)]
+    {
+        let shape = testgen::Shape { budget: 250, reach, calls };
+        let functions: Vec<MFunc> =
+            (0..400).map(|seed| testgen::shaped(&testgen::bytes(seed, 2000), shape)).collect();
+        let insts: usize = functions.iter().map(count_insts).sum();
+        let mut best = f64::INFINITY;
+        let mut counts = [0usize; 5];
+        for _ in 0..5 {
+            let start = std::time::Instant::now();
+            let all: Vec<Allocation> = functions
+                .iter()
+                .map(|f| allocate(f, &mut Choices::new(Source::Heuristic, None)).unwrap())
+                .collect();
+            best = best.min(start.elapsed().as_nanos() as f64 / insts as f64);
+            counts = [0; 5];
+            for (_, edit) in all.iter().flat_map(|a| a.edits.iter().flatten()) {
+                let kind = match edit {
+                    Edit::Move { from: Loc::Reg(_), to: Loc::Reg(_) } => 0,
+                    Edit::Move { from: Loc::Slot(_), .. } => 1,
+                    Edit::Move { .. } => 2,
+                    Edit::Remat { .. } => 3,
+                    Edit::Swap(..) => 4,
+                };
+                counts[kind] += 1;
+            }
+        }
+        let start = std::time::Instant::now();
+        for f in &functions {
+            let a = allocate(f, &mut Choices::new(Source::Heuristic, None)).unwrap();
+            check(f, &a).unwrap();
+        }
+        let checked = start.elapsed().as_nanos() as f64 / insts as f64 - best;
+        let per = counts.map(|c| c as f64 / insts as f64);
+        println!(
+            "{name}: {insts} instructions, {best:.0} ns each ({checked:.0} to check); per instruction: moves {:.3}, \
+             loads {:.3}, stores {:.3}, remats {:.3}, swaps {:.4}",
+            per[0], per[1], per[2], per[3], per[4]
+        );
+    }
+}
