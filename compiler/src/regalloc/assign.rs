@@ -9,7 +9,7 @@
 //! what other edges have elsewhere is moved on the edge. At calls, values are moved out of clobbered registers and
 //! into fixed ones by one parallel move.
 
-use super::facts::{Facts, NONE};
+use super::facts::{CHEAP, Facts, NONE};
 use super::hints::{Hints, NO_REG};
 use super::loops::Loops;
 use super::moves::{From, Move, Mover};
@@ -105,8 +105,12 @@ impl Assigner<'_, '_> {
                 self.loc[v as usize] = NO_REG;
             }
         }
-        self.scan_hints(b);
+        let around = self.scan_hints(b);
         self.enter(b)?;
+        if around {
+            // What its back edge wants is known only now.
+            self.scan_hints(b);
+        }
         let block = &facts.f.blocks[b as usize];
         for param in &block.params {
             self.store_definition(param.0, 0);
@@ -137,11 +141,19 @@ impl Assigner<'_, '_> {
         Ok(())
     }
 
-    fn scan_hints(&mut self, b: u32) {
+    /// Finds out which registers the values of block `b` are wanted in; tells whether it is its own successor.
+    fn scan_hints(&mut self, b: u32) -> bool {
         let facts = self.facts;
+        let mut around = false;
         let mut ends: SmallVec<[(u32, u8); 32]> = SmallVec::new();
-        for edge in &facts.f.blocks[b as usize].succs {
+        for mut edge in &facts.f.blocks[b as usize].succs {
+            // A block that only jumps on, as on a split edge, wants what its own successor wants.
+            let target = &facts.f.blocks[edge.to.0 as usize];
+            if let ([_], [next], true) = (&target.insts[..], &target.succs[..], target.params.is_empty()) {
+                edge = next;
+            }
             let s = edge.to.0 as usize;
+            around |= edge.to.0 == b;
             let params = &facts.f.blocks[s].params;
             if edge.to.0 <= b {
                 for (r, &v) in self.entry[s].iter().enumerate().filter(|&(_, &v)| v != NONE) {
@@ -158,6 +170,7 @@ impl Assigner<'_, '_> {
             }
         }
         self.hints.scan(facts, b, &ends);
+        around
     }
 
     /// Gives the values held on entry their registers.
@@ -216,7 +229,8 @@ impl Assigner<'_, '_> {
     }
 
     fn wants_callee_saved(&self, v: u32) -> bool {
-        self.plan.crosses[v as usize] && !self.plan.spilled[v as usize]
+        let v = v as usize;
+        self.plan.crosses[v] && !self.plan.spilled[v] && self.facts.kind[v] & CHEAP == 0
     }
 
     fn is_free(&self, r: u8) -> bool {
@@ -416,7 +430,7 @@ impl Assigner<'_, '_> {
             if own[d] == NO_REG {
                 // A result in the register of the first operand has a 16-bit form more often.
                 let wish = match hint(self, d) {
-                    NO_REG => inst.uses.first().map_or(NO_REG, |_| self.regs[uses].0),
+                    NO_REG if !inst.uses.is_empty() && !avoid.contains(self.regs[uses]) => self.regs[uses].0,
                     r => r,
                 };
                 own[d] = self.choose(v.0, free, wish, avoid)?.0;

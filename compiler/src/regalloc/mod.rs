@@ -23,6 +23,8 @@ mod spill;
 pub mod testgen;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_quality;
 
 use crate::backend::mir::{MFunc, MInst, VReg};
 use crate::choices::Choices;
