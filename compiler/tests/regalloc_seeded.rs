@@ -11,16 +11,28 @@ const STEPS: usize = 400;
 fn hunt(number: u16, stage: &str) -> Option<u64> {
     (0..20_000).find(|&seed| {
         let f = testgen::function(&testgen::bytes(seed, 64 + (seed % 13) as usize * 90));
-        let source = if seed % 2 == 0 { Source::Heuristic } else { Source::Seed(seed) };
+        let source = if seed % 2 == 0 {
+            Source::Heuristic
+        } else {
+            Source::Seed(seed)
+        };
         // The checker's bug is that it accepts what execution tells apart, so it is given a wrong allocation.
-        seeded::set(if stage == "checker" { Bug::CallClobberKept as u16 } else { number });
+        seeded::set(if stage == "checker" {
+            Bug::CallClobberKept as u16
+        } else {
+            number
+        });
         let allocation = allocate(&f, &mut Choices::new(source, None));
         seeded::set(if stage == "checker" { number } else { 0 });
         let caught = allocation.is_ok_and(|a| match check(&f, &a) {
             Ok(()) => {
-                let differs =
-                    (0..4).any(|s| simulate::run_virtual(&f, s, STEPS) != simulate::run_allocated(&f, &a, s, STEPS));
-                assert!(!differs || stage == "checker", "bug {number}: the checker accepts a wrong allocation");
+                let differs = (0..4).any(|s| {
+                    simulate::run_virtual(&f, s, STEPS) != simulate::run_allocated(&f, &a, s, STEPS)
+                });
+                assert!(
+                    !differs || stage == "checker",
+                    "bug {number}: the checker accepts a wrong allocation"
+                );
                 differs
             }
             Err(_) => stage != "checker",

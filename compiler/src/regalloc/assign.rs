@@ -129,7 +129,11 @@ impl Assigner<'_, '_> {
         }
         self.exit[b as usize] = self.val;
         for edge in block.succs.iter().filter(|e| e.to.0 > b) {
-            for (param, arg) in facts.f.blocks[edge.to.0 as usize].params.iter().zip(&edge.args) {
+            for (param, arg) in facts.f.blocks[edge.to.0 as usize]
+                .params
+                .iter()
+                .zip(&edge.args)
+            {
                 if self.loc[arg.0 as usize] != NO_REG {
                     self.hints.param[param.0 as usize] = self.loc[arg.0 as usize];
                 }
@@ -149,15 +153,25 @@ impl Assigner<'_, '_> {
         for mut edge in &facts.f.blocks[b as usize].succs {
             // A block that only jumps on, as on a split edge, wants what its own successor wants.
             let target = &facts.f.blocks[edge.to.0 as usize];
-            if let ([_], [next], true) = (&target.insts[..], &target.succs[..], target.params.is_empty()) {
+            if let ([_], [next], true) = (
+                &target.insts[..],
+                &target.succs[..],
+                target.params.is_empty(),
+            ) {
                 edge = next;
             }
             let s = edge.to.0 as usize;
             around |= edge.to.0 == b;
             let params = &facts.f.blocks[s].params;
             if edge.to.0 <= b {
-                for (r, &v) in self.entry[s].iter().enumerate().filter(|&(_, &v)| v != NONE) {
-                    let arg = params.iter().position(|p| p.0 == v && facts.is_param_of(v, s as u32));
+                for (r, &v) in self.entry[s]
+                    .iter()
+                    .enumerate()
+                    .filter(|&(_, &v)| v != NONE)
+                {
+                    let arg = params
+                        .iter()
+                        .position(|p| p.0 == v && facts.is_param_of(v, s as u32));
                     ends.push((arg.map_or(v, |k| edge.args[k].0), r as u8));
                 }
             } else {
@@ -177,9 +191,18 @@ impl Assigner<'_, '_> {
     fn enter(&mut self, b: u32) -> Result<()> {
         let facts = self.facts;
         let likely = |&&(p, _): &&(u32, u32)| {
-            (!facts.f.blocks[p as usize].cold, self.loops.depth[p as usize], std::cmp::Reverse(p))
+            (
+                !facts.f.blocks[p as usize].cold,
+                self.loops.depth[p as usize],
+                std::cmp::Reverse(p),
+            )
         };
-        let Some(&(p, k)) = facts.preds(b).iter().filter(|&&(p, _)| p < b).max_by_key(likely) else {
+        let Some(&(p, k)) = facts
+            .preds(b)
+            .iter()
+            .filter(|&&(p, _)| p < b)
+            .max_by_key(likely)
+        else {
             return Ok(());
         };
         let before = self.exit[p as usize];
@@ -191,8 +214,15 @@ impl Assigner<'_, '_> {
                 continue;
             }
             let param = facts.is_param_of(v, b);
-            let source = if param { self.argument(b, (p, k), v) } else { v };
-            let at = before.iter().position(|&o| o == source).map_or(NO_REG, |r| r as u8);
+            let source = if param {
+                self.argument(b, (p, k), v)
+            } else {
+                v
+            };
+            let at = before
+                .iter()
+                .position(|&o| o == source)
+                .map_or(NO_REG, |r| r as u8);
             // In a loop with calls, a value moves out of their way once, before the loop.
             let moves_out = (param || head) && at != NO_REG && self.is_caller_saved(v, at);
             if at != NO_REG && !param && !moves_out {
@@ -204,8 +234,16 @@ impl Assigner<'_, '_> {
         for (v, at) in rest {
             let wish = if facts.is_param_of(v, b) {
                 let want = self.hints.at_entry(facts, b, v);
-                let want = if want == NO_REG { self.hints.param[v as usize] } else { want };
-                if at != NO_REG && self.is_free(at) || want == NO_REG { at } else { want }
+                let want = if want == NO_REG {
+                    self.hints.param[v as usize]
+                } else {
+                    want
+                };
+                if at != NO_REG && self.is_free(at) || want == NO_REG {
+                    at
+                } else {
+                    want
+                }
             } else {
                 at
             };
@@ -220,7 +258,11 @@ impl Assigner<'_, '_> {
     fn argument(&self, b: u32, (p, k): (u32, u32), v: u32) -> u32 {
         let params = &self.facts.f.blocks[b as usize].params;
         let edge = &self.facts.f.blocks[p as usize].succs[k as usize];
-        params.iter().zip(&edge.args).find(|(param, _)| param.0 == v).map_or(v, |(_, arg)| arg.0)
+        params
+            .iter()
+            .zip(&edge.args)
+            .find(|(param, _)| param.0 == v)
+            .map_or(v, |(_, arg)| arg.0)
     }
 
     /// Whether register `r` is wrong for `v` because `v` stays in a register across a call.
@@ -238,7 +280,12 @@ impl Assigner<'_, '_> {
     }
 
     fn free(&self) -> RegSet {
-        RegSet(RegSet::ALLOCATABLE.iter().filter(|r| self.val[r.0 as usize] == NONE).fold(0, |s, r| s | 1 << r.0))
+        RegSet(
+            RegSet::ALLOCATABLE
+                .iter()
+                .filter(|r| self.val[r.0 as usize] == NONE)
+                .fold(0, |s, r| s | 1 << r.0),
+        )
     }
 
     fn place(&mut self, v: u32, r: Reg) {
@@ -259,8 +306,13 @@ impl Assigner<'_, '_> {
         if allowed.is_empty() {
             return internal(self.facts.f, format!("no register is left for v{v}"));
         }
-        let wished = wish != NO_REG && allowed.contains(Reg(wish)) && !self.is_caller_saved(v, wish);
-        let best = if wished { Reg(wish) } else { self.cheapest(v, allowed, avoid) };
+        let wished =
+            wish != NO_REG && allowed.contains(Reg(wish)) && !self.is_caller_saved(v, wish);
+        let best = if wished {
+            Reg(wish)
+        } else {
+            self.cheapest(v, allowed, avoid)
+        };
         if self.heuristic {
             return Ok(best);
         }
@@ -275,21 +327,64 @@ impl Assigner<'_, '_> {
         let used = self.mover.used;
         let saved = used.and(RegSet::CALLEE_SAVED);
         // Where anything is pushed, or a call is made, lr is pushed as well and so costs nothing.
-        let lr = if self.facts.f.has_calls || !saved.is_empty() || used.contains(Reg::LR) { LR } else { RegSet::EMPTY };
+        let lr = if self.facts.f.has_calls || !saved.is_empty() || used.contains(Reg::LR) {
+            LR
+        } else {
+            RegSet::EMPTY
+        };
         let often = self.facts.low[v as usize] > 2;
         let classes = if self.wants_callee_saved(v) {
-            [saved.and(LOW), CALLEE_LOW, saved, CALLEE_HIGH, CALLER_LOW.minus(avoid), CALLER_LOW, R12, LR]
+            [
+                saved.and(LOW),
+                CALLEE_LOW,
+                saved,
+                CALLEE_HIGH,
+                CALLER_LOW.minus(avoid),
+                CALLER_LOW,
+                R12,
+                LR,
+            ]
         } else if self.facts.low[v as usize] == 0 {
-            [R12.or(lr), CALLER_LOW.minus(avoid), CALLER_LOW, saved, CALLEE_LOW, LR, CALLEE_HIGH, RegSet::EMPTY]
+            [
+                R12.or(lr),
+                CALLER_LOW.minus(avoid),
+                CALLER_LOW,
+                saved,
+                CALLEE_LOW,
+                LR,
+                CALLEE_HIGH,
+                RegSet::EMPTY,
+            ]
         } else {
             let high = R12.or(lr);
-            let (first, second) = if often && !lr.is_empty() { (CALLEE_LOW, high) } else { (high, CALLEE_LOW) };
-            [CALLER_LOW.minus(avoid), saved.and(LOW), CALLER_LOW, first, saved, second, LR, CALLEE_HIGH]
+            let (first, second) = if often && !lr.is_empty() {
+                (CALLEE_LOW, high)
+            } else {
+                (high, CALLEE_LOW)
+            };
+            [
+                CALLER_LOW.minus(avoid),
+                saved.and(LOW),
+                CALLER_LOW,
+                first,
+                saved,
+                second,
+                LR,
+                CALLEE_HIGH,
+            ]
         };
-        let class = classes.into_iter().map(|c| c.and(allowed)).find(|c| !c.is_empty()).unwrap_or(allowed);
+        let class = classes
+            .into_iter()
+            .map(|c| c.and(allowed))
+            .find(|c| !c.is_empty())
+            .unwrap_or(allowed);
         // Fixed uses start at r0, so others take caller-saved registers from r3 downwards.
         let top = Reg(15 - class.0.leading_zeros() as u8);
-        if class.minus(CALLER_LOW).is_empty() { top } else { Reg(class.0.trailing_zeros() as u8) }
+        if class.minus(CALLER_LOW).is_empty() {
+            top
+        } else {
+            Reg(class.0.trailing_zeros() as u8)
+        }
     }
 
     fn instruction(&mut self, i: u32, inst: &MInst, events: &[Event]) -> Result<()> {
@@ -315,7 +410,9 @@ impl Assigner<'_, '_> {
         let operand = self.regs.len();
         let operands = inst.defs.len() + inst.uses.len();
         self.regs.resize(operand + operands, Reg::R0);
-        if let [d] = inst.defs[..] && self.plan.omitted(self.facts, d.0) {
+        if let [d] = inst.defs[..]
+            && self.plan.omitted(self.facts, d.0)
+        {
             events.iter().for_each(|e| self.vacate(e.value));
             self.out.omitted.push((self.block, i));
             return Ok(());
@@ -336,18 +433,29 @@ impl Assigner<'_, '_> {
 
     /// Where a value that is in no register comes from.
     fn memory(&self, v: u32) -> From {
-        if self.facts.is_remat(v) { From::Remat(v) } else { From::Loc(Loc::Slot(self.slots.of[v as usize])) }
+        if self.facts.is_remat(v) {
+            From::Remat(v)
+        } else {
+            From::Loc(Loc::Slot(self.slots.of[v as usize]))
+        }
     }
 
     fn load(&mut self, v: u32, i: u32, inst: &MInst) -> Result<()> {
         let avoid = self.hints.avoid[i as usize];
         let mut r = self.choose(v, self.free(), NO_REG, avoid)?;
         if seeded::on(Bug::LoadIntoLive)
-            && let Some(other) = inst.uses.iter().map(|u| self.loc[u.0 as usize]).find(|&r| r != NO_REG)
+            && let Some(other) = inst
+                .uses
+                .iter()
+                .map(|u| self.loc[u.0 as usize])
+                .find(|&r| r != NO_REG)
         {
             r = Reg(other);
         }
-        self.mover.moves.push(Move { from: self.memory(v), to: Loc::Reg(r) });
+        self.mover.moves.push(Move {
+            from: self.memory(v),
+            to: Loc::Reg(r),
+        });
         self.mover.run(i, RegSet::EMPTY, &mut self.edits);
         self.place(v, r);
         Ok(())
@@ -377,7 +485,14 @@ impl Assigner<'_, '_> {
 
     fn store(&mut self, v: u32, r: Reg, i: u32) {
         let to = Loc::Slot(self.slots.of[v as usize]);
-        self.mover.edit(i, Edit::Move { from: Loc::Reg(r), to }, &mut self.edits);
+        self.mover.edit(
+            i,
+            Edit::Move {
+                from: Loc::Reg(r),
+                to,
+            },
+            &mut self.edits,
+        );
     }
 
     fn is_leaving(&self, v: u32, i: u32) -> bool {
@@ -392,7 +507,10 @@ impl Assigner<'_, '_> {
         for (k, u) in inst.uses.iter().enumerate() {
             let r = self.loc[u.0 as usize];
             if r == NO_REG {
-                return internal(self.facts.f, format!("v{} is in no register where it is used", u.0));
+                return internal(
+                    self.facts.f,
+                    format!("v{} is in no register where it is used", u.0),
+                );
             }
             self.regs[uses + k] = Reg(r);
         }
@@ -408,18 +526,32 @@ impl Assigner<'_, '_> {
             }
             let to = self.choose(inst.defs[d].0, free, hint(self, d), avoid)?;
             free.remove(to);
-            self.mover.edit(i, Edit::Move { from: Loc::Reg(r), to: Loc::Reg(to) }, &mut self.edits);
+            self.mover.edit(
+                i,
+                Edit::Move {
+                    from: Loc::Reg(r),
+                    to: Loc::Reg(to),
+                },
+                &mut self.edits,
+            );
             self.regs[uses + u] = to;
             own[d] = to.0;
         }
         if inst.is_early_clobber() && !seeded::on(Bug::EarlyClobberShared) {
-            for (d, own) in own.iter_mut().enumerate().filter(|(_, own)| **own == NO_REG) {
+            for (d, own) in own
+                .iter_mut()
+                .enumerate()
+                .filter(|(_, own)| **own == NO_REG)
+            {
                 let to = self.choose(inst.defs[d].0, free, hint(self, d), avoid)?;
                 free.remove(to);
                 *own = to.0;
             }
         }
-        for e in events.iter().filter(|e| matches!(e.what, Happening::Die | Happening::EvictAt)) {
+        for e in events
+            .iter()
+            .filter(|e| matches!(e.what, Happening::Die | Happening::EvictAt))
+        {
             let r = self.loc[e.value as usize];
             if r != NO_REG && !own.contains(&r) {
                 free.insert(Reg(r));
@@ -430,7 +562,9 @@ impl Assigner<'_, '_> {
             if own[d] == NO_REG {
                 // A result in the register of the first operand has a 16-bit form more often.
                 let wish = match hint(self, d) {
-                    NO_REG if !inst.uses.is_empty() && !avoid.contains(self.regs[uses]) => self.regs[uses].0,
+                    NO_REG if !inst.uses.is_empty() && !avoid.contains(self.regs[uses]) => {
+                        self.regs[uses].0
+                    }
                     r => r,
                 };
                 own[d] = self.choose(v.0, free, wish, avoid)?.0;
@@ -446,7 +580,14 @@ impl Assigner<'_, '_> {
 
     /// An instruction with fixed registers: one parallel move brings the operands there and what lives on
     /// out of the way.
-    fn fixed(&mut self, i: u32, inst: &MInst, abi: &Abi, events: &[Event], operand: usize) -> Result<()> {
+    fn fixed(
+        &mut self,
+        i: u32,
+        inst: &MInst,
+        abi: &Abi,
+        events: &[Event],
+        operand: usize,
+    ) -> Result<()> {
         let set = |regs: &[Reg]| regs.iter().fold(0, |s, r| s | 1 << r.0);
         let (fixed_uses, fixed_defs) = (RegSet(set(&abi.uses)), RegSet(set(&abi.defs)));
         let mut lost = abi.clobbers.or(fixed_defs);
@@ -464,7 +605,10 @@ impl Assigner<'_, '_> {
             if v == NONE || self.is_leaving(v, i) {
                 continue;
             }
-            let own = inst.uses[free_uses..].iter().zip(&abi.uses).any(|(u, &f)| u.0 == v && f == r);
+            let own = inst.uses[free_uses..]
+                .iter()
+                .zip(&abi.uses)
+                .any(|(u, &f)| u.0 == v && f == r);
             if stays.contains(r) || (own && !lost.contains(r)) {
                 homes.push((v, r));
                 taken.insert(r);
@@ -472,12 +616,18 @@ impl Assigner<'_, '_> {
                 evicted.push(v);
             }
         }
-        let loads = events.iter().filter(|e| e.what == Happening::Load && !self.is_leaving(e.value, i));
+        let loads = events
+            .iter()
+            .filter(|e| e.what == Happening::Load && !self.is_leaving(e.value, i));
         evicted.extend(loads.map(|e| e.value));
         for v in evicted {
             let room = stays.minus(taken);
             let empty = room.and(self.free());
-            let room = if self.heuristic && !empty.is_empty() { empty } else { room };
+            let room = if self.heuristic && !empty.is_empty() {
+                empty
+            } else {
+                room
+            };
             let to = self.choose(v, room, NO_REG, RegSet::EMPTY)?;
             taken.insert(to);
             homes.push((v, to));
@@ -485,7 +635,9 @@ impl Assigner<'_, '_> {
         }
         let uses = operand + inst.defs.len();
         for (k, u) in inst.uses[..free_uses].iter().enumerate() {
-            let home = homes.iter().find(|&&(v, r)| v == u.0 && !fixed_uses.contains(r));
+            let home = homes
+                .iter()
+                .find(|&&(v, r)| v == u.0 && !fixed_uses.contains(r));
             let r = match home {
                 Some(&(_, r)) => r,
                 None => self.free_operand(u.0, fixed_uses.or(taken))?,
@@ -498,7 +650,10 @@ impl Assigner<'_, '_> {
             self.bring(u.0, r);
         }
         self.mover.run(i, taken.or(fixed_uses), &mut self.edits);
-        for v in std::mem::replace(&mut self.val, [NONE; 16]).into_iter().filter(|&v| v != NONE) {
+        for v in std::mem::replace(&mut self.val, [NONE; 16])
+            .into_iter()
+            .filter(|&v| v != NONE)
+        {
             self.loc[v as usize] = NO_REG;
         }
         for (v, r) in homes {
@@ -530,7 +685,10 @@ impl Assigner<'_, '_> {
             NO_REG => self.memory(v),
             r => From::Loc(Loc::Reg(Reg(r))),
         };
-        self.mover.moves.push(Move { from, to: Loc::Reg(to) });
+        self.mover.moves.push(Move {
+            from,
+            to: Loc::Reg(to),
+        });
     }
 
     /// The moves on the edges out of block `p`.
@@ -589,4 +747,3 @@ impl Assigner<'_, '_> {
         }
     }
 }
-

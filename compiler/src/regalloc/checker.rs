@@ -25,18 +25,19 @@
 //! - An edge renames: each place gets the parameters whose arguments it holds, and keeps what it held apart from
 //!   old instances of the parameters.
 //!
+//! **Size.** States share what they have in common (see `known`), so functions with many blocks and many slots
+//! cost what changes, not blocks times slots.
+//!
 //! Registers are those that the allocator may use, written ones are in `used`, slots are below `slots`, edits are
 //! ordered and come before an instruction of their block.
 
+use super::known::{Known, State};
 use super::{Allocation, Edit, Loc, internal};
-use crate::backend::mir::{MBlock, MFunc, MInst, VReg};
+use crate::backend::mir::{MBlock, MFunc, MInst};
 use crate::error::Result;
 use crate::isa::{Reg, RegSet};
 use crate::seeded::{self, Bug};
 use smallvec::SmallVec;
-
-/// Values known to be in one place.
-type Known = SmallVec<[u32; 2]>;
 
 /// Checks that `a` is a right allocation of `f`.
 ///
@@ -55,15 +56,16 @@ struct Checker<'a> {
     remat: Vec<bool>,
     /// (rematerializable value, parameter that is always equal to it), in order.
     equal: Vec<(u32, u32)>,
-    /// Per block, (place, value) pairs known on entry, in order; `None` if not reached yet.
-    entry: Vec<Option<Vec<(u32, u32)>>>,
-    /// Per place (registers, then slots), what it is known to hold.
-    known: Vec<Known>,
-    /// Per value, places that may hold it.
-    places: Vec<SmallVec<[u32; 2]>>,
+    /// Per block, what is known on entry; `None` if not reached yet.
+    entry: Vec<Option<State>>,
+    /// What is known now.
+    now: State,
+    /// Per value, the slots that have ever been known to hold it.
+    slots: Vec<SmallVec<[u32; 2]>>,
 }
 
 const SLOTS: u32 = 16;
+const REGS: std::ops::Range<u32> = 0..SLOTS;
 
 fn place(loc: Loc) -> u32 {
     match loc {
@@ -74,10 +76,16 @@ fn place(loc: Loc) -> u32 {
 
 impl<'a> Checker<'a> {
     fn new(f: &'a MFunc, a: &'a Allocation) -> Result<Checker<'a>> {
-        let stores = f.blocks.iter().any(|b| b.insts.iter().any(MInst::writes_incoming));
+        let stores = f
+            .blocks
+            .iter()
+            .any(|b| b.insts.iter().any(MInst::writes_incoming));
         let mut remat = vec![false; f.vregs as usize];
         for inst in f.blocks.iter().flat_map(|b| &b.insts) {
-            if let ([d], true) = (&inst.defs[..], inst.is_rematerializable() && inst.uses.is_empty()) {
+            if let ([d], true) = (
+                &inst.defs[..],
+                inst.is_rematerializable() && inst.uses.is_empty(),
+            ) {
                 match remat.get_mut(d.0 as usize) {
                     Some(remat) => *remat = !(stores && inst.reads_incoming()),
                     None => return internal(f, format!("v{} is out of range", d.0)),
@@ -90,8 +98,8 @@ impl<'a> Checker<'a> {
             equal: equal_parameters(f, &remat),
             remat,
             entry: vec![None; f.blocks.len()],
-            known: vec![Known::new(); SLOTS as usize + a.slots as usize],
-            places: vec![SmallVec::new(); f.vregs as usize],
+            now: State::new(SLOTS + a.slots),
+            slots: vec![SmallVec::new(); f.vregs as usize],
         })
     }
 
@@ -116,8 +124,17 @@ impl<'a> Checker<'a> {
                     return self.fail(b, i, "operands without registers");
                 }
                 let omitted = a.is_omitted(b as u32, i as u32);
-                if omitted && !inst.defs.iter().all(|d| inst.defs.len() == 1 && self.remat[d.0 as usize]) {
-                    return self.fail(b, i, "an instruction is omitted that is not rematerializable");
+                if omitted
+                    && !inst
+                        .defs
+                        .iter()
+                        .all(|d| inst.defs.len() == 1 && self.remat[d.0 as usize])
+                {
+                    return self.fail(
+                        b,
+                        i,
+                        "an instruction is omitted that is not rematerializable",
+                    );
                 }
                 if !omitted {
                     self.constraints(b, i, inst)?;
@@ -145,14 +162,22 @@ impl<'a> Checker<'a> {
             return self.fail(b, i, format!("{r} is not for allocation"));
         }
         if let Some(r) = defs.iter().find(|&&r| !self.a.used.contains(r)) {
-            return self.fail(b, i, format!("{r} is written and not in the set of used registers"));
+            return self.fail(
+                b,
+                i,
+                format!("{r} is written and not in the set of used registers"),
+            );
         }
         if (1..defs.len()).any(|k| defs[..k].contains(&defs[k])) {
             return self.fail(b, i, "two results in one register");
         }
         for (d, u) in inst.tied() {
             if defs.get(d) != uses.get(u) {
-                return self.fail(b, i, "a tied operand is in another register than its result");
+                return self.fail(
+                    b,
+                    i,
+                    "a tied operand is in another register than its result",
+                );
             }
         }
         if inst.is_early_clobber() && defs.iter().any(|d| uses.contains(d)) {
@@ -178,22 +203,32 @@ impl<'a> Checker<'a> {
         };
         let written = |r: Reg| self.a.used.contains(r) && RegSet::ALLOCATABLE.contains(r);
         let ok = match edit {
-            Edit::Move { from: Loc::Slot(_), to: Loc::Slot(_) } => false,
-            Edit::Move { from, to: Loc::Reg(r) } => loc_ok(from) && written(r),
+            Edit::Move {
+                from: Loc::Slot(_),
+                to: Loc::Slot(_),
+            } => false,
+            Edit::Move {
+                from,
+                to: Loc::Reg(r),
+            } => loc_ok(from) && written(r),
             Edit::Move { from, to } => loc_ok(from) && loc_ok(to),
             Edit::Remat { value, to } => {
                 written(to) && self.remat.get(value.0 as usize).is_some_and(|&remat| remat)
             }
             Edit::Swap(x, y) => x != y && written(x) && written(y),
         };
-        if ok { Ok(()) } else { self.fail(b, i, format!("{edit:?} is not possible")) }
+        if ok {
+            Ok(())
+        } else {
+            self.fail(b, i, format!("{edit:?} is not possible"))
+        }
     }
 
     fn flow(&mut self) -> Result<()> {
         let n = self.f.blocks.len();
         let mut dirty = vec![false; n];
         if let Some(entry) = self.entry.first_mut() {
-            *entry = Some(Vec::new());
+            *entry = Some(self.now.clone());
             dirty[0] = true;
         }
         while dirty.contains(&true) {
@@ -213,12 +248,8 @@ impl<'a> Checker<'a> {
 
     /// Follows one block from its entry state.
     fn block(&mut self, b: usize) -> Result<()> {
-        for place in 0..self.known.len() {
-            self.set(place as u32, Known::new());
-        }
-        for (place, v) in self.entry[b].clone().unwrap_or_default() {
-            self.known[place as usize].push(v);
-            self.places[v as usize].push(place);
+        if let Some(entry) = &self.entry[b] {
+            self.now = entry.clone();
         }
         let block: &'a MBlock = &self.f.blocks[b];
         let edits: &'a [(u32, Edit)] = &self.a.edits[b];
@@ -236,29 +267,51 @@ impl<'a> Checker<'a> {
 
     /// Makes `known` the set of `place`.
     fn set(&mut self, place: u32, known: Known) {
-        for v in std::mem::take(&mut self.known[place as usize]) {
-            self.places[v as usize].retain(|p| *p != place);
+        if place >= SLOTS {
+            for &v in &known {
+                self.may_be_in(v, place);
+            }
         }
-        for &v in &known {
-            self.places[v as usize].push(place);
+        self.now.set(place, known);
+    }
+
+    fn may_be_in(&mut self, v: u32, place: u32) {
+        let slots = &mut self.slots[v as usize];
+        if place >= SLOTS && !slots.contains(&place) {
+            slots.push(place);
         }
-        self.known[place as usize] = known;
+    }
+
+    /// The places that hold `v` now.
+    fn holders(&self, v: u32) -> SmallVec<[u32; 8]> {
+        let slots = self.slots[v as usize].iter().copied();
+        REGS.chain(slots)
+            .filter(|&p| self.now.get(p).contains(&v))
+            .collect()
     }
 
     fn edit(&mut self, edit: Edit) {
         match edit {
             Edit::Move { from, to } => {
-                let known = self.known[place(from) as usize].clone();
+                let known = self.now.get(place(from)).clone();
                 self.set(place(to), known);
             }
             Edit::Remat { value, to } => {
                 let mut known = Known::from_slice(&[value.0]);
                 let from = self.equal.partition_point(|&(v, _)| v < value.0);
-                known.extend(self.equal[from..].iter().take_while(|e| e.0 == value.0).map(|e| e.1));
+                known.extend(
+                    self.equal[from..]
+                        .iter()
+                        .take_while(|e| e.0 == value.0)
+                        .map(|e| e.1),
+                );
                 self.set(to.0 as u32, known);
             }
             Edit::Swap(x, y) => {
-                let (kx, ky) = (self.known[x.0 as usize].clone(), self.known[y.0 as usize].clone());
+                let (kx, ky) = (
+                    self.now.get(x.0 as u32).clone(),
+                    self.now.get(y.0 as u32).clone(),
+                );
                 self.set(x.0 as u32, ky);
                 self.set(y.0 as u32, kx);
             }
@@ -273,12 +326,20 @@ impl<'a> Checker<'a> {
         }
         let (defs, uses) = a.operands(b as u32, i as u32, inst);
         for (u, r) in inst.uses.iter().zip(uses) {
-            if !self.known[r.0 as usize].contains(&u.0) {
-                let holds = &self.known[r.0 as usize];
-                return self.fail(b, i, format!("v{} is read in {r}, which holds {holds:?}", u.0));
+            let holds = self.now.get(r.0 as u32);
+            if !holds.contains(&u.0) {
+                return self.fail(
+                    b,
+                    i,
+                    format!("v{} is read in {r}, which holds {holds:?}", u.0),
+                );
             }
         }
-        if let Some(abi) = inst.abi.as_ref().filter(|_| !seeded::on(Bug::CheckerSkipsClobbers)) {
+        if let Some(abi) = inst
+            .abi
+            .as_ref()
+            .filter(|_| !seeded::on(Bug::CheckerSkipsClobbers))
+        {
             for r in abi.clobbers.iter() {
                 self.set(r.0 as u32, Known::new());
             }
@@ -294,8 +355,10 @@ impl<'a> Checker<'a> {
 
     /// Takes old instances of a value out of all places.
     fn forget(&mut self, v: u32) {
-        for place in std::mem::take(&mut self.places[v as usize]) {
-            self.known[place as usize].retain(|known| *known != v);
+        for place in self.holders(v) {
+            let mut known = self.now.get(place).clone();
+            known.retain(|known| *known != v);
+            self.now.set(place, known);
         }
     }
 
@@ -305,32 +368,25 @@ impl<'a> Checker<'a> {
         let Some(params) = self.f.blocks.get(edge.to.0 as usize).map(|t| &t.params) else {
             return self.fail(b, k, "an edge to nowhere");
         };
-        let mut state: Vec<(u32, u32)> = Vec::new();
-        for (place, known) in self.known.iter().enumerate() {
-            let renewed = |v: &&u32| !params.contains(&VReg(**v));
-            state.extend(known.iter().filter(renewed).map(|&v| (place as u32, v)));
+        // Arguments are read before parameters are written.
+        let before = self.now.clone();
+        let holders: Vec<_> = edge.args.iter().map(|arg| self.holders(arg.0)).collect();
+        params.iter().for_each(|p| self.forget(p.0));
+        for (param, places) in params.iter().zip(holders) {
+            for place in places {
+                let mut known = self.now.get(place).clone();
+                known.push(param.0);
+                self.set(place, known);
+            }
         }
-        for (param, arg) in params.iter().zip(&edge.args) {
-            state.extend(self.places[arg.0 as usize].iter().map(|&place| (place, param.0)));
-        }
-        state.sort_unstable();
-        match &mut self.entry[edge.to.0 as usize] {
+        let after = std::mem::replace(&mut self.now, before);
+        Ok(match &mut self.entry[edge.to.0 as usize] {
             unreached @ None => {
-                *unreached = Some(state);
-                Ok(true)
+                *unreached = Some(after);
+                true
             }
-            Some(entry) => {
-                let before = entry.len();
-                let mut at = 0;
-                entry.retain(|pair| {
-                    while state.get(at).is_some_and(|p| p < pair) {
-                        at += 1;
-                    }
-                    state.get(at) == Some(pair)
-                });
-                Ok(entry.len() != before)
-            }
-        }
+            Some(entry) => entry.meet(&after),
+        })
     }
 }
 
@@ -338,10 +394,16 @@ impl<'a> Checker<'a> {
 fn equal_parameters(f: &MFunc, remat: &[bool]) -> Vec<(u32, u32)> {
     let mut argument: Vec<Option<(u32, bool)>> = vec![None; f.vregs as usize];
     for edge in f.blocks.iter().flat_map(|b| &b.succs) {
-        let params = f.blocks.get(edge.to.0 as usize).map_or(&[][..], |b| &b.params);
+        let params = f
+            .blocks
+            .get(edge.to.0 as usize)
+            .map_or(&[][..], |b| &b.params);
         for (p, arg) in params.iter().zip(&edge.args) {
             let same = &mut argument[p.0 as usize];
-            *same = Some((arg.0, same.is_none_or(|(other, same)| same && other == arg.0)));
+            *same = Some((
+                arg.0,
+                same.is_none_or(|(other, same)| same && other == arg.0),
+            ));
         }
     }
     let one = |(p, argument): (usize, &Option<(u32, bool)>)| {

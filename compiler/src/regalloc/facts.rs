@@ -56,7 +56,10 @@ impl<'a> Facts<'a> {
             pred_edges: Vec::new(),
         };
         let remakes_incoming = seeded::on(Bug::IncomingRemade)
-            || !f.blocks.iter().any(|b| b.insts.iter().any(MInst::writes_incoming));
+            || !f
+                .blocks
+                .iter()
+                .any(|b| b.insts.iter().any(MInst::writes_incoming));
         let mut position = 0u32;
         for (b, block) in f.blocks.iter().enumerate() {
             facts.base.push(position);
@@ -100,7 +103,10 @@ impl<'a> Facts<'a> {
             self.define(d, b, i, kind)?;
         }
         if inst.uses.iter().any(|u| u.0 >= self.f.vregs) {
-            return internal(self.f, format!("instruction {i} of block {b} uses a value out of range"));
+            return internal(
+                self.f,
+                format!("instruction {i} of block {b} uses a value out of range"),
+            );
         }
         if inst.prefers_low() {
             for v in inst.defs.iter().chain(&inst.uses) {
@@ -109,8 +115,14 @@ impl<'a> Facts<'a> {
             }
         }
         let ties = inst.tied();
-        if ties.iter().any(|&(d, u)| d >= inst.defs.len() || u >= inst.uses.len()) {
-            return internal(self.f, format!("instruction {i} of block {b} lacks a tied operand"));
+        if ties
+            .iter()
+            .any(|&(d, u)| d >= inst.defs.len() || u >= inst.uses.len())
+        {
+            return internal(
+                self.f,
+                format!("instruction {i} of block {b} lacks a tied operand"),
+            );
         }
         let Some(abi) = &inst.abi else { return Ok(()) };
         let (mut uses, mut defs) = (RegSet::EMPTY, RegSet::EMPTY);
@@ -123,7 +135,10 @@ impl<'a> Facts<'a> {
             && abi.defs.len() == inst.defs.len()
             && ties.is_empty();
         if !fits {
-            return internal(self.f, format!("instruction {i} of block {b} has inconsistent fixed registers"));
+            return internal(
+                self.f,
+                format!("instruction {i} of block {b} has inconsistent fixed registers"),
+            );
         }
         Ok(())
     }
@@ -135,10 +150,18 @@ impl<'a> Facts<'a> {
             for edge in &block.succs {
                 match f.blocks.get(edge.to.0 as usize) {
                     Some(to) if to.params.len() == edge.args.len() && edge.to.0 != 0 => {}
-                    _ => return internal(f, format!("an edge out of block {b} does not fit its target")),
+                    _ => {
+                        return internal(
+                            f,
+                            format!("an edge out of block {b} does not fit its target"),
+                        );
+                    }
                 }
                 if edge.args.iter().any(|a| a.0 >= f.vregs) {
-                    return internal(f, format!("an edge out of block {b} passes a value out of range"));
+                    return internal(
+                        f,
+                        format!("an edge out of block {b} passes a value out of range"),
+                    );
                 }
                 self.pred_start[edge.to.0 as usize + 1] += 1;
             }
@@ -162,7 +185,10 @@ impl<'a> Facts<'a> {
             }
             let movable = |&(p, _): &(u32, u32)| {
                 let p = &f.blocks[p as usize];
-                p.succs.len() == 1 && p.insts.last().is_some_and(|t| t.uses.is_empty() && t.defs.is_empty())
+                p.succs.len() == 1
+                    && p.insts
+                        .last()
+                        .is_some_and(|t| t.uses.is_empty() && t.defs.is_empty())
             };
             if preds.len() > 1 && !preds.iter().all(movable) {
                 return internal(f, format!("an edge into block {b} is critical"));

@@ -38,7 +38,11 @@ impl Hints {
     /// What a value that is live into block `b` is wanted in there.
     pub fn at_entry(&self, facts: &Facts, b: u32, v: u32) -> u8 {
         let (position, reg) = self.want[v as usize];
-        if (facts.base[b as usize]..=facts.end(b)).contains(&position) { reg } else { NO_REG }
+        if (facts.base[b as usize]..=facts.end(b)).contains(&position) {
+            reg
+        } else {
+            NO_REG
+        }
     }
 
     /// Walks block `b`; `ends` holds (value, register) pairs wanted at its end.
@@ -51,7 +55,11 @@ impl Hints {
             self.want[v as usize] = (end, r);
             avoid.insert(Reg(r));
         }
-        let operands = block.insts.iter().map(|i| i.defs.len() + i.uses.len()).sum();
+        let operands = block
+            .insts
+            .iter()
+            .map(|i| i.defs.len() + i.uses.len())
+            .sum();
         self.defs.clear();
         self.defs.resize(operands, NO_REG);
         self.avoid.clear();
@@ -72,7 +80,10 @@ impl Hints {
             self.pass_on(inst, position, at);
             if let Some(abi) = &inst.abi {
                 let mut taken = abi.clobbers;
-                abi.defs.iter().chain(&abi.uses).for_each(|&r| taken.insert(r));
+                abi.defs
+                    .iter()
+                    .chain(&abi.uses)
+                    .for_each(|&r| taken.insert(r));
                 taken.iter().for_each(|r| claimed[r.0 as usize] = position);
                 let free = inst.uses.len() - abi.uses.len();
                 avoid = RegSet::EMPTY;

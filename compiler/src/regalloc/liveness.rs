@@ -40,7 +40,10 @@ impl NextUse {
         self.0 & 1 != 0
     }
     fn merge(self, o: NextUse) -> NextUse {
-        NextUse::new(self.distance().min(o.distance()), self.crosses() || o.crosses())
+        NextUse::new(
+            self.distance().min(o.distance()),
+            self.crosses() || o.crosses(),
+        )
     }
 }
 
@@ -71,7 +74,10 @@ pub(super) struct Merge {
 
 impl Merge {
     fn new(values: usize) -> Merge {
-        Merge { place: vec![0; values], list: Vec::new() }
+        Merge {
+            place: vec![0; values],
+            list: Vec::new(),
+        }
     }
 
     fn clear(&mut self) {
@@ -81,7 +87,9 @@ impl Merge {
     fn find(&mut self, value: u32) -> Option<&mut Live> {
         // A stale place gives another value or none, so places need no clearing.
         let at = self.place[value as usize];
-        self.list.get_mut(at as usize).filter(|live| live.value == value)
+        self.list
+            .get_mut(at as usize)
+            .filter(|live| live.value == value)
     }
 
     fn add(&mut self, value: u32, next: NextUse) {
@@ -137,7 +145,10 @@ impl Liveness {
                     if std::mem::take(&mut dirty[b as usize])
                         && live.update(facts, loops, &exposed, &mut merge, b)
                     {
-                        facts.preds(b).iter().for_each(|&(p, _)| dirty[p as usize] = true);
+                        facts
+                            .preds(b)
+                            .iter()
+                            .for_each(|&(p, _)| dirty[p as usize] = true);
                     }
                 }
                 if !dirty.contains(&true) {
@@ -211,7 +222,11 @@ impl Liveness {
         let digest = |set: &[Live]| {
             set.iter().fold(0u64, |sum, live| {
                 let word = (live.value as u64) << 32 | live.next.0 as u64;
-                sum.wrapping_add((word ^ word >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23))
+                sum.wrapping_add(
+                    (word ^ word >> 29)
+                        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                        .rotate_left(23),
+                )
             })
         };
         let (start, len) = self.sets[b as usize];
@@ -269,13 +284,20 @@ impl Liveness {
 
     fn raise(&mut self, head: u32, by: Pressure) {
         let p = &mut self.pressure[head as usize];
-        *p = Pressure { all: p.all.max(by.all), call: p.call.max(by.call) };
+        *p = Pressure {
+            all: p.all.max(by.all),
+            call: p.call.max(by.call),
+        };
     }
 }
 
 /// Collects, per block, the uses that are not of the block's own instructions, nearest first use each.
 fn exposed_uses(facts: &Facts, merge: &mut Merge) -> Result<Exposed> {
-    let mut all = Exposed { start: vec![0], list: Vec::new(), calls: Vec::new() };
+    let mut all = Exposed {
+        start: vec![0],
+        list: Vec::new(),
+        calls: Vec::new(),
+    };
     for (b, block) in facts.f.blocks.iter().enumerate() {
         merge.clear();
         let mut called = false;

@@ -23,8 +23,12 @@ impl Loops {
     /// Finds the loops.
     pub fn new(facts: &Facts) -> Loops {
         let n = facts.blocks() as usize;
-        let mut loops =
-            Loops { inner: vec![NONE; n], outer: vec![NONE; n], depth: vec![0; n], max_depth: 0 };
+        let mut loops = Loops {
+            inner: vec![NONE; n],
+            outer: vec![NONE; n],
+            depth: vec![0; n],
+            max_depth: 0,
+        };
         let mut leader: Vec<u32> = (0..n as u32).collect();
         let mut queued = vec![NONE; n];
         let mut work = Vec::new();

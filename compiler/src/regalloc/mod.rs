@@ -12,12 +12,13 @@ mod assign;
 pub mod checker;
 mod facts;
 mod hints;
+mod known;
 mod liveness;
 mod loops;
 mod moves;
-mod slots;
 #[doc(hidden)]
 pub mod simulate;
+mod slots;
 mod spill;
 #[doc(hidden)]
 pub mod testgen;
@@ -112,5 +113,8 @@ pub fn allocate(f: &MFunc, choices: &mut Choices) -> Result<Allocation> {
 
 /// An error about a broken invariant in `f`.
 fn internal<T>(f: &MFunc, message: impl std::fmt::Display) -> Result<T> {
-    Err(Error::new(ErrorKind::Internal, format!("register allocation of {}: {message}", f.name)))
+    Err(Error::new(
+        ErrorKind::Internal,
+        format!("register allocation of {}: {message}", f.name),
+    ))
 }

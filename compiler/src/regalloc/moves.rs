@@ -68,8 +68,13 @@ impl Mover {
     /// Appends one edit.
     pub fn edit(&mut self, at: u32, edit: Edit, out: &mut Vec<(u32, Edit)>) {
         match edit {
-            Edit::Move { to: Loc::Reg(r), .. } | Edit::Remat { to: r, .. } => self.used.insert(r),
-            Edit::Move { to: Loc::Slot(_), .. } => {}
+            Edit::Move {
+                to: Loc::Reg(r), ..
+            }
+            | Edit::Remat { to: r, .. } => self.used.insert(r),
+            Edit::Move {
+                to: Loc::Slot(_), ..
+            } => {}
             Edit::Swap(a, b) => {
                 self.used.insert(a);
                 self.used.insert(b);
@@ -115,14 +120,22 @@ impl Mover {
             }
         }
         let ready = |&(_, m): &(usize, &Move)| self.places[Mover::index(m.to)].0 == 0;
-        self.ready.extend(moves.iter().enumerate().filter(ready).map(|(k, _)| k as u32));
+        self.ready.extend(
+            moves
+                .iter()
+                .enumerate()
+                .filter(ready)
+                .map(|(k, _)| k as u32),
+        );
         loop {
             while let Some(k) = self.ready.pop() {
                 self.finish(at, moves[k as usize], busy, out);
             }
             // All that is left lies on cycles.
             let left = |m: &&Move| self.places[Mover::index(m.to)].1 != NO_MOVE;
-            let Some(&first) = moves.iter().find(left) else { break };
+            let Some(&first) = moves.iter().find(left) else {
+                break;
+            };
             self.cycle(at, moves, first, busy, out);
         }
     }
@@ -141,7 +154,14 @@ impl Mover {
     }
 
     /// Does the cycle of moves that `first` is on.
-    fn cycle(&mut self, at: u32, moves: &[Move], first: Move, busy: RegSet, out: &mut Vec<(u32, Edit)>) {
+    fn cycle(
+        &mut self,
+        at: u32,
+        moves: &[Move],
+        first: Move,
+        busy: RegSet,
+        out: &mut Vec<(u32, Edit)>,
+    ) {
         // `places[i]` is written with what `places[i + 1]` holds, the last with what the first holds.
         let mut ring = vec![first.to];
         let mut from = first.from.loc();
@@ -169,12 +189,36 @@ impl Mover {
             _ => self.emergency(0),
         };
         if !seeded::on(Bug::CycleBrokenWrong) {
-            self.one(at, Move { from: From::Loc(ring[0]), to: saved }, busy, out);
+            self.one(
+                at,
+                Move {
+                    from: From::Loc(ring[0]),
+                    to: saved,
+                },
+                busy,
+                out,
+            );
         }
         for pair in ring.windows(2) {
-            self.one(at, Move { from: From::Loc(pair[1]), to: pair[0] }, busy, out);
+            self.one(
+                at,
+                Move {
+                    from: From::Loc(pair[1]),
+                    to: pair[0],
+                },
+                busy,
+                out,
+            );
         }
-        self.one(at, Move { from: From::Loc(saved), to: ring[pairs - 1] }, busy, out);
+        self.one(
+            at,
+            Move {
+                from: From::Loc(saved),
+                to: ring[pairs - 1],
+            },
+            busy,
+            out,
+        );
     }
 
     fn emergency(&mut self, which: u32) -> Loc {
@@ -195,18 +239,58 @@ impl Mover {
             (From::Loc(from), to) if matches!((from, to), (Loc::Reg(_), _) | (_, Loc::Reg(_))) => {
                 self.edit(at, Edit::Move { from, to }, out);
             }
-            (From::Remat(value), Loc::Reg(to)) => self.edit(at, Edit::Remat { value: VReg(value), to }, out),
+            (From::Remat(value), Loc::Reg(to)) => self.edit(
+                at,
+                Edit::Remat {
+                    value: VReg(value),
+                    to,
+                },
+                out,
+            ),
             (from, to) => {
                 let free = self.temporary(busy);
                 let temp = free.unwrap_or(Reg::R0);
-                let aside = if free.is_none() { Some(self.emergency(1)) } else { None };
+                let aside = if free.is_none() {
+                    Some(self.emergency(1))
+                } else {
+                    None
+                };
                 if let Some(aside) = aside {
-                    self.edit(at, Edit::Move { from: Loc::Reg(temp), to: aside }, out);
+                    self.edit(
+                        at,
+                        Edit::Move {
+                            from: Loc::Reg(temp),
+                            to: aside,
+                        },
+                        out,
+                    );
                 }
-                self.one(at, Move { from, to: Loc::Reg(temp) }, busy, out);
-                self.edit(at, Edit::Move { from: Loc::Reg(temp), to }, out);
+                self.one(
+                    at,
+                    Move {
+                        from,
+                        to: Loc::Reg(temp),
+                    },
+                    busy,
+                    out,
+                );
+                self.edit(
+                    at,
+                    Edit::Move {
+                        from: Loc::Reg(temp),
+                        to,
+                    },
+                    out,
+                );
                 if let Some(aside) = aside {
-                    self.edit(at, Edit::Move { from: aside, to: Loc::Reg(temp) }, out);
+                    self.edit(
+                        at,
+                        Edit::Move {
+                            from: aside,
+                            to: Loc::Reg(temp),
+                        },
+                        out,
+                    );
                 }
             }
         }

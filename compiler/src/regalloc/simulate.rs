@@ -32,7 +32,9 @@ pub fn run_virtual(f: &MFunc, seed: u64, steps: usize) -> Vec<u64> {
                 }
             }
         }
-        let Some(k) = run.choose(block.succs.len()) else { break };
+        let Some(k) = run.choose(block.succs.len()) else {
+            break;
+        };
         let edge = &block.succs[k];
         let args: Vec<u64> = edge.args.iter().map(|a| env[a.0 as usize]).collect();
         b = edge.to.0 as usize;
@@ -47,9 +49,16 @@ pub fn run_virtual(f: &MFunc, seed: u64, steps: usize) -> Vec<u64> {
 /// must be in range.
 pub fn run_allocated(f: &MFunc, a: &Allocation, seed: u64, steps: usize) -> Vec<u64> {
     let mut run = Run::new(seed, steps);
-    let definitions: BTreeMap<VReg, &MInst> =
-        f.blocks.iter().flat_map(|b| &b.insts).filter_map(|i| Some((*i.defs.first()?, i))).collect();
-    let mut machine = Machine { regs: [0; 16], slots: vec![0; a.slots as usize] };
+    let definitions: BTreeMap<VReg, &MInst> = f
+        .blocks
+        .iter()
+        .flat_map(|b| &b.insts)
+        .filter_map(|i| Some((*i.defs.first()?, i)))
+        .collect();
+    let mut machine = Machine {
+        regs: [0; 16],
+        slots: vec![0; a.slots as usize],
+    };
     (0..16).for_each(|r| machine.regs[r] = digest(&("junk", r)));
     let mut b = 0;
     'blocks: loop {
@@ -61,7 +70,11 @@ pub fn run_allocated(f: &MFunc, a: &Allocation, seed: u64, steps: usize) -> Vec<
             }
             let omitted = a.is_omitted(b as u32, i as u32);
             let (defs, uses) = a.operands(b as u32, i as u32, inst);
-            let uses = if omitted { vec![] } else { machine.operands(inst, defs, uses) };
+            let uses = if omitted {
+                vec![]
+            } else {
+                machine.operands(inst, defs, uses)
+            };
             match run.step(inst, &uses) {
                 Step::Stop => break 'blocks,
                 Step::Results(_) if omitted => {}
@@ -103,7 +116,9 @@ impl Machine {
                 self.put(to, word);
             }
             Edit::Remat { value, to } => {
-                self.regs[to.0 as usize] = definitions.get(&value).map_or(0, |inst| run.result(inst, &[], 0));
+                self.regs[to.0 as usize] = definitions
+                    .get(&value)
+                    .map_or(0, |inst| run.result(inst, &[], 0));
             }
             Edit::Swap(x, y) => self.regs.swap(x.0 as usize, y.0 as usize),
         }
@@ -112,7 +127,8 @@ impl Machine {
     /// Reads the operands as the hardware would, after writing early results.
     fn operands(&mut self, inst: &MInst, defs: &[Reg], uses: &[Reg]) -> Vec<u64> {
         if inst.is_early_clobber() {
-            defs.iter().for_each(|d| self.regs[d.0 as usize] = digest(&"early"));
+            defs.iter()
+                .for_each(|d| self.regs[d.0 as usize] = digest(&"early"));
         }
         let mut from = uses.to_vec();
         for (d, u) in inst.tied() {
@@ -124,10 +140,19 @@ impl Machine {
         }
         let moved = |k: usize, r: &Reg| {
             // The target of a call is overwritten when the arguments are put in place.
-            let free = inst.abi.as_ref().map_or(uses.len(), |abi| uses.len() - abi.uses.len());
+            let free = inst
+                .abi
+                .as_ref()
+                .map_or(uses.len(), |abi| uses.len() - abi.uses.len());
             k < free && inst.abi.as_ref().is_some_and(|abi| abi.uses.contains(r))
         };
-        let read = |(k, r): (usize, &Reg)| if moved(k, r) { digest(&"moved") } else { self.regs[r.0 as usize] };
+        let read = |(k, r): (usize, &Reg)| {
+            if moved(k, r) {
+                digest(&"moved")
+            } else {
+                self.regs[r.0 as usize]
+            }
+        };
         from.iter().enumerate().map(read).collect()
     }
 
@@ -162,7 +187,13 @@ struct Run {
 
 impl Run {
     fn new(seed: u64, steps: usize) -> Run {
-        Run { trace: Vec::new(), state: seed, left: steps, seed, incoming: BTreeMap::new() }
+        Run {
+            trace: Vec::new(),
+            state: seed,
+            left: steps,
+            seed,
+            incoming: BTreeMap::new(),
+        }
     }
 
     fn step(&mut self, inst: &MInst, uses: &[u64]) -> Step {
@@ -178,17 +209,28 @@ impl Run {
         if let ([word], true) = (uses, inst.writes_incoming()) {
             self.incoming.insert(inst.imm, *word);
         }
-        Step::Results((0..inst.defs.len()).map(|k| self.result(inst, uses, k)).collect())
+        Step::Results(
+            (0..inst.defs.len())
+                .map(|k| self.result(inst, uses, k))
+                .collect(),
+        )
     }
 
     fn result(&self, inst: &MInst, uses: &[u64], k: usize) -> u64 {
-        let incoming = if inst.reads_incoming() { self.incoming.get(&inst.imm) } else { None };
+        let incoming = if inst.reads_incoming() {
+            self.incoming.get(&inst.imm)
+        } else {
+            None
+        };
         let time = if inst.abi.is_some() { self.state } else { 0 };
         digest(&(operation(inst), uses, k, incoming, time))
     }
 
     fn choose(&self, n: usize) -> Option<usize> {
-        (self.state ^ self.seed).rotate_left(17).checked_rem(n as u64).map(|k| k as usize)
+        (self.state ^ self.seed)
+            .rotate_left(17)
+            .checked_rem(n as u64)
+            .map(|k| k as usize)
     }
 }
 

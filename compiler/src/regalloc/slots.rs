@@ -27,7 +27,11 @@ pub(super) struct Slots {
 /// Gives each spilled value a slot.
 pub(super) fn share(facts: &Facts, plan: &Plan) -> Slots {
     let values = facts.f.vregs as usize;
-    let mut slots = Slots { of: vec![NONE; values], end: Vec::new(), count: 0 };
+    let mut slots = Slots {
+        of: vec![NONE; values],
+        end: Vec::new(),
+        count: 0,
+    };
     if !plan.spilled.contains(&true) {
         return slots;
     }
@@ -36,7 +40,11 @@ pub(super) fn share(facts: &Facts, plan: &Plan) -> Slots {
     let mut partner = vec![NONE; values];
     for block in &facts.f.blocks {
         for edge in &block.succs {
-            for (param, arg) in facts.f.blocks[edge.to.0 as usize].params.iter().zip(&edge.args) {
+            for (param, arg) in facts.f.blocks[edge.to.0 as usize]
+                .params
+                .iter()
+                .zip(&edge.args)
+            {
                 partner[arg.0 as usize] = param.0;
             }
         }
@@ -46,7 +54,11 @@ pub(super) fn share(facts: &Facts, plan: &Plan) -> Slots {
     let mut open: BinaryHeap<Reverse<(u32, u32)>> = BinaryHeap::new();
     let mut free: Vec<u32> = Vec::new();
     let mut give = |v: u32, start: u32, hints: &mut dyn Iterator<Item = u32>, slots: &mut Slots| {
-        let end = reach.extend(facts, facts.def_block[v as usize], plan.last_load[v as usize].max(start));
+        let end = reach.extend(
+            facts,
+            facts.def_block[v as usize],
+            plan.last_load[v as usize].max(start),
+        );
         while let Some(&Reverse((end, slot))) = open.peek() {
             if end > start {
                 break;
@@ -55,7 +67,9 @@ pub(super) fn share(facts: &Facts, plan: &Plan) -> Slots {
             free.push(slot);
         }
         // A slot in `free` may have been taken through a hint since; its end tells.
-        let hint = hints.map(|h| slots.of[h as usize]).find(|&s| s != NONE && ends[s as usize] <= start);
+        let hint = hints
+            .map(|h| slots.of[h as usize])
+            .find(|&s| s != NONE && ends[s as usize] <= start);
         let slot = hint.unwrap_or_else(|| {
             while let Some(slot) = free.pop() {
                 if ends[slot as usize] <= start {
@@ -72,8 +86,16 @@ pub(super) fn share(facts: &Facts, plan: &Plan) -> Slots {
     };
     for (b, block) in facts.f.blocks.iter().enumerate() {
         let base = facts.base[b];
-        let args = facts.preds(b as u32).first().map(|&(p, k)| &facts.f.blocks[p as usize].succs[k as usize].args);
-        for (k, param) in block.params.iter().enumerate().filter(|(_, p)| plan.spilled[p.0 as usize]) {
+        let args = facts
+            .preds(b as u32)
+            .first()
+            .map(|&(p, k)| &facts.f.blocks[p as usize].succs[k as usize].args);
+        for (k, param) in block
+            .params
+            .iter()
+            .enumerate()
+            .filter(|(_, p)| plan.spilled[p.0 as usize])
+        {
             let hint = args.map(|a| a[k].0);
             give(param.0, base, &mut hint.into_iter(), &mut slots);
         }
@@ -96,12 +118,22 @@ struct Reach {
 impl Reach {
     fn new(facts: &Facts) -> Reach {
         let n = facts.blocks();
-        let own = |b: u32| facts.preds(b).iter().map(|&(p, _)| p).filter(|&p| p >= b).max().unwrap_or(0);
+        let own = |b: u32| {
+            facts
+                .preds(b)
+                .iter()
+                .map(|&(p, _)| p)
+                .filter(|&p| p >= b)
+                .max()
+                .unwrap_or(0)
+        };
         let mut levels: Vec<Vec<u32>> = vec![(0..n).map(own).collect()];
         let mut width = 1;
         while width * 2 <= n as usize {
             let last = &levels[levels.len() - 1];
-            let next = (0..=n as usize - width * 2).map(|b| last[b].max(last[b + width])).collect();
+            let next = (0..=n as usize - width * 2)
+                .map(|b| last[b].max(last[b + width]))
+                .collect();
             levels.push(next);
             width *= 2;
         }

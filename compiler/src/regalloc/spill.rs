@@ -103,7 +103,8 @@ impl Plan {
 
     /// The events in a block, by instruction.
     pub fn events(&self, b: u32) -> &[Event] {
-        &self.events[self.event_start[b as usize] as usize..self.event_start[b as usize + 1] as usize]
+        &self.events
+            [self.event_start[b as usize] as usize..self.event_start[b as usize + 1] as usize]
     }
 
     /// Whether the definition of `v` need not be emitted: each use reads a copy made again.
@@ -193,7 +194,11 @@ impl Spiller<'_, '_> {
         self.scan(b, merge);
         for at in 0..self.now.len() {
             let v = self.now[at].value as usize;
-            self.now[at].next = if self.next[v].0 == b { self.next[v].1 } else { FAR };
+            self.now[at].next = if self.next[v].0 == b {
+                self.next[v].1
+            } else {
+                FAR
+            };
         }
         let block = &self.facts.f.blocks[b as usize];
         let mut operand = 0;
@@ -217,7 +222,11 @@ impl Spiller<'_, '_> {
     /// Chooses the values in registers on entry to `b`.
     fn enter(&mut self, b: u32) {
         self.clear();
-        if self.facts.is_loop_head(b) { self.enter_loop(b) } else { self.enter_join(b) }
+        if self.facts.is_loop_head(b) {
+            self.enter_loop(b)
+        } else {
+            self.enter_join(b)
+        }
         let params = &self.facts.f.blocks[b as usize].params;
         if !params.is_empty() {
             for at in 0..self.now.len() {
@@ -309,7 +318,11 @@ impl Spiller<'_, '_> {
         through.sort_unstable_by_key(|l| (l.next, l.value));
         let pressure = self.live.pressure[b as usize];
         let excess = pressure.all.saturating_sub(REGS as u32);
-        let excess = excess.max(pressure.call.saturating_sub(RegSet::CALLEE_SAVED.len() as u32));
+        let excess = excess.max(
+            pressure
+                .call
+                .saturating_sub(RegSet::CALLEE_SAVED.len() as u32),
+        );
         let room = through.len().saturating_sub(excess as usize);
         through.truncate(room);
         for l in inside.iter().chain(&through) {
@@ -323,9 +336,18 @@ impl Spiller<'_, '_> {
         let facts = self.facts;
         let original = facts.is_param_of(value, b)
             || facts.preds(b).iter().any(|&(p, _)| {
-                p < b && self.plan.exit(p).iter().any(|held| held.value == value && held.original)
+                p < b
+                    && self
+                        .plan
+                        .exit(p)
+                        .iter()
+                        .any(|held| held.value == value && held.original)
             });
-        self.hold(Held { value, next: FAR, original });
+        self.hold(Held {
+            value,
+            next: FAR,
+            original,
+        });
     }
 
     fn hold(&mut self, held: Held) {
@@ -358,7 +380,11 @@ impl Spiller<'_, '_> {
             let crosses = live_out.0 == b && live_out.2;
             self.see(arg.0, length, b, crosses, live_out.0 == b);
         }
-        let operands: usize = block.insts.iter().map(|i| i.defs.len() + i.uses.len()).sum();
+        let operands: usize = block
+            .insts
+            .iter()
+            .map(|i| i.defs.len() + i.uses.len())
+            .sum();
         self.after.clear();
         self.after.resize(operands, DEAD);
         let mut at = operands;
@@ -414,7 +440,11 @@ impl Spiller<'_, '_> {
         for &v in &missing {
             self.make_room(REGS - 1, i, Happening::Evict, true)?;
             self.event(i, v, Happening::Load, false);
-            self.hold(Held { value: v, next: i, original: false });
+            self.hold(Held {
+                value: v,
+                next: i,
+                original: false,
+            });
             self.loaded(v, self.facts.base[self.block as usize] + 1 + i);
         }
         if extra > 0 {
@@ -436,7 +466,11 @@ impl Spiller<'_, '_> {
         for (k, d) in inst.defs.iter().enumerate() {
             match self.after[operand + k] {
                 DEAD => self.event(i, d.0, Happening::Unused, false),
-                next => self.hold(Held { value: d.0, next, original: true }),
+                next => self.hold(Held {
+                    value: d.0,
+                    next,
+                    original: true,
+                }),
             }
         }
         Ok(())
@@ -446,9 +480,15 @@ impl Spiller<'_, '_> {
     /// tied operands that live on, and definitions written before the operands are read.
     fn extra_registers(&self, inst: &MInst, after: &[u32]) -> usize {
         let ties = inst.tied();
-        let mut extra = if inst.is_early_clobber() { inst.defs.len() } else { 0 };
+        let mut extra = if inst.is_early_clobber() {
+            inst.defs.len()
+        } else {
+            0
+        };
         for (k, &(_, u)) in ties.iter().enumerate() {
-            let again = ties[..k].iter().any(|&(_, other)| inst.uses[other] == inst.uses[u]);
+            let again = ties[..k]
+                .iter()
+                .any(|&(_, other)| inst.uses[other] == inst.uses[u]);
             extra += (after[u] != DEAD || again) as usize;
         }
         extra
@@ -460,7 +500,10 @@ impl Spiller<'_, '_> {
             return self.make_room(REGS - inst.defs.len(), i, Happening::EvictAt, false);
         };
         let mut taken = abi.clobbers;
-        abi.defs.iter().chain(&abi.uses).for_each(|&r| taken.insert(r));
+        abi.defs
+            .iter()
+            .chain(&abi.uses)
+            .for_each(|&r| taken.insert(r));
         let through = RegSet::ALLOCATABLE.minus(taken).len();
         // The free operands may need registers of their own.
         let operands = inst.uses.len();
@@ -488,9 +531,17 @@ impl Spiller<'_, '_> {
                 (distance << free as u32, held.value)
             };
             let movable = |held: &&Held| !(pinned && held.next == i);
-            let best = self.now.iter().filter(movable).max_by_key(|h| score(h)).map(|h| h.value);
+            let best = self
+                .now
+                .iter()
+                .filter(movable)
+                .max_by_key(|h| score(h))
+                .map(|h| h.value);
             let Some(mut victim) = best else {
-                return internal(self.facts.f, "an instruction needs more registers than there are");
+                return internal(
+                    self.facts.f,
+                    "an instruction needs more registers than there are",
+                );
             };
             if !self.choices.is_heuristic() {
                 let movable: Vec<u32> = self.now.iter().filter(movable).map(|h| h.value).collect();
@@ -507,7 +558,12 @@ impl Spiller<'_, '_> {
         if unsaved {
             self.leave_cost[value as usize] += self.frequency(self.block);
         }
-        self.plan.events.push(Event { inst, value, what, unsaved });
+        self.plan.events.push(Event {
+            inst,
+            value,
+            what,
+            unsaved,
+        });
     }
 
     /// Notes that a value is loaded at a position.
@@ -528,7 +584,11 @@ impl Spiller<'_, '_> {
     /// An estimate of how often a block runs.
     fn frequency(&self, b: u32) -> f32 {
         let often = 8f32.powi(self.loops.depth[b as usize].min(8) as i32);
-        if self.facts.f.blocks[b as usize].cold { often / 64.0 } else { often }
+        if self.facts.f.blocks[b as usize].cold {
+            often / 64.0
+        } else {
+            often
+        }
     }
 
     /// Looks at the edges out of `b`: what must be loaded on them, what leaves the registers on them.
@@ -562,7 +622,9 @@ impl Spiller<'_, '_> {
             }
             for (param, arg) in facts.f.blocks[s as usize].params.iter().zip(&edge.args) {
                 match self.seen[arg.0 as usize] {
-                    (m, original) if m == mark => self.plan.original_used[arg.0 as usize] |= original != 0,
+                    (m, original) if m == mark => {
+                        self.plan.original_used[arg.0 as usize] |= original != 0
+                    }
                     _ if self.plan.param_held[param.0 as usize] => self.loaded(arg.0, position),
                     _ => {}
                 }
@@ -576,7 +638,10 @@ impl Spiller<'_, '_> {
         self.place_entry(s, 0);
         for live in self.live.live_in(s) {
             let v = live.value as usize;
-            if self.seen[v] == (self.mark, 1) && self.place[v] == ABSENT && !seeded::on(Bug::EdgeStoreLost) {
+            if self.seen[v] == (self.mark, 1)
+                && self.place[v] == ABSENT
+                && !seeded::on(Bug::EdgeStoreLost)
+            {
                 self.leave_cost[v] = f32::INFINITY;
             }
         }
@@ -604,7 +669,8 @@ impl Spiller<'_, '_> {
                 index = parameter_indexes(facts);
             }
             for &(p, k) in facts.preds(b) {
-                let arg = facts.f.blocks[p as usize].succs[k as usize].args[index[v as usize] as usize];
+                let arg =
+                    facts.f.blocks[p as usize].succs[k as usize].args[index[v as usize] as usize];
                 if !self.plan.exit(p).iter().any(|held| held.value == arg.0) {
                     self.loaded(arg.0, facts.end(p));
                 }
@@ -617,14 +683,19 @@ impl Spiller<'_, '_> {
             return;
         }
         for v in 0..self.plan.spilled.len() {
-            if !self.plan.spilled[v] || (self.facts.kind[v] & PARAM != 0 && !self.plan.param_held[v]) {
+            if !self.plan.spilled[v]
+                || (self.facts.kind[v] & PARAM != 0 && !self.plan.param_held[v])
+            {
                 continue;
             }
             let leave = self.leave_cost[v];
             if leave.is_finite() {
                 let cheaper = leave < self.frequency(self.facts.def_block[v]);
-                self.plan.late[v] =
-                    if self.choices.is_heuristic() { cheaper } else { self.choices.flip(cheaper) };
+                self.plan.late[v] = if self.choices.is_heuristic() {
+                    cheaper
+                } else {
+                    self.choices.flip(cheaper)
+                };
             }
         }
     }

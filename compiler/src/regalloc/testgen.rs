@@ -26,7 +26,14 @@ pub fn function(bytes: &[u8]) -> MFunc {
     let budget = [8, 30, 80, 250][source.below(4)];
     let reach = [3, 8, 20, 60][source.below(4)];
     let calls = source.below(2) == 1;
-    shaped(&bytes[source.at.min(bytes.len())..], Shape { budget, reach, calls })
+    shaped(
+        &bytes[source.at.min(bytes.len())..],
+        Shape {
+            budget,
+            reach,
+            calls,
+        },
+    )
 }
 
 /// A function of a shape, made from bytes.
@@ -35,7 +42,10 @@ pub fn shaped(bytes: &[u8], shape: Shape) -> MFunc {
         source: Source { bytes, at: 0 },
         shape,
         left: shape.budget,
-        f: MFunc { name: "random".into(), ..MFunc::default() },
+        f: MFunc {
+            name: "random".into(),
+            ..MFunc::default()
+        },
         scope: Vec::new(),
         depth: 0,
         breaks: Vec::new(),
@@ -45,7 +55,11 @@ pub fn shaped(bytes: &[u8], shape: Shape) -> MFunc {
     let args = g.source.below(5);
     let defs = g.values(args);
     let mut inst = MInst::new(MOp::Args, &defs, &[]);
-    inst.abi = Some(Box::new(Abi { uses: SmallVec::new(), defs: registers(args), clobbers: RegSet::EMPTY }));
+    inst.abi = Some(Box::new(Abi {
+        uses: SmallVec::new(),
+        defs: registers(args),
+        clobbers: RegSet::EMPTY,
+    }));
     g.push(inst);
     g.scope = defs;
     g.constant();
@@ -126,8 +140,12 @@ impl Gen<'_> {
 
     /// Opens a block and gives its number.
     fn open(&mut self, params: &[VReg]) -> u32 {
-        let block =
-            MBlock { params: params.to_vec(), loop_depth: self.depth, cold: self.cold, ..MBlock::default() };
+        let block = MBlock {
+            params: params.to_vec(),
+            loop_depth: self.depth,
+            cold: self.cold,
+            ..MBlock::default()
+        };
         self.f.blocks.push(block);
         self.f.blocks.len() as u32 - 1
     }
@@ -142,14 +160,21 @@ impl Gen<'_> {
     }
 
     fn edge(&mut self, from: u32, to: u32, args: &[VReg]) {
-        let edge = MEdge { to: MBlockId(to), args: SmallVec::from_slice(args) };
+        let edge = MEdge {
+            to: MBlockId(to),
+            args: SmallVec::from_slice(args),
+        };
         self.f.blocks[from as usize].succs.push(edge);
         self.f.blocks[to as usize].preds.push(MBlockId(from));
     }
 
     fn constant(&mut self) {
         let v = self.value();
-        let mut inst = MInst::new([MOp::Const, MOp::SymAddr, MOp::InArg][self.source.below(3)], &[v], &[]);
+        let mut inst = MInst::new(
+            [MOp::Const, MOp::SymAddr, MOp::InArg][self.source.below(3)],
+            &[v],
+            &[],
+        );
         inst.imm = self.source.below(64) as i32 * 4;
         if inst.op == MOp::SymAddr {
             inst.sym = Some(Symbol(inst.imm as u32));
@@ -186,8 +211,16 @@ impl Gen<'_> {
             uses[0] = uses[1];
         }
         let defs = self.values(results);
-        let mut inst = MInst::new(if indirect { MOp::CallReg } else { MOp::Call }, &defs, &uses);
-        let mut abi = Abi { uses: registers(args), defs: registers(results), clobbers: RegSet::CALLER_SAVED };
+        let mut inst = MInst::new(
+            if indirect { MOp::CallReg } else { MOp::Call },
+            &defs,
+            &uses,
+        );
+        let mut abi = Abi {
+            uses: registers(args),
+            defs: registers(results),
+            clobbers: RegSet::CALLER_SAVED,
+        };
         if self.source.below(4) == 0 {
             // Inside of a module a function may have a convention of its own.
             abi.uses.iter_mut().for_each(|r| r.0 = (r.0 * 3 + 2) % 13);
@@ -231,6 +264,7 @@ impl Gen<'_> {
                 2 if nesting < 6 => self.loop_(nesting),
                 3 if nesting < 6 => self.switch(nesting),
                 4 if !self.breaks.is_empty() => self.break_if(),
+                5 if nesting < 6 && self.source.below(4) == 0 => self.two_entries(nesting),
                 _ => self.instruction(),
             }
         }
@@ -267,7 +301,10 @@ impl Gen<'_> {
             self.edge(from, b, &args);
             self.scope.extend(params);
             self.sequence(nesting + 1);
-            ends.push((self.jump(), std::mem::replace(&mut self.scope, scope.clone())));
+            ends.push((
+                self.jump(),
+                std::mem::replace(&mut self.scope, scope.clone()),
+            ));
             self.cold = cold;
         }
         self.join(ends);
@@ -295,7 +332,11 @@ impl Gen<'_> {
 
     fn switch(&mut self, nesting: u32) {
         let v = self.any();
-        let defs = if self.source.below(2) == 0 { vec![] } else { self.values(1) };
+        let defs = if self.source.below(2) == 0 {
+            vec![]
+        } else {
+            self.values(1)
+        };
         self.push(MInst::new(MOp::Switch, &defs, &[v]));
         let arms = 2 + self.source.below(4);
         let from = self.current();
@@ -322,7 +363,16 @@ impl Gen<'_> {
         let args = match self.source.below(3) {
             0 => (0..count).map(|k| params[(k + 1) % count]).collect(),
             1 => self.some(count),
-            _ => params.iter().map(|&p| if self.source.below(3) == 0 { self.any() } else { p }).collect(),
+            _ => params
+                .iter()
+                .map(|&p| {
+                    if self.source.below(3) == 0 {
+                        self.any()
+                    } else {
+                        p
+                    }
+                })
+                .collect(),
         };
         self.edge(latch, head, &args);
         self.depth -= 1;
@@ -334,6 +384,47 @@ impl Gen<'_> {
             ends.push((end, std::mem::replace(&mut self.scope, scope)));
             self.join(ends);
         }
+    }
+
+    /// A loop that is entered at two places: `from` goes to `a` or `b`, `a` to `b`, `b` to `a` or out.
+    fn two_entries(&mut self, nesting: u32) {
+        let count = self.source.below(4);
+        let from = self.branch();
+        let scope = self.scope.clone();
+        let to_a = self.open(&[]);
+        self.edge(from, to_a, &[]);
+        let args = self.some(count);
+        self.jump();
+        self.depth += 1;
+        let params = self.values(count);
+        let a = self.open(&params);
+        self.edge(to_a, a, &args);
+        self.scope.extend(&params);
+        self.sequence(nesting + 1);
+        let args = self.some(count);
+        let end_a = self.jump();
+        self.depth -= 1;
+        self.scope = scope;
+        let to_b = self.open(&[]);
+        self.edge(from, to_b, &[]);
+        let args_b = self.some(count);
+        self.jump();
+        self.depth += 1;
+        let params = self.values(count);
+        let b = self.open(&params);
+        self.edge(end_a, b, &args);
+        self.edge(to_b, b, &args_b);
+        self.scope.extend(&params);
+        self.sequence(nesting + 1);
+        let end_b = self.branch();
+        let latch = self.open(&[]);
+        self.edge(end_b, latch, &[]);
+        let args = self.some(count);
+        self.jump();
+        self.edge(latch, a, &args);
+        self.depth -= 1;
+        self.open(&[]);
+        self.edge(end_b, self.current(), &[]);
     }
 
     fn break_if(&mut self) {
@@ -356,8 +447,11 @@ impl Gen<'_> {
         let results = self.source.below(5);
         let uses = self.some(results);
         let mut inst = MInst::new(MOp::Ret, &[], &uses);
-        inst.abi =
-            Some(Box::new(Abi { uses: registers(results), defs: SmallVec::new(), clobbers: RegSet::EMPTY }));
+        inst.abi = Some(Box::new(Abi {
+            uses: registers(results),
+            defs: SmallVec::new(),
+            clobbers: RegSet::EMPTY,
+        }));
         self.push(inst);
     }
 }

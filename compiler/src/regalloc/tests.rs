@@ -32,11 +32,15 @@ fn judge(seeds: std::ops::Range<u64>) -> (usize, usize) {
     let (mut insts, mut edits) = (0, 0);
     for seed in seeds {
         let f = random(seed);
-        let a = allocate(&f, &mut Choices::new(source(seed), None)).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+        let a = allocate(&f, &mut Choices::new(source(seed), None))
+            .unwrap_or_else(|e| panic!("seed {seed}: {e}"));
         if let Err(e) = check(&f, &a) {
             panic!("seed {seed}: {e}");
         }
-        assert!(!differs(&f, &a), "seed {seed}: execution differs and the checker accepts");
+        assert!(
+            !differs(&f, &a),
+            "seed {seed}: execution differs and the checker accepts"
+        );
         insts += count_insts(&f);
         edits += a.edits.iter().map(Vec::len).sum::<usize>();
     }
@@ -46,7 +50,10 @@ fn judge(seeds: std::ops::Range<u64>) -> (usize, usize) {
 #[test]
 fn random_functions_with_random_choices_are_allocated_rightly() {
     let (insts, edits) = judge(0..20_000);
-    assert!(insts > 500_000 && edits > 50_000, "the generator degenerated: {insts} instructions, {edits} edits");
+    assert!(
+        insts > 500_000 && edits > 50_000,
+        "the generator degenerated: {insts} instructions, {edits} edits"
+    );
 }
 
 /// The same over far more functions; run it with `--ignored` after changing the allocator.
@@ -61,10 +68,17 @@ fn many_more_random_functions_are_allocated_rightly() {
 fn corrupt(f: &MFunc, a: &mut Allocation, seed: u64) -> bool {
     let pick = |n: usize, salt: u64| {
         let bytes = testgen::bytes(seed.wrapping_mul(31) + salt, 8);
-        bytes.iter().fold(0usize, |sum, &b| sum << 8 | b as usize).checked_rem(n)
+        bytes
+            .iter()
+            .fold(0usize, |sum, &b| sum << 8 | b as usize)
+            .checked_rem(n)
     };
-    let Some(b) = pick(f.blocks.len(), 1) else { return false };
-    let Some(e) = pick(a.edits[b].len().max(1), 2) else { return false };
+    let Some(b) = pick(f.blocks.len(), 1) else {
+        return false;
+    };
+    let Some(e) = pick(a.edits[b].len().max(1), 2) else {
+        return false;
+    };
     let other = Reg([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14][pick(14, 3).unwrap_or(0)]);
     let before = a.clone();
     let exchangeable = a.edits[b].get(e).map(|e| e.0) == a.edits[b].get(e + 1).map(|e| e.0);
@@ -86,7 +100,10 @@ fn corrupt(f: &MFunc, a: &mut Allocation, seed: u64) -> bool {
         }
         (3, Some((_, Edit::Swap(x, y)))) => {
             let (x, y) = (*x, *y);
-            a.edits[b][e].1 = Edit::Move { from: Loc::Reg(x), to: Loc::Reg(y) };
+            a.edits[b][e].1 = Edit::Move {
+                from: Loc::Reg(x),
+                to: Loc::Reg(y),
+            };
         }
         (3, Some((_, Edit::Remat { to, .. }))) => *to = other,
         (4, Some(_)) if exchangeable => a.edits[b].swap(e, e + 1),
@@ -117,19 +134,30 @@ fn what_execution_tells_apart_the_checker_rejects() {
         }
     }
     // The checker judges all paths, execution a few of them, so some rejections have no witness.
-    assert!(different > 8_000, "rejected {different}, accepted {harmless}, rejected without witness {strict}");
+    assert!(
+        different > 8_000,
+        "rejected {different}, accepted {harmless}, rejected without witness {strict}"
+    );
 }
 
 /// Prints time and quality per shape; run it with `--release --ignored --nocapture`.
 #[test]
 #[ignore = "a measurement"]
 fn measure() {
-    for (name, reach, calls) in
-        [("leaf, low pressure", 6, false), ("leaf, high pressure", 30, false), ("calls, low", 6, true), ("calls, high", 30, true)]
-    {
-        let shape = testgen::Shape { budget: 250, reach, calls };
-        let functions: Vec<MFunc> =
-            (0..400).map(|seed| testgen::shaped(&testgen::bytes(seed, 2000), shape)).collect();
+    for (name, reach, calls) in [
+        ("leaf, low pressure", 6, false),
+        ("leaf, high pressure", 30, false),
+        ("calls, low", 6, true),
+        ("calls, high", 30, true),
+    ] {
+        let shape = testgen::Shape {
+            budget: 250,
+            reach,
+            calls,
+        };
+        let functions: Vec<MFunc> = (0..400)
+            .map(|seed| testgen::shaped(&testgen::bytes(seed, 2000), shape))
+            .collect();
         let insts: usize = functions.iter().map(count_insts).sum();
         let mut best = f64::INFINITY;
         let mut counts = [0usize; 5];
@@ -143,8 +171,13 @@ fn measure() {
             counts = [0; 5];
             for (_, edit) in all.iter().flat_map(|a| a.edits.iter().flatten()) {
                 let kind = match edit {
-                    Edit::Move { from: Loc::Reg(_), to: Loc::Reg(_) } => 0,
-                    Edit::Move { from: Loc::Slot(_), .. } => 1,
+                    Edit::Move {
+                        from: Loc::Reg(_),
+                        to: Loc::Reg(_),
+                    } => 0,
+                    Edit::Move {
+                        from: Loc::Slot(_), ..
+                    } => 1,
                     Edit::Move { .. } => 2,
                     Edit::Remat { .. } => 3,
                     Edit::Swap(..) => 4,

@@ -15,7 +15,11 @@ struct Build {
 impl Build {
     fn block<const N: usize>(&mut self, depth: u32) -> [VReg; N] {
         let params = [(); N].map(|_| self.value());
-        self.f.blocks.push(MBlock { params: params.to_vec(), loop_depth: depth, ..MBlock::default() });
+        self.f.blocks.push(MBlock {
+            params: params.to_vec(),
+            loop_depth: depth,
+            ..MBlock::default()
+        });
         params
     }
     fn value(&mut self) -> VReg {
@@ -46,7 +50,11 @@ impl Build {
         let defs = [(); N].map(|_| self.value());
         let mut inst = MInst::new(op, &defs, uses);
         let first = |n: usize| (0..n as u8).map(Reg).collect();
-        inst.abi = Some(Box::new(Abi { uses: first(uses.len()), defs: first(N), clobbers }));
+        inst.abi = Some(Box::new(Abi {
+            uses: first(uses.len()),
+            defs: first(N),
+            clobbers,
+        }));
         inst.sym = (op == MOp::Call).then_some(Symbol(0));
         self.f.has_calls |= op == MOp::Call;
         self.push(inst);
@@ -64,12 +72,16 @@ impl Build {
     fn end(&mut self, op: MOp, uses: &[VReg], targets: &[(u32, &[VReg])]) {
         let [] = self.inst(op, uses);
         let from = self.f.blocks.len() - 1;
-        self.edges.extend(targets.iter().map(|&(to, args)| (from, to, args.to_vec())));
+        self.edges
+            .extend(targets.iter().map(|&(to, args)| (from, to, args.to_vec())));
     }
     fn done(mut self) -> MFunc {
         self.f.name = "test".into();
         for (from, to, args) in self.edges {
-            self.f.blocks[from].succs.push(MEdge { to: MBlockId(to), args: args.into() });
+            self.f.blocks[from].succs.push(MEdge {
+                to: MBlockId(to),
+                args: args.into(),
+            });
             self.f.blocks[to as usize].preds.push(MBlockId(from as u32));
         }
         self.f
@@ -142,7 +154,11 @@ fn a_loop_with_a_call_moves_only_arguments() {
     let mut f = g.done();
     f.blocks[1].insts[2].defs.clear();
     let a = allocated(&f);
-    assert_eq!((&a.edits[1][..], &a.edits[2][..]), (&[][..], &[][..]), "{a:?}");
+    assert_eq!(
+        (&a.edits[1][..], &a.edits[2][..]),
+        (&[][..], &[][..]),
+        "{a:?}"
+    );
     assert_eq!(a.slots, 0);
     assert_eq!(a.used.and(RegSet::CALLEE_SAVED), RegSet(0x0030));
 }
@@ -188,8 +204,24 @@ fn what_a_loop_does_not_use_is_spilled_before_it() {
     }
     g.ret(&[y]);
     let a = allocated(&g.done());
-    let memory = |e: &&(u32, Edit)| matches!(e.1, Edit::Move { from: Loc::Slot(_), .. } | Edit::Move { to: Loc::Slot(_), .. });
-    assert_eq!(a.edits[1].iter().chain(&a.edits[2]).filter(memory).count(), 0, "{:?}", a.edits);
+    let memory = |e: &&(u32, Edit)| {
+        matches!(
+            e.1,
+            Edit::Move {
+                from: Loc::Slot(_),
+                ..
+            } | Edit::Move {
+                to: Loc::Slot(_),
+                ..
+            }
+        )
+    };
+    assert_eq!(
+        a.edits[1].iter().chain(&a.edits[2]).filter(memory).count(),
+        0,
+        "{:?}",
+        a.edits
+    );
     assert!((6..=10).contains(&a.slots), "{}", a.slots);
 }
 
@@ -214,8 +246,21 @@ fn a_store_for_an_unlikely_call_is_made_there() {
     let mut f = g.done();
     f.blocks[1].cold = true;
     let a = allocated(&f);
-    assert_eq!((&a.edits[2][..], &a.edits[3][..]), (&[][..], &[][..]), "{:?}", a.edits);
-    let stores = |e: &&(u32, Edit)| matches!(e.1, Edit::Move { to: Loc::Slot(_), .. });
+    assert_eq!(
+        (&a.edits[2][..], &a.edits[3][..]),
+        (&[][..], &[][..]),
+        "{:?}",
+        a.edits
+    );
+    let stores = |e: &&(u32, Edit)| {
+        matches!(
+            e.1,
+            Edit::Move {
+                to: Loc::Slot(_),
+                ..
+            }
+        )
+    };
     assert_eq!(a.edits[0].iter().filter(stores).count(), 0, "{:?}", a.edits);
 }
 
@@ -256,8 +301,7 @@ fn hostile_functions_take_linear_time() {
         sum = g.isa(Op::AddR, &[sum, v]);
     }
     g.ret(&[sum]);
-    let f = g.done();
-    let a = allocate(&f, &mut Choices::new(Source::Heuristic, None)).unwrap();
+    let a = allocated(&g.done());
     assert!(a.slots >= N - 14);
     // A switch to every block, each of which passes a value to one join; and a loop around it all.
     let mut g = Build::default();
