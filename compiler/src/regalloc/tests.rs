@@ -1,11 +1,10 @@
 //! Tests of the allocator and of its checker, over random functions and random choices.
 
-use super::{Allocation, Edit, Loc, allocate, check, simulate, testgen};
+use super::simulate::{self, differs};
+use super::{Allocation, Edit, Loc, allocate, check, testgen};
 use crate::backend::mir::MFunc;
 use crate::choices::{Choices, Source};
 use crate::isa::{Reg, RegSet};
-
-const STEPS: usize = 400;
 
 fn random(seed: u64) -> MFunc {
     testgen::function(&testgen::bytes(seed, 64 + (seed % 13) as usize * 90))
@@ -17,11 +16,6 @@ fn source(seed: u64) -> Source {
         1 => Source::Seed(seed),
         _ => Source::Bytes(testgen::bytes(seed ^ 77, 400)),
     }
-}
-
-/// Whether execution of the allocation differs from that of the function on one of a few paths.
-fn differs(f: &MFunc, a: &Allocation) -> bool {
-    (0..4).any(|s| simulate::run_virtual(f, s, STEPS) != simulate::run_allocated(f, a, s, STEPS))
 }
 
 fn count_insts(f: &MFunc) -> usize {
@@ -54,6 +48,13 @@ fn random_functions_with_random_choices_are_allocated_rightly() {
         insts > 500_000 && edits > 50_000,
         "the generator degenerated: {insts} instructions, {edits} edits"
     );
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_give_a_function_that_is_allocated_rightly(bytes in proptest::collection::vec(0u8.., 0..600)) {
+        simulate::judge(&bytes).unwrap();
+    }
 }
 
 /// The same over far more functions; run it with `--ignored` after changing the allocator.
