@@ -5,5 +5,7 @@
 pub mod arm;
 pub mod dispatch;
 pub mod engine;
+pub mod generate;
 pub mod program;
+pub mod random;
 pub mod reference;

@@ -38,7 +38,7 @@ pub struct GlobalDraft {
 /// A module under construction.
 #[derive(Default)]
 pub struct Draft {
-    types: Vec<Sig>,
+    pub(super) types: Vec<Sig>,
     /// Types of imported functions.
     pub imports: Vec<Sig>,
     /// Functions in order; the index space continues after the imports.
