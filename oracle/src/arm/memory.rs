@@ -33,7 +33,8 @@ impl Kind {
     /// First address of the region.
     pub fn base(self) -> u32 {
         match self {
-            Kind::Stubs => 0x0700_0000,
+            // Within the reach of a BL from the code.
+            Kind::Stubs => 0x07ff_0000,
             Kind::Code => 0x0800_0000,
             Kind::Ram => 0x2000_0000,
             Kind::Linear => 0x4000_0000,

@@ -48,3 +48,6 @@ pub trait Core {
     /// Runs from `regs[PC]` (bit 0 clear, Thumb state, no pending IT block) until `until` is about to execute.
     fn run(&mut self, regs: &mut Regs, memory: &mut Memory, until: u32) -> Stop;
 }
+
+#[cfg(test)]
+mod tests;
