@@ -39,19 +39,34 @@ impl Report {
     /// A key that equal causes tend to share: what differs, where it came from, level and bounds mode.
     pub fn key(&self) -> String {
         let o = &self.options;
-        format!("{}-{}-O{}-{}", self.difference.kind.name(), self.origin, o.level.name(), o.bounds.name())
+        format!(
+            "{}-{}-O{}-{}",
+            self.difference.kind.name(),
+            self.origin,
+            o.level.name(),
+            o.bounds.name()
+        )
     }
 }
 
 impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (d, o) = (&self.difference, &self.options);
-        writeln!(f, "{} differs: {} against wasmtime", d.kind.name(), d.engine)?;
+        writeln!(
+            f,
+            "{} differs: {} against wasmtime",
+            d.kind.name(),
+            d.engine
+        )?;
         writeln!(f, "  from      {}", self.origin)?;
         writeln!(f, "  options   {}", crate::regression::options_text(o))?;
         match (d.step, Info::read(&self.wasm)) {
             (Some(step), Ok(info)) if step < self.steps.len() => {
-                writeln!(f, "  step {step}: {}", crate::regression::step_text(&self.steps[step], &info))?;
+                writeln!(
+                    f,
+                    "  step {step}: {}",
+                    crate::regression::step_text(&self.steps[step], &info)
+                )?;
             }
             _ => writeln!(f, "  before the first call")?,
         }
@@ -146,7 +161,10 @@ fn install_hook() {
 }
 
 /// Compiles; a panic becomes an error text.
-fn compile(wasm: &[u8], options: &Options) -> Result<Result<thumbsmith::Output, thumbsmith::Error>, String> {
+fn compile(
+    wasm: &[u8],
+    options: &Options,
+) -> Result<Result<thumbsmith::Output, thumbsmith::Error>, String> {
     QUIET.set(true);
     let result = catch_unwind(AssertUnwindSafe(|| thumbsmith::compile(wasm, options)));
     QUIET.set(false);
@@ -176,7 +194,12 @@ impl Judge {
     pub fn new() -> Result<Judge, String> {
         install_hook();
         let trusting = Reference::new(None)?;
-        Ok(Judge { trusting, fuelled: None, machines: Vec::new(), counts: Counts::default() })
+        Ok(Judge {
+            trusting,
+            fuelled: None,
+            machines: Vec::new(),
+            counts: Counts::default(),
+        })
     }
 
     /// Judges one module under one set of options. `bounded`: every call ends by construction, so that the
@@ -184,7 +207,14 @@ impl Judge {
     ///
     /// # Errors
     /// The report of a difference. A module that the compiler refuses is a difference of kind [`Kind::Refused`].
-    pub fn judge(&mut self, origin: &str, wasm: &[u8], options: &Options, steps: &[Step], bounded: bool) -> Verdict {
+    pub fn judge(
+        &mut self,
+        origin: &str,
+        wasm: &[u8],
+        options: &Options,
+        steps: &[Step],
+        bounded: bool,
+    ) -> Verdict {
         let result = self.differ(wasm, options, steps, bounded);
         result.map_err(|difference| {
             let end = difference.step.map_or(0, |s| s + 1).min(steps.len());
@@ -198,12 +228,25 @@ impl Judge {
         })
     }
 
-    fn differ(&mut self, wasm: &[u8], options: &Options, steps: &[Step], bounded: bool) -> Result<(), Box<Difference>> {
+    fn differ(
+        &mut self,
+        wasm: &[u8],
+        options: &Options,
+        steps: &[Step],
+        bounded: bool,
+    ) -> Result<(), Box<Difference>> {
         let early = |kind: Kind, got: String| {
             let expected = "a module that runs".to_owned();
-            Box::new(Difference { kind, step: None, engine: "thumbsmith".into(), expected, got })
+            Box::new(Difference {
+                kind,
+                step: None,
+                engine: "thumbsmith".into(),
+                expected,
+                got,
+            })
         };
-        let info = Info::read(wasm).map_err(|e| early(Kind::Refused, format!("the oracle: {e}")))?;
+        let info =
+            Info::read(wasm).map_err(|e| early(Kind::Refused, format!("the oracle: {e}")))?;
         let output = match compile(wasm, options) {
             Ok(Ok(output)) => output,
             Ok(Err(e)) if matches!(e.kind, ErrorKind::Unsupported | ErrorKind::Limit) => {
@@ -215,17 +258,26 @@ impl Judge {
         for (name, n) in &output.stats.rules_fired {
             *self.counts.rules.entry(name).or_default() += n;
         }
-        let mut program =
-            Program { wasm: wasm.to_vec(), info, object: output.object, options: options.clone(), memory_limit: None };
+        let mut program = Program {
+            wasm: wasm.to_vec(),
+            info,
+            object: output.object,
+            options: options.clone(),
+            memory_limit: None,
+        };
         let machine = machine(&mut self.machines, options.cpu).map_err(|e| early(Kind::Link, e))?;
         machine.load(&program).map_err(|e| early(Kind::Link, e))?;
         program.memory_limit = machine.memory_capacity();
         let reference = match (bounded, &mut self.fuelled) {
             (true, _) => &mut self.trusting,
             (false, Some(fuelled)) => fuelled,
-            (false, none) => none.insert(Reference::new(Some(FUEL)).map_err(|e| early(Kind::Link, e))?),
+            (false, none) => {
+                none.insert(Reference::new(Some(FUEL)).map_err(|e| early(Kind::Link, e))?)
+            }
         };
-        reference.load(&program).map_err(|e| early(Kind::Refused, format!("wasmtime: {e}")))?;
+        reference
+            .load(&program)
+            .map_err(|e| early(Kind::Refused, format!("wasmtime: {e}")))?;
         self.counts.modules += 1;
         self.counts.functions += program.info.exports.len() as u64;
         lockstep(&program, steps, reference, machine, &mut self.counts.tally)
@@ -242,8 +294,13 @@ impl Judge {
         steps: &[Step],
     ) -> Result<Vec<Option<Outcome>>, String> {
         let info = Info::read(wasm)?;
-        let mut program =
-            Program { wasm: wasm.to_vec(), info, object: Vec::new(), options: options.clone(), memory_limit: None };
+        let mut program = Program {
+            wasm: wasm.to_vec(),
+            info,
+            object: Vec::new(),
+            options: options.clone(),
+            memory_limit: None,
+        };
         if let Ok(Ok(output)) = compile(wasm, options) {
             // The object's room for memory is part of the answer: growing beyond it fails on both sides.
             program.object = output.object;
@@ -263,7 +320,10 @@ impl Judge {
                 Step::Set(global, value) => reference.set_global(*global, *value),
                 Step::Call(export, args) => {
                     let outcome = reference.call(*export, args);
-                    if matches!(outcome, Outcome::Void(_) | Outcome::Trapped(TrapKind::StackExhausted)) {
+                    if matches!(
+                        outcome,
+                        Outcome::Void(_) | Outcome::Trapped(TrapKind::StackExhausted)
+                    ) {
                         break;
                     }
                     *slot = Some(outcome);
@@ -277,18 +337,31 @@ impl Judge {
     ///
     /// # Errors
     /// Text that says why the module cannot be compiled, linked or run.
-    pub fn answers(&mut self, wasm: &[u8], options: &Options, steps: &[Step]) -> Result<Vec<Vec<String>>, String> {
+    pub fn answers(
+        &mut self,
+        wasm: &[u8],
+        options: &Options,
+        steps: &[Step],
+    ) -> Result<Vec<Vec<String>>, String> {
         let info = Info::read(wasm)?;
         let output = compile(wasm, options)?.map_err(|e| e.to_string())?;
-        let mut program =
-            Program { wasm: wasm.to_vec(), info, object: output.object, options: options.clone(), memory_limit: None };
+        let mut program = Program {
+            wasm: wasm.to_vec(),
+            info,
+            object: output.object,
+            options: options.clone(),
+            memory_limit: None,
+        };
         let machine = machine(&mut self.machines, options.cpu)?;
         machine.load(&program)?;
         program.memory_limit = machine.memory_capacity();
         let mut reference = Reference::new(Some(FUEL))?;
         reference.load(&program)?;
         let voices: [&mut dyn Engine; 2] = [&mut reference, machine];
-        Ok(voices.into_iter().map(|engine| transcript(engine, steps)).collect())
+        Ok(voices
+            .into_iter()
+            .map(|engine| transcript(engine, steps))
+            .collect())
     }
 
     /// Makes a module and options from bytes, and judges it.
@@ -296,12 +369,22 @@ impl Judge {
     /// # Errors
     /// The report of a difference.
     pub fn generated(&mut self, bytes: &[u8], setup: &Setup) -> Verdict {
-        let Some(case) = Case::from_bytes(bytes, setup) else { return Ok(()) };
+        let Some(case) = Case::from_bytes(bytes, setup) else {
+            return Ok(());
+        };
         *self.counts.families.entry(case.family.name()).or_default() += 1;
-        let verdict = self.judge(case.family.name(), &case.made.wasm, &case.options, &case.steps, true);
+        let verdict = self.judge(
+            case.family.name(),
+            &case.made.wasm,
+            &case.options,
+            &case.steps,
+            true,
+        );
         match verdict {
             // wasm-smith may leave the compiler's scope; our own families may not.
-            Err(report) if case.family == Family::Smith && report.difference.kind == Kind::Refused => {
+            Err(report)
+                if case.family == Family::Smith && report.difference.kind == Kind::Refused =>
+            {
                 self.counts.refused += 1;
                 Ok(())
             }
@@ -349,7 +432,11 @@ impl Case {
     /// The case that these bytes mean; the first byte chooses the family. `None` if they mean none.
     pub fn from_bytes(bytes: &[u8], setup: &Setup) -> Option<Case> {
         let (first, rest) = bytes.split_first()?;
-        let all = if setup.families.is_empty() { &Family::ALL[..] } else { &setup.families[..] };
+        let all = if setup.families.is_empty() {
+            &Family::ALL[..]
+        } else {
+            &setup.families[..]
+        };
         let family = all[*first as usize % all.len()];
         let mut draw = Draw::new(rest);
         let mut options = options(&mut draw, setup);
@@ -359,7 +446,9 @@ impl Case {
             return None;
         }
         // `mask` wraps at a size that must be a fixed power of two.
-        let maskable = info.memory.is_none_or(|m| m.max == Some(m.min) && m.min.is_power_of_two());
+        let maskable = info
+            .memory
+            .is_none_or(|m| m.max == Some(m.min) && m.min.is_power_of_two());
         if options.bounds == Bounds::Mask && !maskable {
             options.bounds = Bounds::Check;
         }
@@ -369,7 +458,12 @@ impl Case {
             crate::engine::mix(h ^ u64::from_le_bytes(word))
         });
         let steps = plan::steps(&info, seed, CALLS, made.fuel);
-        Some(Case { family, made, options, steps })
+        Some(Case {
+            family,
+            made,
+            options,
+            steps,
+        })
     }
 }
 

@@ -133,7 +133,13 @@ pub fn lockstep(
     tally: &mut Tally,
 ) -> Result<(), Box<Difference>> {
     let visible = program.info.visible_globals();
-    let mut pair = Pair { program, reference, other, visible, step: None };
+    let mut pair = Pair {
+        program,
+        reference,
+        other,
+        visible,
+        step: None,
+    };
     let (expected, got) = (pair.reference.instantiate(), pair.other.instantiate());
     // A module whose initialization trapped has no instance: the specification says nothing about the rest.
     let alive = expected == Outcome::Returned(Default::default());
@@ -151,7 +157,10 @@ pub fn lockstep(
                 pair.other.set_global(*global, *value);
             }
             Step::Call(export, args) => {
-                let (expected, got) = (pair.reference.call(*export, args), pair.other.call(*export, args));
+                let (expected, got) = (
+                    pair.reference.call(*export, args),
+                    pair.other.call(*export, args),
+                );
                 match &expected {
                     Outcome::Trapped(kind) => tally.trap(*kind),
                     Outcome::Returned(_) => tally.returned += 1,
@@ -167,13 +176,23 @@ pub fn lockstep(
     pair.step = steps.len().checked_sub(1);
     match pair.other.finish().as_slice() {
         [] => Ok(()),
-        found => Err(pair.difference(Kind::Contract, "nothing else touched".into(), found.join("; "))),
+        found => Err(pair.difference(
+            Kind::Contract,
+            "nothing else touched".into(),
+            found.join("; "),
+        )),
     }
 }
 
 impl Pair<'_> {
     fn difference(&self, kind: Kind, expected: String, got: String) -> Box<Difference> {
-        Box::new(Difference { kind, step: self.step, engine: self.other.name(), expected, got })
+        Box::new(Difference {
+            kind,
+            step: self.step,
+            engine: self.other.name(),
+            expected,
+            got,
+        })
     }
 
     /// Judges one step's outcome, then everything visible.
@@ -196,7 +215,9 @@ impl Pair<'_> {
                 return Ok(Next::Stop);
             }
             // Where the stack ends is each engine's own affair, but its end is a trap, never a wild access.
-            (Outcome::Trapped(TrapKind::StackExhausted), Outcome::Fault(_)) => return fail(self, Kind::Fault),
+            (Outcome::Trapped(TrapKind::StackExhausted), Outcome::Fault(_)) => {
+                return fail(self, Kind::Fault);
+            }
             (Outcome::Trapped(TrapKind::StackExhausted), _) => {
                 tally.void += 1;
                 return Ok(Next::Stop);
@@ -208,10 +229,15 @@ impl Pair<'_> {
             }
             (_, Outcome::Fault(_)) => return fail(self, Kind::Fault),
             // Before results, which an import's answer decides.
-            _ if self.reference.import_log() != self.other.import_log() => return Err(self.imports()),
-            (Outcome::Returned(a), Outcome::Returned(b)) if a != b => return fail(self, Kind::Result),
+            _ if self.reference.import_log() != self.other.import_log() => {
+                return Err(self.imports());
+            }
+            (Outcome::Returned(a), Outcome::Returned(b)) if a != b => {
+                return fail(self, Kind::Result);
+            }
             (Outcome::Trapped(a), Outcome::Trapped(b)) if a != b => return fail(self, Kind::Trap),
-            (Outcome::Returned(_), Outcome::Returned(_)) | (Outcome::Trapped(_), Outcome::Trapped(_)) => {}
+            (Outcome::Returned(_), Outcome::Returned(_))
+            | (Outcome::Trapped(_), Outcome::Trapped(_)) => {}
             _ => return fail(self, Kind::Trap),
         }
         if compare_state {
@@ -219,13 +245,18 @@ impl Pair<'_> {
         }
         match self.other.violations().as_slice() {
             [] => Ok(Next::Go),
-            found => Err(self.difference(Kind::Contract, "the contract kept".into(), found.join("; "))),
+            found => {
+                Err(self.difference(Kind::Contract, "the contract kept".into(), found.join("; ")))
+            }
         }
     }
 
     fn imports(&self) -> Box<Difference> {
         let text = |log: &[u64]| format!("import calls {log:x?}");
-        let (e, g) = (text(self.reference.import_log()), text(self.other.import_log()));
+        let (e, g) = (
+            text(self.reference.import_log()),
+            text(self.other.import_log()),
+        );
         self.difference(Kind::Imports, e, g)
     }
 
@@ -234,7 +265,11 @@ impl Pair<'_> {
         for g in self.visible.clone() {
             let (a, b) = (self.reference.global(g), self.other.global(g));
             if a != b {
-                return Err(self.difference(Kind::Global, format!("global {g} is {a:#x}"), format!("{b:#x}")));
+                return Err(self.difference(
+                    Kind::Global,
+                    format!("global {g} is {a:#x}"),
+                    format!("{b:#x}"),
+                ));
             }
         }
         let (a, b) = (self.reference.memory(), self.other.memory());
@@ -248,7 +283,10 @@ impl Pair<'_> {
         }
         let at = a.iter().zip(b).position(|(x, y)| x != y).unwrap_or(0);
         let end = (at + 8).min(a.len());
-        let (e, g) = (format!("memory at {at:#x}: {:02x?}", &a[at..end]), format!("{:02x?}", &b[at..end]));
+        let (e, g) = (
+            format!("memory at {at:#x}: {:02x?}", &a[at..end]),
+            format!("{:02x?}", &b[at..end]),
+        );
         Err(self.difference(Kind::Memory, e, g))
     }
 }

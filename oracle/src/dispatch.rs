@@ -22,7 +22,8 @@ pub fn global_name(index: usize) -> String {
 
 /// Arity of the dispatcher: the most parameters and the most results of any export.
 pub fn arity(info: &Info) -> (usize, usize) {
-    let most = |f: fn(&crate::program::ExportFn) -> usize| info.exports.iter().map(f).max().unwrap_or(0);
+    let most =
+        |f: fn(&crate::program::ExportFn) -> usize| info.exports.iter().map(f).max().unwrap_or(0);
     (most(|e| e.sig.params.len()), most(|e| e.sig.results.len()))
 }
 
@@ -73,7 +74,10 @@ pub fn wrap(wasm: &[u8], info: &Info) -> Result<Vec<u8>, String> {
                 None => continue,
             },
         };
-        module.section(&RawSection { id: id as u8, data: &data });
+        module.section(&RawSection {
+            id: id as u8,
+            data: &data,
+        });
     }
     Ok(module.finish())
 }
@@ -86,7 +90,9 @@ fn leb(n: u32) -> Vec<u8> {
 
 fn count(section: Option<&[u8]>) -> Result<u32, String> {
     match section {
-        Some(bytes) => wasmparser::BinaryReader::new(bytes, 0).read_var_u32().map_err(|e| e.to_string()),
+        Some(bytes) => wasmparser::BinaryReader::new(bytes, 0)
+            .read_var_u32()
+            .map_err(|e| e.to_string()),
         None => Ok(0),
     }
 }
@@ -127,7 +133,10 @@ fn exports(info: &Info) -> Vec<u8> {
     let mut bytes = Vec::new();
     section.encode(&mut bytes);
     let mut reader = wasmparser::BinaryReader::new(&bytes, 0);
-    let skipped = reader.read_var_u32().map(|_| reader.original_position() as usize).unwrap_or(0);
+    let skipped = reader
+        .read_var_u32()
+        .map(|_| reader.original_position() as usize)
+        .unwrap_or(0);
     debug_assert_eq!(section.id(), SectionId::Export as u8);
     bytes.split_off(skipped)
 }
@@ -199,11 +208,17 @@ mod tests {
         )
         .expect("text parses");
         let info = Info::read(&wasm).expect("in scope");
-        assert_eq!((info.exports.len(), info.imports.len(), info.defined), (3, 1, 2));
+        assert_eq!(
+            (info.exports.len(), info.imports.len(), info.defined),
+            (3, 1, 2)
+        );
         let wrapped = wrap(&wasm, &info).expect("wraps");
         wasmparser::validate(&wrapped).expect("valid");
         let text = wasmprinter::print_bytes(&wrapped).expect("prints");
-        assert!(text.contains("\"abc\"") && text.contains("br_table"), "{text}");
+        assert!(
+            text.contains("\"abc\"") && text.contains("br_table"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -102,21 +102,27 @@ pub fn answer(info: &Info, import: usize, nth: u64, args: &[u64]) -> Answer {
     for (i, a) in args.iter().enumerate() {
         h = mix(h ^ a.wrapping_add(i as u64));
     }
-    let results = info.imports[import].sig.results.iter().enumerate().map(|(i, ty)| {
-        let bits = mix(h ^ (i as u64 + 1));
-        // Every fourth answer is small or extreme: dense random words never reach the interesting corners.
-        ty.wrap(match bits >> 60 {
-            0 | 1 => bits & 7,
-            2 => !(bits & 3),
-            3 => 1 << (bits & 63),
-            _ => bits,
-        })
-    });
+    let results = info.imports[import]
+        .sig
+        .results
+        .iter()
+        .enumerate()
+        .map(|(i, ty)| {
+            let bits = mix(h ^ (i as u64 + 1));
+            // Every fourth answer is small or extreme: dense random words never reach the interesting corners.
+            ty.wrap(match bits >> 60 {
+                0 | 1 => bits & 7,
+                2 => !(bits & 3),
+                3 => 1 << (bits & 63),
+                _ => bits,
+            })
+        });
     let exported = info.memory.is_some_and(|m| m.exported && m.min > 0);
     Answer {
         results: results.collect(),
         store: (exported && h & 3 == 0).then_some(((h >> 8) as u32, (h >> 40) as u8)),
-        set: (h & 0x70 == 0 && !info.settable_globals().is_empty()).then_some(((h >> 8) as usize & 0xffff, mix(h))),
+        set: (h & 0x70 == 0 && !info.settable_globals().is_empty())
+            .then_some(((h >> 8) as usize & 0xffff, mix(h))),
     }
 }
 

@@ -96,7 +96,8 @@ impl Shared<'_> {
                 }
             }
             let enough = self.hunt.functions > 0 && bag.counts.functions >= self.hunt.functions;
-            let late = self.hunt.seconds > 0.0 && self.start.elapsed().as_secs_f64() >= self.hunt.seconds;
+            let late =
+                self.hunt.seconds > 0.0 && self.start.elapsed().as_secs_f64() >= self.hunt.seconds;
             if enough || late {
                 self.stop.store(true, Ordering::Relaxed);
             }
@@ -121,14 +122,21 @@ impl Bag {
     /// Names of the compiler's rules that never fired.
     pub fn silent_rules(&self) -> Vec<&'static str> {
         let fired = |name: &&'static str| self.counts.rules.get(name).copied().unwrap_or(0) > 0;
-        thumbsmith::rules().into_iter().filter(|r| !fired(r)).collect()
+        thumbsmith::rules()
+            .into_iter()
+            .filter(|r| !fired(r))
+            .collect()
     }
 
     fn status(&self, seconds: f64) -> String {
         let (c, t) = (&self.counts, &self.counts.tally);
         let rate = |n: u64| n as f64 / seconds.max(0.001);
-        let kinds: Vec<String> =
-            TrapKind::ALL.iter().zip(t.traps).filter(|(_, n)| *n > 0).map(|(k, n)| format!("{k:?} {n}")).collect();
+        let kinds: Vec<String> = TrapKind::ALL
+            .iter()
+            .zip(t.traps)
+            .filter(|(_, n)| *n > 0)
+            .map(|(k, n)| format!("{k:?} {n}"))
+            .collect();
         format!(
             "{seconds:.0}s  {} modules  {} functions ({:.0}/s)  {} executions ({:.0}/s)  trapped {:.1}% [{}]  \
              rules silent {}  refused {}  mismatches {}",
@@ -149,8 +157,11 @@ impl Bag {
     pub fn json(&self) -> Value {
         let (c, t) = (&self.counts, &self.counts.tally);
         let rules = thumbsmith::rules().len();
-        let traps: BTreeMap<String, u64> =
-            TrapKind::ALL.iter().zip(t.traps).map(|(k, n)| (k.text().to_owned(), n)).collect();
+        let traps: BTreeMap<String, u64> = TrapKind::ALL
+            .iter()
+            .zip(t.traps)
+            .map(|(k, n)| (k.text().to_owned(), n))
+            .collect();
         json!({
             "modules": c.modules,
             "functions": c.functions,
@@ -177,8 +188,16 @@ impl Bag {
 
 /// Runs a hunt.
 pub fn run(hunt: &Hunt) -> Bag {
-    let shared = Shared { hunt, bag: Mutex::default(), stop: AtomicBool::new(false), start: Instant::now() };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(hunt.threads + 1).stack_size(WORKER_STACK).build();
+    let shared = Shared {
+        hunt,
+        bag: Mutex::default(),
+        stop: AtomicBool::new(false),
+        start: Instant::now(),
+    };
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(hunt.threads + 1)
+        .stack_size(WORKER_STACK)
+        .build();
     match pool {
         Ok(pool) => pool.scope(|scope| {
             for thread in 0..hunt.threads {
@@ -190,7 +209,10 @@ pub fn run(hunt: &Hunt) -> Bag {
         Err(e) => shared.bag().broken.push(e.to_string()),
     }
     let seconds = shared.start.elapsed().as_secs_f64();
-    let mut bag = shared.bag.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut bag = shared
+        .bag
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
     bag.seconds = seconds;
     if let Some(out) = &hunt.out {
         for report in bag.differences.values() {
@@ -209,11 +231,17 @@ fn watch(shared: &Shared<'_>) {
         std::thread::sleep(Duration::from_millis(100));
         ticks += 1;
         if shared.hunt.status && ticks % 10 == 0 {
-            eprint!("\r\x1b[K{}", shared.bag().status(shared.start.elapsed().as_secs_f64()));
+            eprint!(
+                "\r\x1b[K{}",
+                shared.bag().status(shared.start.elapsed().as_secs_f64())
+            );
         }
     }
     if shared.hunt.status {
-        eprintln!("\r\x1b[K{}", shared.bag().status(shared.start.elapsed().as_secs_f64()));
+        eprintln!(
+            "\r\x1b[K{}",
+            shared.bag().status(shared.start.elapsed().as_secs_f64())
+        );
     }
 }
 

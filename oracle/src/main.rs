@@ -145,11 +145,31 @@ fn main() -> ExitCode {
     }
     let done = match Cli::parse().command {
         Command::Hunt(args) => hunt(&args),
-        Command::Check { file, target, calls, seed, out } => check(&file, &target, calls, seed, out.as_deref()),
-        Command::Reduce { file, target, output } => reduce_file(&file, &target, output.as_deref()),
+        Command::Check {
+            file,
+            target,
+            calls,
+            seed,
+            out,
+        } => check(&file, &target, calls, seed, out.as_deref()),
+        Command::Reduce {
+            file,
+            target,
+            output,
+        } => reduce_file(&file, &target, output.as_deref()),
         Command::Replay { dir } => replay_all(&dir),
-        Command::Seeds { seconds, only, jobs, json } => seed_table(seconds, &only, jobs, json),
-        Command::Run { file, export, args, target } => run_export(&file, &export, &args, &target),
+        Command::Seeds {
+            seconds,
+            only,
+            jobs,
+            json,
+        } => seed_table(seconds, &only, jobs, json),
+        Command::Run {
+            file,
+            export,
+            args,
+            target,
+        } => run_export(&file, &export, &args, &target),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -161,8 +181,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn named<T: Copy>(what: &str, names: &[String], all: &[T], name: fn(T) -> &'static str) -> Result<Vec<T>, String> {
-    names.iter().map(|n| by_name(what, n, all, name).map_err(|e| e.to_string())).collect()
+fn named<T: Copy>(
+    what: &str,
+    names: &[String],
+    all: &[T],
+    name: fn(T) -> &'static str,
+) -> Result<Vec<T>, String> {
+    names
+        .iter()
+        .map(|n| by_name(what, n, all, name).map_err(|e| e.to_string()))
+        .collect()
 }
 
 fn hunt(args: &HuntArgs) -> Outcome {
@@ -173,7 +201,11 @@ fn hunt(args: &HuntArgs) -> Outcome {
         levels: named("level", &args.level, &Level::ALL, Level::name)?,
         bounds: named("bounds", &args.bounds, &Bounds::ALL, Bounds::name)?,
     };
-    let clock = || std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_nanos() as u64);
+    let clock = || {
+        std::time::UNIX_EPOCH
+            .elapsed()
+            .map_or(0, |d| d.as_nanos() as u64)
+    };
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let hunt = Hunt {
         setup,
@@ -200,19 +232,26 @@ fn hunt(args: &HuntArgs) -> Outcome {
 
 fn module(file: &Path) -> Result<Vec<u8>, String> {
     let bytes = std::fs::read(file).map_err(|e| format!("{}: {e}", file.display()))?;
-    wat::parse_bytes(&bytes).map(|b| b.into_owned()).map_err(|e| format!("{}: {e}", file.display()))
+    wat::parse_bytes(&bytes)
+        .map(|b| b.into_owned())
+        .map_err(|e| format!("{}: {e}", file.display()))
 }
 
 fn target(target: &Target) -> Result<Options, String> {
-    let mut options = Options { name: "m".into(), ..Options::default() };
+    let mut options = Options {
+        name: "m".into(),
+        ..Options::default()
+    };
     if let Some(cpu) = &target.cpu {
         options.cpu = by_name("cpu", cpu, &Cpu::ALL, Cpu::name).map_err(|e| e.to_string())?;
     }
     if let Some(level) = &target.level {
-        options.level = by_name("level", level, &Level::ALL, Level::name).map_err(|e| e.to_string())?;
+        options.level =
+            by_name("level", level, &Level::ALL, Level::name).map_err(|e| e.to_string())?;
     }
     if let Some(bounds) = &target.bounds {
-        options.bounds = by_name("bounds", bounds, &Bounds::ALL, Bounds::name).map_err(|e| e.to_string())?;
+        options.bounds =
+            by_name("bounds", bounds, &Bounds::ALL, Bounds::name).map_err(|e| e.to_string())?;
     }
     Ok(options)
 }
@@ -222,11 +261,20 @@ fn check(file: &Path, asked: &Target, calls: usize, seed: u64, out: Option<&Path
     let info = Info::read(&wasm)?;
     let steps = plan::steps(&info, seed, calls, None);
     let mut judge = Judge::new()?;
-    let stem = file.file_stem().map_or_else(|| "module".into(), |s| s.to_string_lossy().into_owned());
-    let levels = if asked.level.is_some() { vec![target(asked)?.level] } else { Level::ALL.to_vec() };
+    let stem = file
+        .file_stem()
+        .map_or_else(|| "module".into(), |s| s.to_string_lossy().into_owned());
+    let levels = if asked.level.is_some() {
+        vec![target(asked)?.level]
+    } else {
+        Level::ALL.to_vec()
+    };
     let mut clean = true;
     for level in levels {
-        let options = Options { level, ..target(asked)? };
+        let options = Options {
+            level,
+            ..target(asked)?
+        };
         if let Err(report) = judge.judge(&stem, &wasm, &options, &steps, false) {
             println!("{report}");
             clean = false;
@@ -266,7 +314,9 @@ fn reduce_file(file: &Path, asked: &Target, output: Option<&Path>) -> Outcome {
     };
     case = reduce::reduce(&mut judge, &case)?;
     match output {
-        Some(path) => std::fs::write(path, case.print()).map_err(|e| format!("{}: {e}", path.display()))?,
+        Some(path) => {
+            std::fs::write(path, case.print()).map_err(|e| format!("{}: {e}", path.display()))?
+        }
         None => print!("{}", case.print()),
     }
     Ok(true)
@@ -278,7 +328,10 @@ fn replay_all(dir: &Path) -> Outcome {
     for failure in &done.failures {
         println!("{failure}");
     }
-    println!("{}", json!({ "files": done.files, "runs": done.runs, "failures": done.failures.len() }));
+    println!(
+        "{}",
+        json!({ "files": done.files, "runs": done.runs, "failures": done.failures.len() })
+    );
     Ok(done.failures.is_empty())
 }
 
@@ -296,15 +349,23 @@ fn seed_table(seconds: f64, only: &[u16], jobs: usize, as_json: bool) -> Outcome
 fn run_export(file: &Path, export: &str, args: &[String], asked: &Target) -> Outcome {
     let wasm = module(file)?;
     let info = Info::read(&wasm)?;
-    let at = info.export_named(export).ok_or_else(|| format!("no exported function `{export}`"))?;
+    let at = info
+        .export_named(export)
+        .ok_or_else(|| format!("no exported function `{export}`"))?;
     let params = &info.exports[at].sig.params;
     if params.len() != args.len() {
         return Err(format!("`{export}` takes {} arguments", params.len()));
     }
     let number = |(text, ty): (&String, &thumbsmith_oracle::program::Ty)| {
-        regression::number(text).map(|n| ty.wrap(n)).ok_or_else(|| format!("`{text}` is no number"))
+        regression::number(text)
+            .map(|n| ty.wrap(n))
+            .ok_or_else(|| format!("`{text}` is no number"))
     };
-    let values = args.iter().zip(params).map(number).collect::<Result<_, _>>()?;
+    let values = args
+        .iter()
+        .zip(params)
+        .map(number)
+        .collect::<Result<_, _>>()?;
     let answers = Judge::new()?.answers(&wasm, &target(asked)?, &[Step::Call(at, values)])?;
     for line in answers.iter().flatten() {
         println!("{line}");

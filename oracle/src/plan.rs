@@ -14,11 +14,18 @@ pub fn steps(info: &Info, seed: u64, each: usize, fuel: Option<(u32, u32)>) -> V
     let mut random = Random::new(seed);
     let bytes = random.bytes(info.exports.len() * each * 48 + 64);
     let mut draw = Draw::new(&bytes);
-    let settable: Vec<usize> =
-        info.settable_globals().into_iter().filter(|g| fuel.is_none_or(|(f, _)| f as usize != *g)).collect();
+    let settable: Vec<usize> = info
+        .settable_globals()
+        .into_iter()
+        .filter(|g| fuel.is_none_or(|(f, _)| f as usize != *g))
+        .collect();
     let mut steps = Vec::new();
     for (export, function) in info.exports.iter().enumerate() {
-        let times = if function.sig.params.is_empty() { 2 } else { each };
+        let times = if function.sig.params.is_empty() {
+            2
+        } else {
+            each
+        };
         for _ in 0..times {
             if !settable.is_empty() && draw.chance(6) {
                 let global = draw.pick(&settable);
@@ -28,7 +35,10 @@ pub fn steps(info: &Info, seed: u64, each: usize, fuel: Option<(u32, u32)>) -> V
             if let Some((global, units)) = fuel {
                 steps.push(Step::Set(global as usize, u64::from(units)));
             }
-            steps.push(Step::Call(export, arguments(&mut draw, &function.sig.params)));
+            steps.push(Step::Call(
+                export,
+                arguments(&mut draw, &function.sig.params),
+            ));
         }
     }
     steps
@@ -41,12 +51,40 @@ fn value(draw: &mut Draw<'_>, ty: Ty) -> u64 {
     }
 }
 
+/// The least value and -1, or a value and 0, in turns for each type: what division traps on, which chance rarely pairs.
+fn extremes(draw: &mut Draw<'_>, types: &[Ty]) -> Vec<u64> {
+    let zero = draw.chance(50);
+    let mut turn = [draw.chance(20), draw.chance(20)];
+    let mut out = Vec::with_capacity(types.len());
+    for ty in types {
+        let (least, second) = match ty {
+            Ty::I32 => (1 << 31, &mut turn[0]),
+            Ty::I64 => (1 << 63, &mut turn[1]),
+        };
+        out.push(ty.wrap(match (*second, zero) {
+            (false, false) => least,
+            (true, false) => u64::MAX,
+            (false, true) => value(draw, *ty),
+            (true, true) => 0,
+        }));
+        *second = !*second;
+    }
+    out
+}
+
 /// One argument vector.
 fn arguments(draw: &mut Draw<'_>, types: &[Ty]) -> Vec<u64> {
+    if draw.chance(6) {
+        return extremes(draw, types);
+    }
     let mut args: Vec<u64> = Vec::with_capacity(types.len());
     for ty in types {
         let related = if args.is_empty() { 0 } else { draw.below(12) };
-        let base = if args.is_empty() { 0 } else { args[draw.below(args.len())] };
+        let base = if args.is_empty() {
+            0
+        } else {
+            args[draw.below(args.len())]
+        };
         args.push(ty.wrap(match related {
             1 | 2 => base,
             3 => base.wrapping_add(1),

@@ -126,7 +126,11 @@ pub struct Info {
 
 /// The symbol of an import: its field for module `env`, else `module_field`.
 pub fn import_symbol(module: &str, field: &str) -> String {
-    if module == "env" { field.to_owned() } else { format!("{module}_{field}") }
+    if module == "env" {
+        field.to_owned()
+    } else {
+        format!("{module}_{field}")
+    }
 }
 
 impl Info {
@@ -177,7 +181,11 @@ impl Info {
                     if self.memory.is_some() || memory.memory64 || memory.shared {
                         return Err("only one 32-bit memory is compared".into());
                     }
-                    self.memory = Some(MemoryInfo { min: memory.initial, max: memory.maximum, exported: false });
+                    self.memory = Some(MemoryInfo {
+                        min: memory.initial,
+                        max: memory.maximum,
+                        exported: false,
+                    });
                 }
             }
             Payload::GlobalSection(reader) => {
@@ -197,7 +205,11 @@ impl Info {
         Ok(())
     }
 
-    fn global(&mut self, ty: wasmparser::GlobalType, import: Option<(String, String)>) -> Result<(), String> {
+    fn global(
+        &mut self,
+        ty: wasmparser::GlobalType,
+        import: Option<(String, String)>,
+    ) -> Result<(), String> {
         self.globals.push(Global {
             ty: Ty::from_parser(ty.content_type)?,
             mutable: ty.mutable,
@@ -217,12 +229,21 @@ impl Info {
         match import.ty {
             TypeRef::Func(ty) => {
                 funcs.push(ty);
-                let sig = types.get(ty as usize).ok_or("type index out of range")?.clone()?;
-                self.imports.push(ImportFn { module: names.0, field: names.1, sig });
+                let sig = types
+                    .get(ty as usize)
+                    .ok_or("type index out of range")?
+                    .clone()?;
+                self.imports.push(ImportFn {
+                    module: names.0,
+                    field: names.1,
+                    sig,
+                });
                 Ok(())
             }
             TypeRef::Global(ty) => self.global(ty, Some(names)),
-            other => Err(format!("imports of this kind are not compared yet: {other:?}")),
+            other => Err(format!(
+                "imports of this kind are not compared yet: {other:?}"
+            )),
         }
     }
 
@@ -234,9 +255,18 @@ impl Info {
     ) -> Result<(), String> {
         match export.kind {
             ExternalKind::Func => {
-                let ty = *funcs.get(export.index as usize).ok_or("function index out of range")?;
-                let sig = types.get(ty as usize).ok_or("type index out of range")?.clone()?;
-                self.exports.push(ExportFn { name: export.name.to_owned(), func: export.index, sig });
+                let ty = *funcs
+                    .get(export.index as usize)
+                    .ok_or("function index out of range")?;
+                let sig = types
+                    .get(ty as usize)
+                    .ok_or("type index out of range")?
+                    .clone()?;
+                self.exports.push(ExportFn {
+                    name: export.name.to_owned(),
+                    func: export.index,
+                    sig,
+                });
             }
             ExternalKind::Memory => {
                 if let Some(memory) = &mut self.memory {
@@ -244,22 +274,34 @@ impl Info {
                 }
             }
             ExternalKind::Global => {
-                let global = self.globals.get_mut(export.index as usize).ok_or("global index out of range")?;
+                let global = self
+                    .globals
+                    .get_mut(export.index as usize)
+                    .ok_or("global index out of range")?;
                 global.export.get_or_insert_with(|| export.name.to_owned());
             }
-            other => return Err(format!("exports of this kind are not compared yet: {other:?}")),
+            other => {
+                return Err(format!(
+                    "exports of this kind are not compared yet: {other:?}"
+                ));
+            }
         }
         Ok(())
     }
 
     /// Indices of the globals that the host may read: exported or imported.
     pub fn visible_globals(&self) -> Vec<usize> {
-        (0..self.globals.len()).filter(|&i| self.globals[i].symbol().is_some()).collect()
+        (0..self.globals.len())
+            .filter(|&i| self.globals[i].symbol().is_some())
+            .collect()
     }
 
     /// Indices of the globals that the host may set.
     pub fn settable_globals(&self) -> Vec<usize> {
-        self.visible_globals().into_iter().filter(|&i| self.globals[i].mutable).collect()
+        self.visible_globals()
+            .into_iter()
+            .filter(|&i| self.globals[i].mutable)
+            .collect()
     }
 
     /// Export number by name.
@@ -271,15 +313,29 @@ impl Info {
     pub fn symbol_clash(&self) -> Option<String> {
         let mut seen: HashMap<String, ()> = HashMap::new();
         let funcs = self.exports.iter().map(|e| e.name.clone());
-        let imports = self.imports.iter().map(|i| import_symbol(&i.module, &i.field));
+        let imports = self
+            .imports
+            .iter()
+            .map(|i| import_symbol(&i.module, &i.field));
         let globals = self.globals.iter().filter_map(Global::symbol);
-        funcs.chain(imports).chain(globals).find(|s| seen.insert(s.clone(), ()).is_some())
+        funcs
+            .chain(imports)
+            .chain(globals)
+            .find(|s| seen.insert(s.clone(), ()).is_some())
     }
 }
 
 fn sig(ty: &wasmparser::FuncType) -> Result<Sig, String> {
-    let list = |types: &[wasmparser::ValType]| types.iter().map(|t| Ty::from_parser(*t)).collect::<Result<Vec<_>, _>>();
-    Ok(Sig { params: list(ty.params())?, results: list(ty.results())? })
+    let list = |types: &[wasmparser::ValType]| {
+        types
+            .iter()
+            .map(|t| Ty::from_parser(*t))
+            .collect::<Result<Vec<_>, _>>()
+    };
+    Ok(Sig {
+        params: list(ty.params())?,
+        results: list(ty.results())?,
+    })
 }
 
 /// A module ready to be judged: binary, surface, and the object that the compiler made of it.

@@ -11,8 +11,8 @@ use crate::program::{Info, Program, Ty};
 use std::sync::Arc;
 use thumbsmith::TrapKind;
 use wasmtime::{
-    Caller, Config, ExternType, Func, FuncType, Instance, Memory, Module, OptLevel, RegallocAlgorithm, Store,
-    StoreLimits, StoreLimitsBuilder, Trap, Val, ValType,
+    Caller, Config, ExternType, Func, FuncType, Instance, Memory, Module, OptLevel,
+    RegallocAlgorithm, Store, StoreLimits, StoreLimitsBuilder, Trap, Val, ValType,
 };
 
 /// What the host's functions see.
@@ -58,7 +58,14 @@ impl Reference {
             .memory_init_cow(false)
             .max_wasm_stack(256 << 10);
         let engine = wasmtime::Engine::new(&config).map_err(|e| e.to_string())?;
-        Ok(Reference { engine, fuel, module: None, running: None, params: Vec::new(), results: Vec::new() })
+        Ok(Reference {
+            engine,
+            fuel,
+            module: None,
+            running: None,
+            params: Vec::new(),
+            results: Vec::new(),
+        })
     }
 
     fn outcome(result: Result<(), wasmtime::Error>) -> Result<(), Outcome> {
@@ -111,33 +118,46 @@ fn import(store: &mut Store<Host>, info: &Info, index: usize) -> Func {
     let sig = &info.imports[index].sig;
     let list = |types: &[Ty]| types.iter().map(|t| val_type(*t)).collect::<Vec<_>>();
     let ty = FuncType::new(store.engine(), list(&sig.params), list(&sig.results));
-    Func::new(store, ty, move |mut caller: Caller<'_, Host>, params, results| {
-        let args: Vec<u64> = params.iter().map(bits).collect();
-        let info = caller.data().info.clone();
-        let host = caller.data_mut();
-        host.log.push(index as u64);
-        host.log.extend_from_slice(&args);
-        let reply = answer(&info, index, host.calls, &args);
-        host.calls += 1;
-        for ((slot, value), ty) in results.iter_mut().zip(&reply.results).zip(&info.imports[index].sig.results) {
-            *slot = val(*ty, *value);
-        }
-        if let Some((address, byte)) = reply.store
-            && let Some(memory) = caller.get_export(dispatch::MEMORY).and_then(|e| e.into_memory())
-        {
-            let data = memory.data_mut(&mut caller);
-            let at = address as usize % data.len();
-            data[at] = byte;
-        }
-        if let Some((which, value)) = reply.set {
-            let settable = info.settable_globals();
-            let g = settable[which % settable.len()];
-            if let Some(global) = caller.get_export(&dispatch::global_name(g)).and_then(|e| e.into_global()) {
-                global.set(&mut caller, val(info.globals[g].ty, value))?;
+    Func::new(
+        store,
+        ty,
+        move |mut caller: Caller<'_, Host>, params, results| {
+            let args: Vec<u64> = params.iter().map(bits).collect();
+            let info = caller.data().info.clone();
+            let host = caller.data_mut();
+            host.log.push(index as u64);
+            host.log.extend_from_slice(&args);
+            let reply = answer(&info, index, host.calls, &args);
+            host.calls += 1;
+            for ((slot, value), ty) in results
+                .iter_mut()
+                .zip(&reply.results)
+                .zip(&info.imports[index].sig.results)
+            {
+                *slot = val(*ty, *value);
             }
-        }
-        Ok(())
-    })
+            if let Some((address, byte)) = reply.store
+                && let Some(memory) = caller
+                    .get_export(dispatch::MEMORY)
+                    .and_then(|e| e.into_memory())
+            {
+                let data = memory.data_mut(&mut caller);
+                let at = address as usize % data.len();
+                data[at] = byte;
+            }
+            if let Some((which, value)) = reply.set {
+                let settable = info.settable_globals();
+                let g = settable[which % settable.len()];
+                if let Some(global) = caller
+                    .get_export(&dispatch::global_name(g))
+                    .and_then(|e| e.into_global())
+                {
+                    global.set(&mut caller, val(info.globals[g].ty, value))?;
+                }
+            }
+            Ok(())
+        },
+    )
 }
 
 impl Engine for Reference {
@@ -161,7 +181,12 @@ impl Engine for Reference {
         if let Some(pages) = limit {
             limits = limits.memory_size((*pages as usize) << 16);
         }
-        let host = Host { limits: limits.build(), info: info.clone(), log: Vec::new(), calls: 0 };
+        let host = Host {
+            limits: limits.build(),
+            info: info.clone(),
+            log: Vec::new(),
+            calls: 0,
+        };
         let mut store = Store::new(&self.engine, host);
         store.limiter(|host| &mut host.limits);
         Self::refuel(&mut store, self.fuel);
@@ -174,7 +199,10 @@ impl Engine for Reference {
                     funcs += 1;
                 }
                 ExternType::Global(ty) => {
-                    let value = val(info.globals[globals].ty, imported_global(globals, info.globals[globals].ty));
+                    let value = val(
+                        info.globals[globals].ty,
+                        imported_global(globals, info.globals[globals].ty),
+                    );
                     match wasmtime::Global::new(&mut store, ty, value) {
                         Ok(global) => externs.push(global.into()),
                         Err(e) => return Outcome::Void(format!("{e:#}")),
@@ -185,7 +213,12 @@ impl Engine for Reference {
             }
         }
         let result = Instance::new(&mut store, module, &externs);
-        let mut running = Running { store, instance: None, dispatch: None, memory: None };
+        let mut running = Running {
+            store,
+            instance: None,
+            dispatch: None,
+            memory: None,
+        };
         let outcome = match result {
             Ok(instance) => {
                 running.dispatch = instance.get_func(&mut running.store, dispatch::DISPATCH);
@@ -193,7 +226,9 @@ impl Engine for Reference {
                 running.instance = Some(instance);
                 Outcome::Returned(Default::default())
             }
-            Err(e) => Self::outcome(Err(e)).err().unwrap_or(Outcome::Void("no instance".into())),
+            Err(e) => Self::outcome(Err(e))
+                .err()
+                .unwrap_or(Outcome::Void("no instance".into())),
         };
         let (params, results) = dispatch::arity(info);
         self.params = vec![Val::I64(0); params + 1];
@@ -226,13 +261,24 @@ impl Engine for Reference {
 
     fn memory(&mut self) -> &[u8] {
         match &self.running {
-            Some(Running { store, memory: Some(memory), .. }) => memory.data(store),
+            Some(Running {
+                store,
+                memory: Some(memory),
+                ..
+            }) => memory.data(store),
             _ => &[],
         }
     }
 
     fn global(&mut self, global: usize) -> u64 {
-        let Some(Running { store, instance: Some(instance), .. }) = &mut self.running else { return 0 };
+        let Some(Running {
+            store,
+            instance: Some(instance),
+            ..
+        }) = &mut self.running
+        else {
+            return 0;
+        };
         match instance.get_global(&mut *store, &dispatch::global_name(global)) {
             Some(g) => bits(&g.get(store)),
             None => 0,
@@ -240,8 +286,12 @@ impl Engine for Reference {
     }
 
     fn set_global(&mut self, global: usize, value: u64) {
-        let (Some(running), Some((_, info, _))) = (&mut self.running, &self.module) else { return };
-        let Some(instance) = running.instance else { return };
+        let (Some(running), Some((_, info, _))) = (&mut self.running, &self.module) else {
+            return;
+        };
+        let Some(instance) = running.instance else {
+            return;
+        };
         if let Some(g) = instance.get_global(&mut running.store, &dispatch::global_name(global)) {
             // Only settable globals are ever set; the types agree by construction.
             let _ = g.set(&mut running.store, val(info.globals[global].ty, value));

@@ -53,9 +53,18 @@ pub fn options_text(o: &Options) -> String {
             format!("bytes:{hex}")
         }
     };
-    let stack = if o.stack_check { "" } else { " stack-check=off" };
+    let stack = if o.stack_check {
+        ""
+    } else {
+        " stack-check=off"
+    };
     let fuel = o.fuel.map_or(String::new(), |n| format!(" fuel={n}"));
-    format!("{} -O{} {} choices={choices}{stack}{fuel}", o.cpu.name(), o.level.name(), o.bounds.name())
+    format!(
+        "{} -O{} {} choices={choices}{stack}{fuel}",
+        o.cpu.name(),
+        o.level.name(),
+        o.bounds.name()
+    )
 }
 
 /// Options from their line.
@@ -63,11 +72,15 @@ pub fn options_text(o: &Options) -> String {
 /// # Errors
 /// Text that names the word that is not understood.
 pub fn parse_options(text: &str) -> Result<Options, String> {
-    let mut options = Options { name: "m".into(), ..Options::default() };
+    let mut options = Options {
+        name: "m".into(),
+        ..Options::default()
+    };
     for word in text.split_whitespace() {
         let bad = || format!("options: `{word}` is not understood");
         if let Some(level) = word.strip_prefix("-O") {
-            options.level = by_name("level", level, &Level::ALL, Level::name).map_err(|e| e.to_string())?;
+            options.level =
+                by_name("level", level, &Level::ALL, Level::name).map_err(|e| e.to_string())?;
         } else if let Some(choices) = word.strip_prefix("choices=") {
             options.choices = parse_choices(choices).ok_or_else(bad)?;
         } else if word == "stack-check=off" {
@@ -77,7 +90,8 @@ pub fn parse_options(text: &str) -> Result<Options, String> {
         } else if let Ok(cpu) = by_name("cpu", word, &Cpu::ALL, Cpu::name) {
             options.cpu = cpu;
         } else {
-            options.bounds = by_name("bounds", word, &Bounds::ALL, Bounds::name).map_err(|_| bad())?;
+            options.bounds =
+                by_name("bounds", word, &Bounds::ALL, Bounds::name).map_err(|_| bad())?;
         }
     }
     Ok(options)
@@ -95,7 +109,9 @@ fn parse_choices(text: &str) -> Option<Source> {
         return None;
     }
     let byte = |i: usize| u8::from_str_radix(hex.get(i..i + 2)?, 16).ok();
-    Some(Source::Bytes((0..hex.len()).step_by(2).map(byte).collect::<Option<_>>()?))
+    Some(Source::Bytes(
+        (0..hex.len()).step_by(2).map(byte).collect::<Option<_>>()?,
+    ))
 }
 
 /// A number as people write it: decimal, negative, or hexadecimal.
@@ -103,7 +119,9 @@ pub fn number(text: &str) -> Option<u64> {
     if let Some(hex) = text.strip_prefix("0x") {
         return u64::from_str_radix(hex, 16).ok();
     }
-    text.parse::<u64>().ok().or_else(|| text.parse::<i64>().ok().map(|n| n as u64))
+    text.parse::<u64>()
+        .ok()
+        .or_else(|| text.parse::<i64>().ok().map(|n| n as u64))
 }
 
 /// One step in one line. An export whose name is not one word is written as `#` and its number.
@@ -112,8 +130,14 @@ pub fn step_text(step: &Step, info: &Info) -> String {
         Step::Set(global, value) => format!("set global{global} {value:#x}"),
         Step::Call(export, args) => {
             let name = info.exports.get(*export).map_or("?", |e| e.name.as_str());
-            let plain = !name.is_empty() && !name.starts_with('#') && name.chars().all(|c| c.is_ascii_graphic());
-            let name = if plain { name.to_owned() } else { format!("#{export}") };
+            let plain = !name.is_empty()
+                && !name.starts_with('#')
+                && name.chars().all(|c| c.is_ascii_graphic());
+            let name = if plain {
+                name.to_owned()
+            } else {
+                format!("#{export}")
+            };
             let args: String = args.iter().map(|a| format!(" {a:#x}")).collect();
             format!("call {name}{args}")
         }
@@ -126,7 +150,10 @@ fn parse_step(text: &str, info: &Info) -> Option<Step> {
         "set" => {
             let global = words.next()?.strip_prefix("global")?.parse().ok()?;
             info.settable_globals().contains(&global).then_some(())?;
-            Some(Step::Set(global, info.globals[global].ty.wrap(number(words.next()?)?)))
+            Some(Step::Set(
+                global,
+                info.globals[global].ty.wrap(number(words.next()?)?),
+            ))
         }
         "call" => {
             let name = words.next()?;
@@ -137,7 +164,10 @@ fn parse_step(text: &str, info: &Info) -> Option<Step> {
             let params = &info.exports.get(export)?.sig.params;
             let args: Vec<u64> = words.map(number).collect::<Option<_>>()?;
             (args.len() == params.len()).then_some(())?;
-            Some(Step::Call(export, params.iter().zip(args).map(|(ty, a)| ty.wrap(a)).collect()))
+            Some(Step::Call(
+                export,
+                params.iter().zip(args).map(|(ty, a)| ty.wrap(a)).collect(),
+            ))
         }
         _ => None,
     }
@@ -145,7 +175,13 @@ fn parse_step(text: &str, info: &Info) -> Option<Step> {
 
 fn outcome_text(outcome: &Outcome) -> Option<String> {
     match outcome {
-        Outcome::Returned(values) => Some(values.iter().map(|v| format!("{v:#x}")).collect::<Vec<_>>().join(" ")),
+        Outcome::Returned(values) => Some(
+            values
+                .iter()
+                .map(|v| format!("{v:#x}"))
+                .collect::<Vec<_>>()
+                .join(" "),
+        ),
         Outcome::Trapped(kind) => Some(format!("trap {}", kind.text())),
         Outcome::Fault(_) | Outcome::Void(_) => None,
     }
@@ -153,8 +189,13 @@ fn outcome_text(outcome: &Outcome) -> Option<String> {
 
 fn parse_outcome(text: &str) -> Option<Outcome> {
     match text.trim().strip_prefix("trap ") {
-        Some(kind) => TrapKind::ALL.iter().find(|k| k.text() == kind).map(|k| Outcome::Trapped(*k)),
-        None => Some(Outcome::Returned(text.split_whitespace().map(number).collect::<Option<_>>()?)),
+        Some(kind) => TrapKind::ALL
+            .iter()
+            .find(|k| k.text() == kind)
+            .map(|k| Outcome::Trapped(*k)),
+        None => Some(Outcome::Returned(
+            text.split_whitespace().map(number).collect::<Option<_>>()?,
+        )),
     }
 }
 
@@ -182,7 +223,10 @@ impl Case {
         let mut case = Case {
             found_by: "unknown".into(),
             guilty: "unknown".into(),
-            options: Options { name: "m".into(), ..Options::default() },
+            options: Options {
+                name: "m".into(),
+                ..Options::default()
+            },
             wasm,
             text: String::new(),
             steps: Vec::new(),
@@ -205,9 +249,13 @@ impl Case {
                     Some((left, right)) => (left, Some(right)),
                     None => (comment, None),
                 };
-                case.steps.push(parse_step(left, &info).ok_or_else(|| format!("not understood: {comment}"))?);
+                case.steps.push(
+                    parse_step(left, &info).ok_or_else(|| format!("not understood: {comment}"))?,
+                );
                 let expected = match right {
-                    Some(text) => Some(parse_outcome(text).ok_or_else(|| format!("not understood: {comment}"))?),
+                    Some(text) => Some(
+                        parse_outcome(text).ok_or_else(|| format!("not understood: {comment}"))?,
+                    ),
                     None => None,
                 };
                 case.expected.push(expected);
@@ -219,13 +267,21 @@ impl Case {
     /// Writes the case.
     pub fn print(&self) -> String {
         let info = Info::read(&self.wasm).unwrap_or_default();
-        let mut out = format!(";; found-by: {}\n;; guilty: {}\n", self.found_by, self.guilty);
+        let mut out = format!(
+            ";; found-by: {}\n;; guilty: {}\n",
+            self.found_by, self.guilty
+        );
         out += &format!(";; options: {}\n", options_text(&self.options));
         out += self.text.trim_end();
         out.push('\n');
         for (i, step) in self.steps.iter().enumerate() {
             out += &format!(";; {}", step_text(step, &info));
-            if let Some(text) = self.expected.get(i).and_then(Option::as_ref).and_then(outcome_text) {
+            if let Some(text) = self
+                .expected
+                .get(i)
+                .and_then(Option::as_ref)
+                .and_then(outcome_text)
+            {
                 out += &format!(" => {text}");
             }
             out.push('\n');

@@ -33,7 +33,9 @@ pub fn replay(judge: &mut Judge, dir: &Path) -> Result<Replay, String> {
     paths.sort();
     for path in paths {
         done.files += 1;
-        let read = std::fs::read_to_string(&path).map_err(|e| e.to_string()).and_then(|text| Case::parse(&text));
+        let read = std::fs::read_to_string(&path)
+            .map_err(|e| e.to_string())
+            .and_then(|text| Case::parse(&text));
         match read {
             Ok(case) => replay_case(judge, &path.display().to_string(), &case, &mut done),
             Err(e) => done.failures.push(format!("{}: {e}", path.display())),
@@ -44,7 +46,11 @@ pub fn replay(judge: &mut Judge, dir: &Path) -> Result<Replay, String> {
 
 /// Replays one case under its own options and under those of every CPU and level.
 pub fn replay_case(judge: &mut Judge, name: &str, case: &Case, done: &mut Replay) {
-    if !case.steps.iter().any(|s| matches!(s, crate::compare::Step::Call(..))) {
+    if !case
+        .steps
+        .iter()
+        .any(|s| matches!(s, crate::compare::Step::Call(..)))
+    {
         done.failures.push(format!("{name}: calls nothing"));
         return;
     }
@@ -52,7 +58,9 @@ pub fn replay_case(judge: &mut Judge, name: &str, case: &Case, done: &mut Replay
         Ok(said) => {
             for (i, (said, written)) in said.iter().zip(&case.expected).enumerate() {
                 if written.is_some() && said != written {
-                    done.failures.push(format!("{name}: step {i}: written {written:?}, the reference says {said:?}"));
+                    done.failures.push(format!(
+                        "{name}: step {i}: written {written:?}, the reference says {said:?}"
+                    ));
                 }
             }
         }
@@ -61,7 +69,13 @@ pub fn replay_case(judge: &mut Judge, name: &str, case: &Case, done: &mut Replay
     let mut variants = vec![case.options.clone()];
     for cpu in Cpu::ALL {
         for level in Level::ALL {
-            variants.push(Options { cpu, level, choices: Default::default(), fuel: None, ..case.options.clone() });
+            variants.push(Options {
+                cpu,
+                level,
+                choices: Default::default(),
+                fuel: None,
+                ..case.options.clone()
+            });
         }
     }
     for options in variants {

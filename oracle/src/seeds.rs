@@ -33,7 +33,11 @@ pub struct Sought {
 impl std::fmt::Display for Sought {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let word = if self.found { "found" } else { "MISSED" };
-        write!(f, "{:4} {:24} {:10} {word:6} {:8.2} s {:9} functions  {}", self.number, self.name, self.stage, self.cpu_seconds, self.functions, self.key)
+        write!(
+            f,
+            "{:4} {:24} {:10} {word:6} {:8.2} s {:9} functions  {}",
+            self.number, self.name, self.stage, self.cpu_seconds, self.functions, self.key
+        )
     }
 }
 
@@ -50,7 +54,12 @@ pub fn cpu_seconds() -> f64 {
     let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // The second field may hold spaces, but ends with the last parenthesis.
     let rest = text.rsplit(')').next().unwrap_or_default();
-    let ticks: f64 = rest.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<f64>().ok()).sum();
+    let ticks: f64 = rest
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|n| n.parse::<f64>().ok())
+        .sum();
     ticks / 100.0
 }
 
@@ -68,7 +77,10 @@ pub fn hunt_all(
     if !cfg!(feature = "seeded-bugs") {
         return Err("built without the feature `seeded-bugs`".into());
     }
-    let rows: Vec<_> = thumbsmith::seeded::BUGS.iter().filter(|b| only.is_empty() || only.contains(&b.0)).collect();
+    let rows: Vec<_> = thumbsmith::seeded::BUGS
+        .iter()
+        .filter(|b| only.is_empty() || only.contains(&b.0))
+        .collect();
     let next = AtomicUsize::new(0);
     let results = Mutex::new((Vec::new(), each));
     std::thread::scope(|scope| {
@@ -91,9 +103,23 @@ pub fn hunt_all(
     Ok(list)
 }
 
-fn hunt_one(exe: &Path, seconds: f64, row: &(u16, &'static str, &'static str, &'static str)) -> Result<Sought, String> {
+fn hunt_one(
+    exe: &Path,
+    seconds: f64,
+    row: &(u16, &'static str, &'static str, &'static str),
+) -> Result<Sought, String> {
     let output = Command::new(exe)
-        .args(["hunt", "--first", "--json", "--threads", "1", "--seed", "1", "--seconds", &seconds.to_string()])
+        .args([
+            "hunt",
+            "--first",
+            "--json",
+            "--threads",
+            "1",
+            "--seed",
+            "1",
+            "--seconds",
+            &seconds.to_string(),
+        ])
         .env("SEED_BUG", row.0.to_string())
         .stderr(Stdio::null())
         .output()
@@ -120,7 +146,11 @@ fn hunt_one(exe: &Path, seconds: f64, row: &(u16, &'static str, &'static str, &'
 
 /// The table as one JSON object.
 pub fn json(list: &[Sought]) -> Value {
-    let mut times: Vec<f64> = list.iter().filter(|s| s.found).map(|s| s.cpu_seconds).collect();
+    let mut times: Vec<f64> = list
+        .iter()
+        .filter(|s| s.found)
+        .map(|s| s.cpu_seconds)
+        .collect();
     times.sort_by(f64::total_cmp);
     let rows: Vec<Value> = list
         .iter()

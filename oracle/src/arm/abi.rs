@@ -50,7 +50,11 @@ impl Convention {
                 stack += words;
             }
         }
-        Convention { params, stack_words: stack.next_multiple_of(2), results }
+        Convention {
+            params,
+            stack_words: stack.next_multiple_of(2),
+            results,
+        }
     }
 }
 
@@ -75,15 +79,24 @@ mod tests {
     use Ty::{I32, I64};
 
     fn places(params: &[Ty], results: &[Ty]) -> (Vec<usize>, usize) {
-        let c = Convention::of(&Sig { params: params.to_vec(), results: results.to_vec() });
+        let c = Convention::of(&Sig {
+            params: params.to_vec(),
+            results: results.to_vec(),
+        });
         (c.params, c.stack_words)
     }
 
     #[test]
     fn arguments_follow_the_standard() {
         assert_eq!(places(&[I32, I64, I32], &[]), (vec![0, 2, 4], 2));
-        assert_eq!(places(&[I32, I32, I32, I64, I32], &[I32]), (vec![0, 1, 2, 4, 6], 4));
-        assert_eq!(places(&[I64, I32, I64, I32, I64], &[]), (vec![0, 2, 4, 6, 8], 6));
+        assert_eq!(
+            places(&[I32, I32, I32, I64, I32], &[I32]),
+            (vec![0, 1, 2, 4, 6], 4)
+        );
+        assert_eq!(
+            places(&[I64, I32, I64, I32, I64], &[]),
+            (vec![0, 2, 4, 6, 8], 6)
+        );
         // The hidden address shifts everything, and leaves a hole before the pair.
         assert_eq!(places(&[I32, I64], &[I32, I64]), (vec![1, 2], 0));
         assert_eq!(places(&[I64, I64], &[I32, I32]), (vec![2, 4], 2));
@@ -91,9 +104,15 @@ mod tests {
 
     #[test]
     fn results_are_laid_out_as_a_structure() {
-        let c = Convention::of(&Sig { params: vec![], results: vec![I32, I64, I32] });
+        let c = Convention::of(&Sig {
+            params: vec![],
+            results: vec![I32, I64, I32],
+        });
         assert_eq!(c.results, Results::Indirect(vec![0, 8, 16], 24));
-        let c = Convention::of(&Sig { params: vec![], results: vec![I32, I32] });
+        let c = Convention::of(&Sig {
+            params: vec![],
+            results: vec![I32, I32],
+        });
         assert_eq!(c.results, Results::Indirect(vec![0, 4], 8));
     }
 }

@@ -8,7 +8,10 @@
 use super::memory::Kind;
 use object::elf;
 use object::read::elf::ElfFile32;
-use object::{LittleEndian, Object, ObjectSection, ObjectSymbol, RelocationFlags, RelocationTarget, SectionFlags};
+use object::{
+    LittleEndian, Object, ObjectSection, ObjectSymbol, RelocationFlags, RelocationTarget,
+    SectionFlags,
+};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
@@ -48,9 +51,17 @@ type Elf<'a> = ElfFile32<'a, LittleEndian>;
 ///
 /// # Errors
 /// Text that names the symbol, section or relocation that cannot be linked.
-pub fn link(object: &[u8], memory: &str, reserve: usize, externals: Externals<'_>) -> Result<Image, String> {
+pub fn link(
+    object: &[u8],
+    memory: &str,
+    reserve: usize,
+    externals: Externals<'_>,
+) -> Result<Image, String> {
     let elf = Elf::parse(object).map_err(|e| format!("object does not parse: {e}"))?;
-    let mut image = Image { ram: vec![CANARY; reserve.next_multiple_of(GAP)], ..Image::default() };
+    let mut image = Image {
+        ram: vec![CANARY; reserve.next_multiple_of(GAP)],
+        ..Image::default()
+    };
     let homes = place(&elf, memory, &mut image)?;
     symbols(&elf, &homes, &mut image)?;
     relocate(&elf, &homes, externals, &mut image)?;
@@ -68,7 +79,9 @@ fn flags(section: &object::read::elf::ElfSection32<'_, '_, LittleEndian>) -> u64
 }
 
 fn place(elf: &Elf<'_>, memory: &str, image: &mut Image) -> Result<Homes, String> {
-    let linear = elf.symbols().find(|s| s.name() == Ok(memory) && s.is_definition());
+    let linear = elf
+        .symbols()
+        .find(|s| s.name() == Ok(memory) && s.is_definition());
     let linear_section = linear.as_ref().and_then(|s| s.section_index());
     let mut homes = Homes::default();
     for section in elf.sections() {
@@ -78,12 +91,15 @@ fn place(elf: &Elf<'_>, memory: &str, image: &mut Image) -> Result<Homes, String
         if flags & elf::SHF_ALLOC.0 == 0 {
             continue;
         }
-        let size = usize::try_from(section.size()).map_err(|_| format!("section {name} is too large"))?;
+        let size =
+            usize::try_from(section.size()).map_err(|_| format!("section {name} is too large"))?;
         let data = section.data().map_err(|e| format!("section {name}: {e}"))?;
         if Some(index) == linear_section {
             let at = linear.as_ref().map_or(0, |s| s.address());
             if at != 0 || flags & elf::SHF_WRITE.0 == 0 {
-                return Err(format!("{memory} must begin its own writable section, not lie at {at:#x} of {name}"));
+                return Err(format!(
+                    "{memory} must begin its own writable section, not lie at {at:#x} of {name}"
+                ));
             }
             image.linear = size;
             image.linear_data = data.to_vec();
@@ -111,7 +127,10 @@ fn place(elf: &Elf<'_>, memory: &str, image: &mut Image) -> Result<Homes, String
 }
 
 /// Address of a defined symbol without and with its Thumb bit.
-fn address(symbol: &object::read::elf::ElfSymbol32<'_, '_, LittleEndian>, homes: &Homes) -> Option<(u32, bool)> {
+fn address(
+    symbol: &object::read::elf::ElfSymbol32<'_, '_, LittleEndian>,
+    homes: &Homes,
+) -> Option<(u32, bool)> {
     let home = homes.get(&symbol.section_index()?.0)?;
     let value = symbol.address() as u32;
     let function = symbol.elf_symbol().st_type() == elf::STT_FUNC;
@@ -127,7 +146,11 @@ fn symbols(elf: &Elf<'_>, homes: &Homes, image: &mut Image) -> Result<(), String
             if symbol.elf_symbol().st_type() == elf::STT_FUNC && !thumb {
                 return Err(format!("function {name} has no Thumb bit"));
             }
-            if image.symbols.insert(name.to_owned(), at | u32::from(thumb)).is_some() {
+            if image
+                .symbols
+                .insert(name.to_owned(), at | u32::from(thumb))
+                .is_some()
+            {
                 return Err(format!("symbol {name} is defined twice"));
             }
         }
@@ -135,12 +158,19 @@ fn symbols(elf: &Elf<'_>, homes: &Homes, image: &mut Image) -> Result<(), String
     Ok(())
 }
 
-fn relocate(elf: &Elf<'_>, homes: &Homes, externals: Externals<'_>, image: &mut Image) -> Result<(), String> {
+fn relocate(
+    elf: &Elf<'_>,
+    homes: &Homes,
+    externals: Externals<'_>,
+    image: &mut Image,
+) -> Result<(), String> {
     for section in elf.sections() {
         let name = section.name().unwrap_or("?").to_owned();
         let home = homes.get(&section.index().0).copied();
         let mut table = match home {
-            None if name == TRAP_SECTION => section.data().map_err(|e| format!("{name}: {e}"))?.to_vec(),
+            None if name == TRAP_SECTION => {
+                section.data().map_err(|e| format!("{name}: {e}"))?.to_vec()
+            }
             None => continue,
             Some(_) => Vec::new(),
         };
@@ -151,20 +181,25 @@ fn relocate(elf: &Elf<'_>, homes: &Homes, externals: Externals<'_>, image: &mut 
             let RelocationTarget::Symbol(index) = relocation.target() else {
                 return Err(format!("{name}+{offset:#x}: relocation without a symbol"));
             };
-            let symbol = elf.symbol_by_index(index).map_err(|e| format!("{name}+{offset:#x}: {e}"))?;
+            let symbol = elf
+                .symbol_by_index(index)
+                .map_err(|e| format!("{name}+{offset:#x}: {e}"))?;
             let text = symbol.name().unwrap_or("?");
             let target = match address(&symbol, homes) {
                 Some((at, thumb)) => at | u32::from(thumb),
-                None => externals(text).ok_or_else(|| format!("{name}+{offset:#x}: undefined symbol {text}"))?,
+                None => externals(text)
+                    .ok_or_else(|| format!("{name}+{offset:#x}: undefined symbol {text}"))?,
             };
             let (bytes, at, place) = match home {
                 Some(address) => locate(image, address, offset as usize)?,
                 None => (&mut table, offset as usize, 0),
             };
-            apply(r_type, bytes, at, target, place).map_err(|e| format!("{name}+{offset:#x} to {text}: {e}"))?;
+            apply(r_type, bytes, at, target, place)
+                .map_err(|e| format!("{name}+{offset:#x} to {text}: {e}"))?;
         }
         for pair in table.chunks_exact(8) {
-            let word = |i: usize| u32::from_le_bytes([pair[i], pair[i + 1], pair[i + 2], pair[i + 3]]);
+            let word =
+                |i: usize| u32::from_le_bytes([pair[i], pair[i + 1], pair[i + 2], pair[i + 3]]);
             image.traps.insert(word(0) & !1, word(4));
         }
     }
@@ -172,7 +207,11 @@ fn relocate(elf: &Elf<'_>, homes: &Homes, externals: Externals<'_>, image: &mut 
 }
 
 /// The buffer, index and address of byte `offset` of the section at `address`.
-fn locate(image: &mut Image, address: u32, offset: usize) -> Result<(&mut Vec<u8>, usize, u32), String> {
+fn locate(
+    image: &mut Image,
+    address: u32,
+    offset: usize,
+) -> Result<(&mut Vec<u8>, usize, u32), String> {
     let place = address.wrapping_add(offset as u32);
     let index = |base: Kind| address.wrapping_sub(base.base()) as usize + offset;
     if address >= Kind::Linear.base() {
@@ -186,8 +225,16 @@ fn locate(image: &mut Image, address: u32, offset: usize) -> Result<(&mut Vec<u8
 
 /// Applies one relocation at byte `at` of `bytes`. `target` is S with the Thumb bit as T; `place` is P.
 /// The addend is in the instruction: ARM objects are REL (ELF for the Arm Architecture, 5.6.1).
-fn apply(r_type: elf::RelocationType, bytes: &mut [u8], at: usize, target: u32, place: u32) -> Result<(), String> {
-    let span = bytes.get_mut(at..at + 4).ok_or("relocation past the end of its section")?;
+fn apply(
+    r_type: elf::RelocationType,
+    bytes: &mut [u8],
+    at: usize,
+    target: u32,
+    place: u32,
+) -> Result<(), String> {
+    let span = bytes
+        .get_mut(at..at + 4)
+        .ok_or("relocation past the end of its section")?;
     let old = u32::from_le_bytes([span[0], span[1], span[2], span[3]]);
     // A 32-bit Thumb instruction is two halfwords, the first one first.
     let (hi, lo) = (old & 0xffff, old >> 16);

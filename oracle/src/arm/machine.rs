@@ -86,24 +86,49 @@ impl<C: Core> Machine<C> {
                 return Some(Kind::Ram.base());
             }
             let stub = |i: usize| (Kind::Stubs.base() + FIRST_STUB + 2 * i as u32) | 1;
-            let function = info.imports.iter().position(|f| import_symbol(&f.module, &f.field) == symbol);
-            let global = || info.globals.iter().position(|g| g.import.is_some() && g.symbol().as_deref() == Some(symbol));
-            function.map(stub).or_else(|| global().map(|g| Kind::Ram.base() + (FIRST_GLOBAL + 8 * g) as u32))
+            let function = info
+                .imports
+                .iter()
+                .position(|f| import_symbol(&f.module, &f.field) == symbol);
+            let global = || {
+                info.globals
+                    .iter()
+                    .position(|g| g.import.is_some() && g.symbol().as_deref() == Some(symbol))
+            };
+            function
+                .map(stub)
+                .or_else(|| global().map(|g| Kind::Ram.base() + (FIRST_GLOBAL + 8 * g) as u32))
         };
         let imported = info.globals.iter().filter(|g| g.import.is_some()).count();
-        link(&program.object, &format!("{name}_memory"), FIRST_GLOBAL + 8 * imported, &external)
+        link(
+            &program.object,
+            &format!("{name}_memory"),
+            FIRST_GLOBAL + 8 * imported,
+            &external,
+        )
     }
 
     /// Finds the addresses of everything that the image must define.
     fn resolve(&mut self, program: &Program) -> Result<(), String> {
         let name = &program.options.name;
         let symbols = &self.image.symbols;
-        let need = |symbol: &str| symbols.get(symbol).copied().ok_or_else(|| format!("the object lacks {symbol}"));
+        let need = |symbol: &str| {
+            symbols
+                .get(symbol)
+                .copied()
+                .ok_or_else(|| format!("the object lacks {symbol}"))
+        };
         self.entries.clear();
         for export in &self.info.exports {
-            self.entries.push((need(&export.name)?, Convention::of(&export.sig)));
+            self.entries
+                .push((need(&export.name)?, Convention::of(&export.sig)));
         }
-        self.import_conventions = self.info.imports.iter().map(|f| Convention::of(&f.sig)).collect();
+        self.import_conventions = self
+            .info
+            .imports
+            .iter()
+            .map(|f| Convention::of(&f.sig))
+            .collect();
         self.globals.clear();
         for (i, global) in self.info.globals.iter().enumerate() {
             self.globals.push(match (&global.import, global.symbol()) {
@@ -119,7 +144,10 @@ impl<C: Core> Machine<C> {
                 need(&format!("{name}_memory"))?;
             }
             if (self.image.linear as u64) < memory.min << 16 {
-                return Err(format!("{name}_memory has only {} bytes", self.image.linear));
+                return Err(format!(
+                    "{name}_memory has only {} bytes",
+                    self.image.linear
+                ));
             }
         }
         Ok(())
@@ -145,7 +173,8 @@ impl<C: Core> Machine<C> {
     fn write_global(&mut self, global: usize, value: u64) {
         if let Some(at) = self.globals[global] {
             let bytes = value.to_le_bytes();
-            self.memory.write(at, &bytes[..self.info.globals[global].ty.words() * 4]);
+            self.memory
+                .write(at, &bytes[..self.info.globals[global].ty.words() * 4]);
         }
     }
 
@@ -188,17 +217,31 @@ impl<C: Core> Machine<C> {
         self.pass(&mut regs, sp, sig, convention, args);
         let before = regs;
         loop {
-            match self.core.run(&mut regs, &mut self.memory, Kind::Stubs.base()) {
+            match self
+                .core
+                .run(&mut regs, &mut self.memory, Kind::Stubs.base())
+            {
                 Stop::Until => break,
                 Stop::Udf(code) => match self.trapped(&mut regs, code) {
                     Some(outcome) => return outcome,
                     None => continue,
                 },
                 Stop::Fault(what) => return Outcome::Fault(what),
-                Stop::Timeout => return Outcome::Fault(format!("still running after the time limit, at {:#x}", regs[PC])),
+                Stop::Timeout => {
+                    return Outcome::Fault(format!(
+                        "still running after the time limit, at {:#x}",
+                        regs[PC]
+                    ));
+                }
             }
         }
-        self.check_return(&before, &regs, frame + stack_bytes as usize, convention, sig);
+        self.check_return(
+            &before,
+            &regs,
+            frame + stack_bytes as usize,
+            convention,
+            sig,
+        );
         self.results(&regs, structure, sig, convention)
     }
 
@@ -209,7 +252,9 @@ impl<C: Core> Machine<C> {
                 match place + word {
                     n @ 0..=3 => regs[n] = bits,
                     n => {
-                        let written = self.memory.write(sp + (n as u32 - 4) * 4, &bits.to_le_bytes());
+                        let written = self
+                            .memory
+                            .write(sp + (n as u32 - 4) * 4, &bits.to_le_bytes());
                         debug_assert!(written, "arguments fit the caller's frame");
                     }
                 }
@@ -219,20 +264,32 @@ impl<C: Core> Machine<C> {
 
     fn results(&self, regs: &Regs, structure: u32, sig: &Sig, convention: &Convention) -> Outcome {
         let values: Option<Values> = match (&convention.results, sig.results.as_slice()) {
-            (Results::Indirect(offsets, _), types) => {
-                types.iter().zip(offsets).map(|(ty, offset)| self.read_value(structure + offset, *ty)).collect()
-            }
+            (Results::Indirect(offsets, _), types) => types
+                .iter()
+                .zip(offsets)
+                .map(|(ty, offset)| self.read_value(structure + offset, *ty))
+                .collect(),
             (Results::Registers, types) => Some(
-                types.iter().map(|ty| ty.wrap(u64::from(regs[0]) | u64::from(regs[1]) << 32)).collect(),
+                types
+                    .iter()
+                    .map(|ty| ty.wrap(u64::from(regs[0]) | u64::from(regs[1]) << 32))
+                    .collect(),
             ),
         };
-        values.map_or_else(|| Outcome::Fault("results do not lie in the frame".into()), Outcome::Returned)
+        values.map_or_else(
+            || Outcome::Fault("results do not lie in the frame".into()),
+            Outcome::Returned,
+        )
     }
 
     /// An undefined instruction: an import's stub (then the call goes on: `None`) or a trap.
     fn trapped(&mut self, regs: &mut Regs, code: u16) -> Option<Outcome> {
         let pc = regs[PC];
-        if self.memory.locate(pc, 2).is_some_and(|(kind, _)| kind == Kind::Stubs) {
+        if self
+            .memory
+            .locate(pc, 2)
+            .is_some_and(|(kind, _)| kind == Kind::Stubs)
+        {
             let index = pc.wrapping_sub(Kind::Stubs.base() + FIRST_STUB) as usize / 2;
             return if index < self.info.imports.len() {
                 self.import(regs, index).err()
@@ -242,7 +299,8 @@ impl<C: Core> Machine<C> {
         }
         let kind = u8::try_from(code).ok().and_then(TrapKind::from_code);
         if kind.is_some() && !self.image.traps.is_empty() && !self.image.traps.contains_key(&pc) {
-            self.violations.push(format!("the trap at {pc:#x} is not in the trap table"));
+            self.violations
+                .push(format!("the trap at {pc:#x} is not in the trap table"));
         }
         Some(match kind {
             Some(kind) => Outcome::Trapped(kind),
@@ -256,17 +314,24 @@ impl<C: Core> Machine<C> {
         let sig = self.info.imports[index].sig.clone();
         let sp = regs[SP];
         if sp % 8 != 0 {
-            self.violations.push(format!("SP is {sp:#x} at a call of import {index}: not a multiple of 8"));
+            self.violations.push(format!(
+                "SP is {sp:#x} at a call of import {index}: not a multiple of 8"
+            ));
         }
         if regs[LR] & 1 == 0 {
-            return Err(Outcome::Fault(format!("import {index} called with return address {:#x}, not Thumb", regs[LR])));
+            return Err(Outcome::Fault(format!(
+                "import {index} called with return address {:#x}, not Thumb",
+                regs[LR]
+            )));
         }
         let lost = || Outcome::Fault(format!("arguments of import {index} do not lie in memory"));
         let mut args = Values::new();
         for (ty, place) in sig.params.iter().zip(&convention.params) {
             args.push(match place {
                 n @ 0..=3 => ty.wrap(u64::from(regs[*n]) | u64::from(regs[(n + 1) & 3]) << 32),
-                n => self.read_value(sp.wrapping_add((*n as u32 - 4) * 4), *ty).ok_or_else(lost)?,
+                n => self
+                    .read_value(sp.wrapping_add((*n as u32 - 4) * 4), *ty)
+                    .ok_or_else(lost)?,
             });
         }
         self.log.push(index as u64);
@@ -290,22 +355,34 @@ impl<C: Core> Machine<C> {
                     }
                 }
             }
-            Results::Indirect(offsets, _) => self.store_results(structure, offsets, &sig, &reply.results)?,
+            Results::Indirect(offsets, _) => {
+                self.store_results(structure, offsets, &sig, &reply.results)?
+            }
         }
         self.side_effects(reply.store, reply.set);
         Ok(())
     }
 
-    fn store_results(&mut self, structure: u32, offsets: &[u32], sig: &Sig, values: &[u64]) -> Result<(), Outcome> {
+    fn store_results(
+        &mut self,
+        structure: u32,
+        offsets: &[u32],
+        sig: &Sig,
+        values: &[u64],
+    ) -> Result<(), Outcome> {
         if structure % 4 != 0 || (structure % 8 != 0 && sig.results.contains(&Ty::I64)) {
-            self.violations.push(format!("address {structure:#x} for an import's results is not aligned"));
+            self.violations.push(format!(
+                "address {structure:#x} for an import's results is not aligned"
+            ));
         }
         for ((offset, ty), value) in offsets.iter().zip(&sig.results).zip(values) {
             let bytes = value.to_le_bytes();
             let at = structure.wrapping_add(*offset);
             let home = self.memory.locate(at, ty.words() * 4).map(|(kind, _)| kind);
             if home != Some(Kind::Stack) {
-                return Err(Outcome::Fault(format!("address {structure:#x} for an import's results is not on the stack")));
+                return Err(Outcome::Fault(format!(
+                    "address {structure:#x} for an import's results is not on the stack"
+                )));
             }
             self.memory.write(at, &bytes[..ty.words() * 4]);
         }
@@ -327,7 +404,14 @@ impl<C: Core> Machine<C> {
     }
 
     /// What the standard says a callee preserves (AAPCS32, 6.1.1), and the caller's frame above the arguments.
-    fn check_return(&mut self, before: &Regs, after: &Regs, above: usize, convention: &Convention, sig: &Sig) {
+    fn check_return(
+        &mut self,
+        before: &Regs,
+        after: &Regs,
+        above: usize,
+        convention: &Convention,
+        sig: &Sig,
+    ) {
         for r in 4..12 {
             if before[r] != after[r] {
                 let text = format!("r{r} was {:#x} and is {:#x}", before[r], after[r]);
@@ -335,7 +419,8 @@ impl<C: Core> Machine<C> {
             }
         }
         if before[SP] != after[SP] {
-            self.violations.push(format!("SP was {:#x} and is {:#x}", before[SP], after[SP]));
+            self.violations
+                .push(format!("SP was {:#x} and is {:#x}", before[SP], after[SP]));
         }
         let mut frame = self.memory.bytes(Kind::Stack)[above..].to_vec();
         if let Results::Indirect(offsets, size) = &convention.results {
@@ -344,13 +429,20 @@ impl<C: Core> Machine<C> {
             debug_assert_eq!(offsets.len(), sig.results.len());
         }
         if let Some(at) = frame.iter().position(|b| *b != CANARY) {
-            self.violations.push(format!("the caller's frame was written at {at} bytes above the stack arguments"));
+            self.violations.push(format!(
+                "the caller's frame was written at {at} bytes above the stack arguments"
+            ));
         }
     }
 
     fn memory_size(&self) -> usize {
-        let Some(memory) = self.info.memory else { return 0 };
-        let pages = self.pages.and_then(|at| self.memory.word(at)).map_or(memory.min, u64::from);
+        let Some(memory) = self.info.memory else {
+            return 0;
+        };
+        let pages = self
+            .pages
+            .and_then(|at| self.memory.word(at))
+            .map_or(memory.min, u64::from);
         (pages << 16).min(self.image.linear as u64) as usize
     }
 }
@@ -378,7 +470,8 @@ impl<C: Core> Engine for Machine<C> {
         self.memory.resize(Kind::Code, self.image.code.len(), false);
         self.memory.resize(Kind::Ram, self.image.ram.len(), false);
         self.memory.resize(Kind::Linear, self.image.linear, true);
-        self.memory.bytes_mut(Kind::Code)[..self.image.code.len()].copy_from_slice(&self.image.code);
+        self.memory.bytes_mut(Kind::Code)[..self.image.code.len()]
+            .copy_from_slice(&self.image.code);
         self.junk = 0;
         self.core.attach(&mut self.memory)
     }
@@ -402,7 +495,9 @@ impl<C: Core> Engine for Machine<C> {
 
     fn global(&mut self, global: usize) -> u64 {
         let ty = self.info.globals[global].ty;
-        self.globals[global].and_then(|at| self.read_value(at, ty)).unwrap_or(0)
+        self.globals[global]
+            .and_then(|at| self.read_value(at, ty))
+            .unwrap_or(0)
     }
 
     fn set_global(&mut self, global: usize, value: u64) {
@@ -420,8 +515,18 @@ impl<C: Core> Engine for Machine<C> {
     fn finish(&mut self) -> Vec<String> {
         let mut found = Vec::new();
         let ram = self.memory.bytes(Kind::Ram);
-        let mut at = self.image.owned.first().map_or(self.image.ram.len(), |r| r.start);
-        let firmware = FIRST_GLOBAL + 8 * self.info.globals.iter().filter(|g| g.import.is_some()).count();
+        let mut at = self
+            .image
+            .owned
+            .first()
+            .map_or(self.image.ram.len(), |r| r.start);
+        let firmware = FIRST_GLOBAL
+            + 8 * self
+                .info
+                .globals
+                .iter()
+                .filter(|g| g.import.is_some())
+                .count();
         let mut gaps = vec![firmware..at];
         for pair in self.image.owned.windows(2) {
             gaps.push(pair[0].end..pair[1].start);
@@ -431,8 +536,14 @@ impl<C: Core> Engine for Machine<C> {
             gaps.push(at..self.image.ram.len());
         }
         for gap in gaps {
-            if let Some(i) = ram.get(gap.clone()).and_then(|bytes| bytes.iter().position(|b| *b != CANARY)) {
-                found.push(format!("RAM between the program's data was written at +{:#x}", gap.start + i));
+            if let Some(i) = ram
+                .get(gap.clone())
+                .and_then(|bytes| bytes.iter().position(|b| *b != CANARY))
+            {
+                found.push(format!(
+                    "RAM between the program's data was written at +{:#x}",
+                    gap.start + i
+                ));
             }
         }
         if ram[..4] != (Kind::Stack.base() + GUARD as u32).to_le_bytes() {
@@ -444,7 +555,10 @@ impl<C: Core> Engine for Machine<C> {
             found.push("the stack was written below its limit".into());
         }
         let size = self.memory_size();
-        if self.memory.bytes(Kind::Linear)[size..].iter().any(|b| *b != 0) {
+        if self.memory.bytes(Kind::Linear)[size..]
+            .iter()
+            .any(|b| *b != 0)
+        {
             found.push("linear memory was written beyond its current size".into());
         }
         found

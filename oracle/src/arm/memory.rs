@@ -28,7 +28,13 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in address order.
-    pub const ALL: [Kind; 5] = [Kind::Stubs, Kind::Code, Kind::Ram, Kind::Linear, Kind::Stack];
+    pub const ALL: [Kind; 5] = [
+        Kind::Stubs,
+        Kind::Code,
+        Kind::Ram,
+        Kind::Linear,
+        Kind::Stack,
+    ];
 
     /// First address of the region.
     pub fn base(self) -> u32 {
@@ -59,12 +65,16 @@ pub struct Region {
 
 impl Region {
     fn layout(size: usize) -> Layout {
-        Layout::from_size_align(size, PAGE).expect("a region is smaller than the host's address space")
+        Layout::from_size_align(size, PAGE)
+            .expect("a region is smaller than the host's address space")
     }
 
     fn new(size: usize) -> Region {
         if size == 0 {
-            return Region { buffer: NonNull::dangling(), size };
+            return Region {
+                buffer: NonNull::dangling(),
+                size,
+            };
         }
         let layout = Self::layout(size);
         // SAFETY: the size is not zero.
@@ -105,7 +115,10 @@ impl Memory {
     /// Regions of these sizes, in the order of [`Kind::ALL`], each rounded up to pages.
     pub fn new(sizes: [usize; 5]) -> Memory {
         let region = |size: usize| Region::new(size.next_multiple_of(PAGE));
-        Memory { regions: sizes.map(region), generation: 1 }
+        Memory {
+            regions: sizes.map(region),
+            generation: 1,
+        }
     }
 
     /// Makes a region at least (`exact`: exactly) this large; its contents become zero if it has to be made anew.
@@ -146,20 +159,25 @@ impl Memory {
     pub fn locate(&self, address: u32, size: usize) -> Option<(Kind, usize)> {
         Kind::ALL.into_iter().find_map(|kind| {
             let offset = address.checked_sub(kind.base())? as usize;
-            (offset.checked_add(size)? <= self.regions[kind as usize].size).then_some((kind, offset))
+            (offset.checked_add(size)? <= self.regions[kind as usize].size)
+                .then_some((kind, offset))
         })
     }
 
     /// Reads a little-endian word.
     pub fn word(&self, address: u32) -> Option<u32> {
         let (kind, at) = self.locate(address, 4)?;
-        Some(u32::from_le_bytes(self.bytes(kind)[at..at + 4].try_into().ok()?))
+        Some(u32::from_le_bytes(
+            self.bytes(kind)[at..at + 4].try_into().ok()?,
+        ))
     }
 
     /// Reads a little-endian halfword.
     pub fn half(&self, address: u32) -> Option<u16> {
         let (kind, at) = self.locate(address, 2)?;
-        Some(u16::from_le_bytes(self.bytes(kind)[at..at + 2].try_into().ok()?))
+        Some(u16::from_le_bytes(
+            self.bytes(kind)[at..at + 2].try_into().ok()?,
+        ))
     }
 
     /// Writes bytes from the host's side; `false` if they do not lie in one region.

@@ -15,8 +15,19 @@ use thumbsmith::{Cpu, Options};
 fn object(language: &str, source: &str) -> Vec<u8> {
     static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let out = std::env::temp_dir().join(format!("thumbsmith-oracle-{}-{number}.o", std::process::id()));
-    let flags = ["--target=thumbv7m-none-eabi", "-Wno-unused-command-line-argument", "-O2", "-ffreestanding", "-ffunction-sections", "-fdata-sections", "-c"];
+    let out = std::env::temp_dir().join(format!(
+        "thumbsmith-oracle-{}-{number}.o",
+        std::process::id()
+    ));
+    let flags = [
+        "--target=thumbv7m-none-eabi",
+        "-Wno-unused-command-line-argument",
+        "-O2",
+        "-ffreestanding",
+        "-ffunction-sections",
+        "-fdata-sections",
+        "-c",
+    ];
     let mut child = Command::new("clang-19")
         .args(flags)
         .args(["-x", language, "-", "-o"])
@@ -24,8 +35,16 @@ fn object(language: &str, source: &str) -> Vec<u8> {
         .stdin(Stdio::piped())
         .spawn()
         .expect("clang-19 is installed");
-    child.stdin.take().expect("piped").write_all(source.as_bytes()).expect("clang reads");
-    assert!(child.wait().expect("clang ends").success(), "clang refuses:\n{source}");
+    child
+        .stdin
+        .take()
+        .expect("piped")
+        .write_all(source.as_bytes())
+        .expect("clang reads");
+    assert!(
+        child.wait().expect("clang ends").success(),
+        "clang refuses:\n{source}"
+    );
     let bytes = std::fs::read(&out).expect("object was written");
     std::fs::remove_file(&out).expect("object can be removed");
     bytes
@@ -35,13 +54,29 @@ fn object(language: &str, source: &str) -> Vec<u8> {
 fn compare(wat: &str, object: Vec<u8>, steps: &[Step]) -> (Result<(), Box<Difference>>, Tally) {
     let wasm = wat::parse_str(wat).expect("text parses");
     let info = Info::read(&wasm).expect("in scope");
-    let options = Options { name: "m".into(), ..Options::default() };
-    let mut program = Program { wasm, info, object, options, memory_limit: None };
-    let mut machine = Machine::new(UnicornCore::new(Cpu::CortexM3, Duration::from_millis(300)).expect("unicorn starts"));
+    let options = Options {
+        name: "m".into(),
+        ..Options::default()
+    };
+    let mut program = Program {
+        wasm,
+        info,
+        object,
+        options,
+        memory_limit: None,
+    };
+    let mut machine = Machine::new(
+        UnicornCore::new(Cpu::CortexM3, Duration::from_millis(300)).expect("unicorn starts"),
+    );
     let mut tally = Tally::default();
     if let Err(e) = machine.load(&program) {
-        let difference =
-            Difference { kind: Kind::Link, step: None, engine: String::new(), expected: String::new(), got: e };
+        let difference = Difference {
+            kind: Kind::Link,
+            step: None,
+            engine: String::new(),
+            expected: String::new(),
+            got: e,
+        };
         return (Err(Box::new(difference)), tally);
     }
     program.memory_limit = machine.memory_capacity();
@@ -100,7 +135,10 @@ void m_init(void) { for (u32 i = 0; i < 4; i++) m_memory[16 + i] = data[i]; (voi
 fn steps() -> Vec<Step> {
     let mut steps = vec![
         Step::Call(0, vec![5, 0x1_0000_0000, 7]),
-        Step::Call(1, vec![1, 2, 3, 4, 0xffff_0000, 0x8000_0000_0000_0000, 0xff]),
+        Step::Call(
+            1,
+            vec![1, 2, 3, 4, 0xffff_0000, 0x8000_0000_0000_0000, 0xff],
+        ),
         Step::Call(2, vec![3, 0x1ff]),
         Step::Set(1, 0x1234_5678_9abc),
         Step::Set(0, 3),
@@ -136,14 +174,20 @@ fn mutant(right: &str, wrong: &str) -> Kind {
 
 #[test]
 fn wrong_programs_are_caught() {
-    assert_eq!(mutant("return b + (u32)(a - c)", "return b + (s64)(int)(a - c)"), Kind::Result);
+    assert_eq!(
+        mutant("return b + (u32)(a - c)", "return b + (s64)(int)(a - c)"),
+        Kind::Result
+    );
     assert_eq!(mutant("f - (s64)(int)a", "f - a - 1"), Kind::Result);
     assert_eq!(mutant("m_memory[16 + (at & 255)] = v;", ""), Kind::Memory);
     assert_eq!(mutant("m_memory_pages += n;", ""), Kind::Memory);
     assert_eq!(mutant("count++;", ""), Kind::Global);
     assert_eq!(mutant("seen = v;", ""), Kind::Global);
     assert_eq!(mutant("host(a, b, 9)", "host(a, b, 8)"), Kind::Imports);
-    assert_eq!(mutant("host(a, b, 9);", "host(a, b, 9) + 0 * host(a, b, 9);"), Kind::Imports);
+    assert_eq!(
+        mutant("host(a, b, 9);", "host(a, b, 9) + 0 * host(a, b, 9);"),
+        Kind::Imports
+    );
     assert_eq!(mutant("TRAP(1)", "TRAP(2)"), Kind::Trap);
     assert_eq!(mutant("if (!x)", "if (0)"), Kind::Trap);
     assert_eq!(mutant("= 77", "= 76"), Kind::Memory);
@@ -152,15 +196,32 @@ fn wrong_programs_are_caught() {
     assert_eq!(mutant("{ 1, 2, 3, 4 }", "{ 1, 2, 3, 5 }"), Kind::Memory);
     assert_eq!(mutant("[2 << 16]", "[1 << 15]"), Kind::Link);
     assert_eq!(mutant("u64 add(", "u64 plus("), Kind::Link);
-    assert_eq!(mutant("seen = v;", "seen = v; *(volatile u32 *)0x10000000 = 1;"), Kind::Fault);
-    assert_eq!(mutant("seen = v;", "seen = v; *(volatile u32 *)(&seen + 5) = 1;"), Kind::Contract);
-    assert_eq!(mutant("seen = v;", "seen = v; m_stack_limit = 0;"), Kind::Contract);
+    assert_eq!(
+        mutant("seen = v;", "seen = v; *(volatile u32 *)0x10000000 = 1;"),
+        Kind::Fault
+    );
+    assert_eq!(
+        mutant("seen = v;", "seen = v; *(volatile u32 *)(&seen + 5) = 1;"),
+        Kind::Contract
+    );
+    assert_eq!(
+        mutant("seen = v;", "seen = v; m_stack_limit = 0;"),
+        Kind::Contract
+    );
     // Beyond the current size: found at the end, or when growing shows a page that is not zero.
-    assert_eq!(mutant("seen = v;", "seen = v; m_memory[0x1fff0] = 1;"), Kind::Memory);
+    assert_eq!(
+        mutant("seen = v;", "seen = v; m_memory[0x1fff0] = 1;"),
+        Kind::Memory
+    );
     let early = C.replace("seen = v;", "seen = v; m_memory[0x1fff0] = 1;");
-    let found = compare(MODULE, object("c", &early), &steps()[..3]).0.map_err(|d| d.kind);
+    let found = compare(MODULE, object("c", &early), &steps()[..3])
+        .0
+        .map_err(|d| d.kind);
     assert_eq!(found, Err(Kind::Contract));
-    assert_eq!(mutant("seen = v;", "seen = v; for (;;) __asm__ volatile(\"\");"), Kind::Fault);
+    assert_eq!(
+        mutant("seen = v;", "seen = v; for (;;) __asm__ volatile(\"\");"),
+        Kind::Fault
+    );
 }
 
 /// A module with one function of no consequence, and its object from assembly.
@@ -170,7 +231,12 @@ fn assembly(body: &str) -> Result<(), Box<Difference>> {
         ".syntax unified\n.thumb\n.text\n.global m_init\n.type m_init, %function\nm_init: bx lr\n\
          .global f\n.type f, %function\nf: {body}\nbx lr\n"
     );
-    compare(wat, object("assembler", &source), &[Step::Call(0, vec![5]), Step::Call(0, vec![6])]).0
+    compare(
+        wat,
+        object("assembler", &source),
+        &[Step::Call(0, vec![5]), Step::Call(0, vec![6])],
+    )
+    .0
 }
 
 #[test]
@@ -178,9 +244,16 @@ fn the_contract_of_a_call_is_watched() {
     let kind = |body: &str| assembly(body).err().map(|d| d.kind);
     assert_eq!(kind("nop"), None);
     assert_eq!(kind("push {r4, lr}; movs r4, #0; pop {r4, pc}"), None);
-    assert_eq!(kind("movs r1, #0; movs r2, #0; movs r3, #0; mov r12, r1"), None);
+    assert_eq!(
+        kind("movs r1, #0; movs r2, #0; movs r3, #0; mov r12, r1"),
+        None
+    );
     for register in 4..12 {
-        assert_eq!(kind(&format!("mov.w r{register}, #0")), Some(Kind::Contract), "r{register}");
+        assert_eq!(
+            kind(&format!("mov.w r{register}, #0")),
+            Some(Kind::Contract),
+            "r{register}"
+        );
     }
     assert_eq!(kind("sub sp, #8"), Some(Kind::Contract));
     assert_eq!(kind("str r0, [sp]"), Some(Kind::Contract));
@@ -194,7 +267,10 @@ fn the_contract_of_a_call_is_watched() {
 #[test]
 fn a_dsp_instruction_or_unmapped_read_faults() {
     let kind = |body: &str| assembly(body).err().map(|d| d.kind);
-    assert_eq!(kind("mov.w r1, #0x60000000; ldr r1, [r1]"), Some(Kind::Fault));
+    assert_eq!(
+        kind("mov.w r1, #0x60000000; ldr r1, [r1]"),
+        Some(Kind::Fault)
+    );
     assert_eq!(kind("movs r1, #0; bx r1"), Some(Kind::Fault));
 }
 
@@ -242,26 +318,67 @@ fn every_relocation_that_compilers_emit_is_applied() {
     .p2align 2
     three: .word 9, 3
     "#;
-    let (result, tally) = compare(wat, object("assembler", source), &[Step::Call(0, vec![5]), Step::Call(0, vec![0])]);
+    let (result, tally) = compare(
+        wat,
+        object("assembler", source),
+        &[Step::Call(0, vec![5]), Step::Call(0, vec![0])],
+    );
     assert_eq!(result, Ok(()));
     assert_eq!(tally.executions, 2);
 }
 
 #[test]
 fn engines_can_be_reused_after_errors_and_with_other_sizes() {
-    let mut machine = Machine::new(UnicornCore::new(Cpu::CortexM4, Duration::from_millis(300)).expect("unicorn starts"));
+    let mut machine = Machine::new(
+        UnicornCore::new(Cpu::CortexM4, Duration::from_millis(300)).expect("unicorn starts"),
+    );
     let mut reference = Reference::new(None).expect("wasmtime starts");
-    for (wat, c) in [(MODULE, C), (r#"(module (func (export "f")))"#, "void f(void){} void m_init(void){}"), (MODULE, C)] {
+    for (wat, c) in [
+        (MODULE, C),
+        (
+            r#"(module (func (export "f")))"#,
+            "void f(void){} void m_init(void){}",
+        ),
+        (MODULE, C),
+    ] {
         let wasm = wat::parse_str(wat).expect("text parses");
         let info = Info::read(&wasm).expect("in scope");
-        let options = Options { name: "m".into(), ..Options::default() };
-        let mut program = Program { wasm, info, object: object("c", c), options, memory_limit: None };
-        let broken = Program { wasm: vec![], info: Info::default(), object: vec![1, 2, 3], options: Options::default(), memory_limit: None };
+        let options = Options {
+            name: "m".into(),
+            ..Options::default()
+        };
+        let mut program = Program {
+            wasm,
+            info,
+            object: object("c", c),
+            options,
+            memory_limit: None,
+        };
+        let broken = Program {
+            wasm: vec![],
+            info: Info::default(),
+            object: vec![1, 2, 3],
+            options: Options::default(),
+            memory_limit: None,
+        };
         assert!(machine.load(&broken).is_err());
         machine.load(&program).expect("links");
         program.memory_limit = machine.memory_capacity();
         reference.load(&program).expect("valid");
-        let steps = if wat == MODULE { steps() } else { vec![Step::Call(0, vec![])] };
-        assert_eq!(lockstep(&program, &steps, &mut reference, &mut machine, &mut Tally::default()), Ok(()));
+        let steps = if wat == MODULE {
+            steps()
+        } else {
+            vec![Step::Call(0, vec![])]
+        };
+        assert_eq!(
+            lockstep(
+                &program,
+                &steps,
+                &mut reference,
+                &mut machine,
+                &mut Tally::default()
+            ),
+            Ok(())
+        );
     }
 }

@@ -55,7 +55,10 @@ fn watchdog() -> &'static Watchdog {
                 watchdog().tick();
             }
         });
-        Watchdog { start: Instant::now(), slots: Mutex::new(Vec::new()) }
+        Watchdog {
+            start: Instant::now(),
+            slots: Mutex::new(Vec::new()),
+        }
     })
 }
 
@@ -68,7 +71,9 @@ impl Watchdog {
         let now = self.now();
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         slots.retain(|weak| {
-            let Some(slot) = weak.upgrade() else { return false };
+            let Some(slot) = weak.upgrade() else {
+                return false;
+            };
             let deadline = slot.deadline.load(Ordering::SeqCst);
             if deadline != 0 && now > deadline {
                 let engine = slot.engine.lock().unwrap_or_else(PoisonError::into_inner);
@@ -125,8 +130,19 @@ impl UnicornCore {
             fired: AtomicBool::new(false),
             engine: Mutex::new(Handle(engine.get_handle())),
         });
-        watchdog().slots.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&slot));
-        Ok(UnicornCore { engine, cpu, mapped: [(0, 0); 5], generation: 0, slot, limit })
+        watchdog()
+            .slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::downgrade(&slot));
+        Ok(UnicornCore {
+            engine,
+            cpu,
+            mapped: [(0, 0); 5],
+            generation: 0,
+            slot,
+            limit,
+        })
     }
 
     fn map(&mut self, memory: &mut Memory) -> Result<(), uc_error> {
@@ -139,10 +155,17 @@ impl UnicornCore {
             }
             *old = (region.pointer() as u64, size);
             if size > 0 {
-                let rights = if kind.writable() { Prot::READ | Prot::WRITE } else { Prot::READ | Prot::EXEC };
+                let rights = if kind.writable() {
+                    Prot::READ | Prot::WRITE
+                } else {
+                    Prot::READ | Prot::EXEC
+                };
                 // SAFETY: the buffer is `size` bytes long and lives until the next generation, before which
                 // nothing runs; it is unmapped here before the engine runs again.
-                unsafe { self.engine.mem_map_ptr(base, size, rights, region.pointer().cast())? };
+                unsafe {
+                    self.engine
+                        .mem_map_ptr(base, size, rights, region.pointer().cast())?
+                };
             }
         }
         self.generation = memory.generation();
@@ -150,7 +173,8 @@ impl UnicornCore {
     }
 
     fn start(&mut self, pc: u32, until: u32) -> Result<(), uc_error> {
-        self.engine.emu_start(u64::from(pc | 1), u64::from(until), 0, 0)
+        self.engine
+            .emu_start(u64::from(pc | 1), u64::from(until), 0, 0)
     }
 
     /// What an invalid instruction at `pc` was.
@@ -158,8 +182,13 @@ impl UnicornCore {
         match (memory.half(pc), memory.half(pc + 2)) {
             // UDF, encodings T1 and T2 (Arm v7-M manual, A7.7.194).
             (Some(h), _) if h >> 8 == 0xde => Stop::Udf(h & 0xff),
-            (Some(h), Some(l)) if h >> 4 == 0xf7f && l >> 12 == 0xa => Stop::Udf((h & 15) << 12 | (l & 0xfff)),
-            (Some(h), l) => Stop::Fault(format!("invalid instruction {h:04x} {:04x} at {pc:#x}", l.unwrap_or(0))),
+            (Some(h), Some(l)) if h >> 4 == 0xf7f && l >> 12 == 0xa => {
+                Stop::Udf((h & 15) << 12 | (l & 0xfff))
+            }
+            (Some(h), l) => Stop::Fault(format!(
+                "invalid instruction {h:04x} {:04x} at {pc:#x}",
+                l.unwrap_or(0)
+            )),
             (None, _) => Stop::Fault(format!("invalid instruction at unmapped {pc:#x}")),
         }
     }
@@ -167,7 +196,11 @@ impl UnicornCore {
 
 impl Drop for UnicornCore {
     fn drop(&mut self) {
-        self.slot.engine.lock().unwrap_or_else(PoisonError::into_inner).0 = std::ptr::null_mut();
+        self.slot
+            .engine
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .0 = std::ptr::null_mut();
     }
 }
 

@@ -103,7 +103,10 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
     /// An empty function of this type.
     pub fn new(draw: &'d mut Draw<'a>, draft: &'m mut Draft, style: &'m Style, sig: Sig) -> Self {
         let locals = sig.params.clone();
-        let labels = vec![Label { types: sig.results.clone(), is_loop: false }];
+        let labels = vec![Label {
+            types: sig.results.clone(),
+            is_loop: false,
+        }];
         Body {
             draw,
             draft,
@@ -122,7 +125,13 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
     /// The finished function.
     pub fn finish(self, exported: bool) -> Ready {
         let params = self.sig.params.len();
-        Ready { locals: self.locals[params..].to_vec(), sig: self.sig, code: self.code, cost: self.cost + 1, exported }
+        Ready {
+            locals: self.locals[params..].to_vec(),
+            sig: self.sig,
+            code: self.code,
+            cost: self.cost + 1,
+            exported,
+        }
     }
 
     /// Appends an operator.
@@ -133,7 +142,11 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
 
     /// A type for a new value.
     pub fn ty(&mut self) -> Ty {
-        if self.draw.chance(self.style.longs) { Ty::I64 } else { Ty::I32 }
+        if self.draw.chance(self.style.longs) {
+            Ty::I64
+        } else {
+            Ty::I32
+        }
     }
 
     /// A new local.
@@ -229,7 +242,11 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
 
     /// An operand: a constant more often than elsewhere.
     fn operand(&mut self, ty: Ty, depth: usize) {
-        if self.draw.chance(20) { self.constant(ty) } else { self.expr(ty, depth) }
+        if self.draw.chance(20) {
+            self.constant(ty)
+        } else {
+            self.expr(ty, depth)
+        }
     }
 
     fn same_twice(&mut self, ty: Ty, depth: usize) {
@@ -262,10 +279,23 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
     /// Makes the divisor on top of the stack harmless, whatever it and the dividend are.
     fn guard_divisor(&mut self, row: &Row) {
         let wide = row.operands[0] == Ty::I64;
-        let constant = |v: i64| if wide { Instruction::I64Const(v) } else { Instruction::I32Const(v as i32) };
-        let (or, and) =
-            if wide { (Instruction::I64Or, Instruction::I64And) } else { (Instruction::I32Or, Instruction::I32And) };
-        let shift = if wide { Instruction::I64ShrS } else { Instruction::I32ShrS };
+        let constant = |v: i64| {
+            if wide {
+                Instruction::I64Const(v)
+            } else {
+                Instruction::I32Const(v as i32)
+            }
+        };
+        let (or, and) = if wide {
+            (Instruction::I64Or, Instruction::I64And)
+        } else {
+            (Instruction::I32Or, Instruction::I32And)
+        };
+        let shift = if wide {
+            Instruction::I64ShrS
+        } else {
+            Instruction::I32ShrS
+        };
         match row.partial {
             Partial::Total => {}
             Partial::Zero => {
@@ -293,7 +323,9 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
 
     /// `local.get p`, then something that changes `p`, then both used: the value read first must survive.
     fn set_under_get(&mut self, ty: Ty, depth: usize) {
-        let Some(l) = self.some_local(ty, true) else { return self.leaf(ty) };
+        let Some(l) = self.some_local(ty, true) else {
+            return self.leaf(ty);
+        };
         self.op(Instruction::LocalGet(l));
         self.expr(ty, depth - 1);
         if self.draw.chance(50) {
@@ -319,8 +351,9 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
     }
 
     fn global_get(&mut self, ty: Ty) {
-        let all: Vec<u32> =
-            (0..self.draft.globals.len() as u32).filter(|&g| self.draft.globals[g as usize].ty == ty).collect();
+        let all: Vec<u32> = (0..self.draft.globals.len() as u32)
+            .filter(|&g| self.draft.globals[g as usize].ty == ty)
+            .collect();
         match all.as_slice() {
             [] => self.leaf(ty),
             some => {
@@ -347,7 +380,11 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
         }
         if ty == Ty::I64 {
             let signed = self.draw.chance(50);
-            self.op(if signed { Instruction::I64ExtendI32S } else { Instruction::I64ExtendI32U });
+            self.op(if signed {
+                Instruction::I64ExtendI32S
+            } else {
+                Instruction::I64ExtendI32U
+            });
         }
     }
 
@@ -355,10 +392,19 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
     pub fn address(&mut self, bytes: u32, depth: usize) -> MemArg {
         let size = self.draft.memory.map_or(0, |(min, _)| min as u32) << 16;
         let align = self.draw.below(bytes.trailing_zeros() as usize + 1) as u32;
-        let arg = |offset: u64| MemArg { offset, align, target: Default::default(), ordering: None };
+        let arg = |offset: u64| MemArg {
+            offset,
+            align,
+            target: Default::default(),
+            ordering: None,
+        };
         if self.draft.wild && !self.draw.chance(self.style.tame) {
-            let near = self.draw.pick(&[0, size, 0x8000_0000, u32::MAX, 1 << 31, size / 2]);
-            let at = near.wrapping_add(self.draw.below(33) as u32).wrapping_sub(16);
+            let near = self
+                .draw
+                .pick(&[0, size, 0x8000_0000, u32::MAX, 1 << 31, size / 2]);
+            let at = near
+                .wrapping_add(self.draw.below(33) as u32)
+                .wrapping_sub(16);
             let offset = match self.draw.below(6) {
                 0 | 1 => 0,
                 2 => self.draw.below(17) as u32,
@@ -382,7 +428,9 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
         let offset = match self.draw.below(6) {
             0..=2 => self.draw.below(16) as u32,
             3 => room,
-            4 => self.draw.pick(&[124, 128, 255, 256, 1020, 1024, 4095, 4096]),
+            4 => self
+                .draw
+                .pick(&[124, 128, 255, 256, 1020, 1024, 4095, 4096]),
             _ => self.draw.below(room as usize + 1) as u32,
         };
         if self.draw.chance(25) {
@@ -435,7 +483,11 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
         type Store = fn(MemArg) -> Instruction<'static>;
         let ty = self.ty();
         let stores: &[(u32, Store)] = match ty {
-            Ty::I32 => &[(4, Instruction::I32Store), (1, Instruction::I32Store8), (2, Instruction::I32Store16)],
+            Ty::I32 => &[
+                (4, Instruction::I32Store),
+                (1, Instruction::I32Store8),
+                (2, Instruction::I32Store16),
+            ],
             Ty::I64 => &[
                 (8, Instruction::I64Store),
                 (1, Instruction::I64Store8),
@@ -452,7 +504,8 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
     /// Functions that may be called here without running too long.
     fn callees(&self) -> Vec<u32> {
         let total = self.draft.imports.len() + self.draft.funcs.len();
-        let fits = |i: &u32| self.cost + self.iterations * self.draft.cost(*i as usize) < MOST_STEPS;
+        let fits =
+            |i: &u32| self.cost + self.iterations * self.draft.cost(*i as usize) < MOST_STEPS;
         (0..total as u32).filter(fits).collect()
     }
 
@@ -468,8 +521,11 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
     }
 
     fn call_value(&mut self, ty: Ty, depth: usize) {
-        let menu: Vec<u32> =
-            self.callees().into_iter().filter(|i| self.draft.sig(*i as usize).results.first() == Some(&ty)).collect();
+        let menu: Vec<u32> = self
+            .callees()
+            .into_iter()
+            .filter(|i| self.draft.sig(*i as usize).results.first() == Some(&ty))
+            .collect();
         if menu.is_empty() {
             return self.leaf(ty);
         }
@@ -490,14 +546,18 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
         match (params, results) {
             ([], []) => BlockType::Empty,
             ([], [one]) => BlockType::Result(val_type(*one)),
-            _ => BlockType::FunctionType(
-                self.draft.type_index(&Sig { params: params.to_vec(), results: results.to_vec() }),
-            ),
+            _ => BlockType::FunctionType(self.draft.type_index(&Sig {
+                params: params.to_vec(),
+                results: results.to_vec(),
+            })),
         }
     }
 
     fn open(&mut self, types: &[Ty], is_loop: bool) {
-        self.labels.push(Label { types: types.to_vec(), is_loop });
+        self.labels.push(Label {
+            types: types.to_vec(),
+            is_loop,
+        });
     }
 
     fn close(&mut self) {
@@ -655,8 +715,9 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
     }
 
     fn set_global(&mut self, depth: usize) {
-        let menu: Vec<u32> =
-            (0..self.draft.globals.len() as u32).filter(|g| self.draft.globals[*g as usize].mutable).collect();
+        let menu: Vec<u32> = (0..self.draft.globals.len() as u32)
+            .filter(|g| self.draft.globals[*g as usize].mutable)
+            .collect();
         if !menu.is_empty() {
             let g = self.draw.pick(&menu);
             let ty = self.draft.globals[g as usize].ty;
@@ -743,13 +804,16 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
 
     /// A label that may be branched to: not a loop's, whose own back edge alone bounds it.
     fn label(&mut self) -> Option<u32> {
-        let menu: Vec<u32> =
-            (0..self.labels.len() as u32).filter(|i| !self.labels[self.labels.len() - 1 - *i as usize].is_loop).collect();
+        let menu: Vec<u32> = (0..self.labels.len() as u32)
+            .filter(|i| !self.labels[self.labels.len() - 1 - *i as usize].is_loop)
+            .collect();
         (!menu.is_empty()).then(|| self.draw.pick(&menu))
     }
 
     fn label_types(&self, label: u32) -> Vec<Ty> {
-        self.labels[self.labels.len() - 1 - label as usize].types.clone()
+        self.labels[self.labels.len() - 1 - label as usize]
+            .types
+            .clone()
     }
 
     fn br_if(&mut self, depth: usize) {
@@ -765,7 +829,9 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
         if self.labels.len() < 2 {
             return false;
         }
-        let Some(label) = self.label() else { return false };
+        let Some(label) = self.label() else {
+            return false;
+        };
         let types = self.label_types(label);
         self.values(&types, depth.saturating_sub(1));
         self.op(Instruction::Br(label));
@@ -804,7 +870,9 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
         let types = self.sig.results.clone();
         for ty in types {
             self.leaf(ty);
-            let all: Vec<u32> = (0..self.locals.len() as u32).filter(|l| self.locals[*l as usize] == ty).collect();
+            let all: Vec<u32> = (0..self.locals.len() as u32)
+                .filter(|l| self.locals[*l as usize] == ty)
+                .collect();
             let skip = all.len().saturating_sub(folded);
             for l in &all[skip..] {
                 self.op(Instruction::LocalGet(*l));
@@ -818,8 +886,16 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
         let l = self.local(ty);
         self.op(Instruction::LocalSet(l));
         let (five, rotate, xor) = match ty {
-            Ty::I32 => (Instruction::I32Const(5), Instruction::I32Rotl, Instruction::I32Xor),
-            Ty::I64 => (Instruction::I64Const(5), Instruction::I64Rotl, Instruction::I64Xor),
+            Ty::I32 => (
+                Instruction::I32Const(5),
+                Instruction::I32Rotl,
+                Instruction::I32Xor,
+            ),
+            Ty::I64 => (
+                Instruction::I64Const(5),
+                Instruction::I64Rotl,
+                Instruction::I64Xor,
+            ),
         };
         self.op(five);
         self.op(rotate);

@@ -34,7 +34,7 @@ fn style(draw: &mut Draw<'_>) -> Style {
         ],
         depth: 2,
         body: (1, 5),
-        operators: 140,
+        operators: 100,
         longs: draw.pick(&[20, 50]),
         tame: 90,
     }
@@ -42,7 +42,14 @@ fn style(draw: &mut Draw<'_>) -> Style {
 
 /// Makes a module of the family.
 pub fn make(draw: &mut Draw<'_>) -> Draft {
-    let mut draft = surroundings(draw, &Shape { imports: 4, globals: 4, memory: 50 });
+    let mut draft = surroundings(
+        draw,
+        &Shape {
+            imports: 4,
+            globals: 4,
+            memory: 50,
+        },
+    );
     for _ in 0..draw.range(10, 24) {
         let style = style(draw);
         let many = draw.pick(&[2, 4, 6, 12]);
@@ -71,7 +78,12 @@ fn recursive(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style, mut sig: Sig
     let index = (draft.imports.len() + draft.funcs.len()) as u32;
     let mut body = Body::new(draw, draft, style, sig.clone());
     let depth = body.local(Ty::I32);
-    for op in [Instruction::LocalGet(0), Instruction::I32Const(7), Instruction::I32And, Instruction::LocalTee(depth)] {
+    for op in [
+        Instruction::LocalGet(0),
+        Instruction::I32Const(7),
+        Instruction::I32And,
+        Instruction::LocalTee(depth),
+    ] {
         body.op(op);
     }
     body.op(Instruction::If(BlockType::Empty));

@@ -36,8 +36,8 @@ fn style(draw: &mut Draw<'_>) -> Style {
             (1, Stmt::SetGlobal),
         ],
         depth: 3,
-        body: (2, 6),
-        operators: 160,
+        body: (1, 4),
+        operators: 90,
         longs: draw.pick(&[10, 40]),
         tame: 80,
     }
@@ -45,7 +45,14 @@ fn style(draw: &mut Draw<'_>) -> Style {
 
 /// Makes a module of the family.
 pub fn make(draw: &mut Draw<'_>) -> Draft {
-    let mut draft = surroundings(draw, &Shape { imports: 0, globals: 3, memory: 0 });
+    let mut draft = surroundings(
+        draw,
+        &Shape {
+            imports: 0,
+            globals: 3,
+            memory: 0,
+        },
+    );
     for _ in 0..draw.range(10, 24) {
         let style = style(draw);
         let sig = sig(draw, 4, 3, style.longs);

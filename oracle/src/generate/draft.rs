@@ -2,8 +2,9 @@
 
 use crate::program::{Sig, Ty};
 use wasm_encoder::{
-    CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function, FunctionSection, GlobalSection,
-    GlobalType, ImportSection, Instruction, MemorySection, MemoryType, Module, StartSection, TypeSection, ValType,
+    CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function,
+    FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction, MemorySection,
+    MemoryType, Module, StartSection, TypeSection, ValType,
 };
 
 /// A function that is ready.
@@ -86,12 +87,19 @@ impl Draft {
     /// The cost of calling a function of the index space.
     pub fn cost(&self, index: usize) -> u64 {
         // An import costs what its bookkeeping costs in operators.
-        index.checked_sub(self.imports.len()).map_or(200, |defined| self.funcs[defined].cost)
+        index
+            .checked_sub(self.imports.len())
+            .map_or(200, |defined| self.funcs[defined].cost)
     }
 
     /// The bytes of the module. Exported functions are called `f0`, `f1` and so on by their number.
     pub fn encode(mut self) -> Vec<u8> {
-        let imports: Vec<u32> = self.imports.clone().iter().map(|s| self.type_index(s)).collect();
+        let imports: Vec<u32> = self
+            .imports
+            .clone()
+            .iter()
+            .map(|s| self.type_index(s))
+            .collect();
         let sigs: Vec<Sig> = self.funcs.iter().map(|f| f.sig.clone()).collect();
         let funcs: Vec<u32> = sigs.iter().map(|s| self.type_index(s)).collect();
         let mut module = Module::new();
@@ -109,17 +117,26 @@ impl Draft {
         module.section(&section);
         if let Some((minimum, maximum)) = self.memory {
             let mut memory = MemorySection::new();
-            memory.memory(MemoryType { minimum, maximum, memory64: false, shared: false, page_size_log2: None });
+            memory.memory(MemoryType {
+                minimum,
+                maximum,
+                memory64: false,
+                shared: false,
+                page_size_log2: None,
+            });
             module.section(&memory);
         }
         self.encode_globals(&mut module);
         self.encode_exports(&mut module);
         if let Some(start) = self.start {
-            module.section(&StartSection { function_index: (self.imports.len() + start) as u32 });
+            module.section(&StartSection {
+                function_index: (self.imports.len() + start) as u32,
+            });
         }
         let mut code = CodeSection::new();
         for func in &self.funcs {
-            let mut body = Function::new_with_locals_types(func.locals.iter().map(|t| val_type(*t)));
+            let mut body =
+                Function::new_with_locals_types(func.locals.iter().map(|t| val_type(*t)));
             for instruction in &func.code {
                 body.instruction(instruction);
             }
@@ -130,7 +147,11 @@ impl Draft {
         if !self.data.is_empty() {
             let mut data = DataSection::new();
             for (offset, bytes) in &self.data {
-                data.active(0, &ConstExpr::i32_const(*offset as i32), bytes.iter().copied());
+                data.active(
+                    0,
+                    &ConstExpr::i32_const(*offset as i32),
+                    bytes.iter().copied(),
+                );
             }
             module.section(&data);
         }
@@ -141,11 +162,19 @@ impl Draft {
         let mut section = ImportSection::new();
         for (i, ty) in types.iter().enumerate() {
             // Both ways of naming an import's symbol are used.
-            let (from, field) = if i % 2 == 0 { ("env", format!("host{i}")) } else { ("dev", format!("io{i}")) };
+            let (from, field) = if i % 2 == 0 {
+                ("env", format!("host{i}"))
+            } else {
+                ("dev", format!("io{i}"))
+            };
             section.import(from, &field, EntityType::Function(*ty));
         }
         for (i, global) in self.globals.iter().enumerate().filter(|(_, g)| g.imported) {
-            section.import("env", &format!("hostvar{i}"), EntityType::Global(global_type(global)));
+            section.import(
+                "env",
+                &format!("hostvar{i}"),
+                EntityType::Global(global_type(global)),
+            );
         }
         if !section.is_empty() {
             module.section(&section);
@@ -169,12 +198,21 @@ impl Draft {
     fn encode_exports(&self, module: &mut Module) {
         let mut section = ExportSection::new();
         for (i, _) in self.funcs.iter().enumerate().filter(|(_, f)| f.exported) {
-            section.export(&format!("f{i}"), ExportKind::Func, (self.imports.len() + i) as u32);
+            section.export(
+                &format!("f{i}"),
+                ExportKind::Func,
+                (self.imports.len() + i) as u32,
+            );
         }
         if self.memory.is_some() && self.memory_exported {
             section.export("memory", ExportKind::Memory, 0);
         }
-        for (i, _) in self.globals.iter().enumerate().filter(|(_, g)| g.exported && !g.imported) {
+        for (i, _) in self
+            .globals
+            .iter()
+            .enumerate()
+            .filter(|(_, g)| g.exported && !g.imported)
+        {
             section.export(&format!("g{i}"), ExportKind::Global, i as u32);
         }
         module.section(&section);
@@ -182,5 +220,9 @@ impl Draft {
 }
 
 fn global_type(global: &GlobalDraft) -> GlobalType {
-    GlobalType { val_type: val_type(global.ty), mutable: global.mutable, shared: false }
+    GlobalType {
+        val_type: val_type(global.ty),
+        mutable: global.mutable,
+        shared: false,
+    }
 }

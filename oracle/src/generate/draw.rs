@@ -13,7 +13,9 @@ pub struct Draw<'a> {
 impl<'a> Draw<'a> {
     /// Decisions from these bytes.
     pub fn new(bytes: &'a [u8]) -> Draw<'a> {
-        Draw { bytes: Unstructured::new(bytes) }
+        Draw {
+            bytes: Unstructured::new(bytes),
+        }
     }
 
     /// The bytes that are left, for a generator of another crate.
@@ -38,7 +40,9 @@ impl<'a> Draw<'a> {
 
     /// True in about `percent` of a hundred cases; false once the bytes are used up.
     pub fn chance(&mut self, percent: usize) -> bool {
-        self.bytes.int_in_range(0..=99_u8).is_ok_and(|n| usize::from(n) >= 100 - percent)
+        self.bytes
+            .int_in_range(0..=99_u8)
+            .is_ok_and(|n| usize::from(n) >= 100 - percent)
     }
 
     /// One of a menu.
@@ -73,7 +77,10 @@ impl<'a> Draw<'a> {
             4 => 1 << self.below(32),
             5 => (1_u32 << self.below(32)).wrapping_sub(1),
             6 => !(1 << self.below(32)),
-            7 => self.below(256) as u32 * self.pick(&[1, 0x100, 0x0001_0001, 0x0101_0101, 0x0100_0100, 0x00ab_0000]),
+            7 => {
+                self.below(256) as u32
+                    * self.pick(&[1, 0x100, 0x0001_0001, 0x0101_0101, 0x0100_0100, 0x00ab_0000])
+            }
             8 => self.below(65536) as u32,
             _ => self.bits() as u32,
         }

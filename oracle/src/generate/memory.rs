@@ -30,8 +30,8 @@ fn style(draw: &mut Draw<'_>) -> Style {
             (1, Stmt::BrIf),
         ],
         depth: 2,
-        body: (2, 8),
-        operators: 120,
+        body: (1, 6),
+        operators: 90,
         longs: draw.pick(&[15, 40]),
         tame: 60,
     }
@@ -39,7 +39,14 @@ fn style(draw: &mut Draw<'_>) -> Style {
 
 /// Makes a module of the family.
 pub fn make(draw: &mut Draw<'_>) -> Draft {
-    let mut draft = surroundings(draw, &Shape { imports: 1, globals: 1, memory: 100 });
+    let mut draft = surroundings(
+        draw,
+        &Shape {
+            imports: 1,
+            globals: 1,
+            memory: 100,
+        },
+    );
     if draft.memory.is_none() {
         // Only when the bytes ran out: the family is nothing without a memory.
         draft.memory = Some((1, Some(2)));

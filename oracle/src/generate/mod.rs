@@ -42,8 +42,14 @@ pub enum Family {
 
 impl Family {
     /// Every family.
-    pub const ALL: [Family; 6] =
-        [Family::Ops, Family::Pressure, Family::Control, Family::Memory, Family::Calls, Family::Smith];
+    pub const ALL: [Family; 6] = [
+        Family::Ops,
+        Family::Pressure,
+        Family::Control,
+        Family::Memory,
+        Family::Calls,
+        Family::Smith,
+    ];
 
     /// The name on the command line and in reports.
     pub fn name(self) -> &'static str {
@@ -64,7 +70,12 @@ impl Family {
 
     /// Makes a module; `None` if the bytes do not make one (only wasm-smith may say so).
     pub fn make(self, draw: &mut Draw<'_>) -> Option<Made> {
-        let own = |draft: Draft| Some(Made { wasm: draft.encode(), fuel: None });
+        let own = |draft: Draft| {
+            Some(Made {
+                wasm: draft.encode(),
+                fuel: None,
+            })
+        };
         match self {
             Family::Ops => own(ops::make(draw)),
             Family::Pressure => own(pressure::make(draw)),
@@ -88,7 +99,10 @@ pub struct Shape {
 
 /// A module without functions: wild or tame, with globals, memory, data and imports as the shape says.
 pub fn surroundings(draw: &mut Draw<'_>, shape: &Shape) -> Draft {
-    let mut draft = Draft { wild: draw.chance(10), ..Draft::default() };
+    let mut draft = Draft {
+        wild: draw.chance(10),
+        ..Draft::default()
+    };
     for _ in 0..draw.below(shape.imports + 1) {
         let sig = sig(draw, 6, 3, 40);
         draft.imports.push(sig);
@@ -98,7 +112,13 @@ pub fn surroundings(draw: &mut Draw<'_>, shape: &Shape) -> Draft {
         let ty = if draw.chance(50) { Ty::I64 } else { Ty::I32 };
         let value = draw.long();
         let (mutable, exported) = (!draw.chance(25), draw.chance(50));
-        draft.globals.push(GlobalDraft { ty, mutable, value, imported: i < imported, exported });
+        draft.globals.push(GlobalDraft {
+            ty,
+            mutable,
+            value,
+            imported: i < imported,
+            exported,
+        });
     }
     if draw.chance(shape.memory) {
         let min = draw.pick(&[1, 1, 1, 2]);
@@ -119,9 +139,14 @@ pub fn surroundings(draw: &mut Draw<'_>, shape: &Shape) -> Draft {
 pub fn sig(draw: &mut Draw<'_>, params: usize, results: usize, longs: usize) -> Sig {
     let mut list = |most: usize, least: usize| -> Vec<Ty> {
         let n = draw.range(least.min(most), most);
-        (0..n).map(|_| if draw.chance(longs) { Ty::I64 } else { Ty::I32 }).collect()
+        (0..n)
+            .map(|_| if draw.chance(longs) { Ty::I64 } else { Ty::I32 })
+            .collect()
     };
-    Sig { params: list(params, 0), results: list(results, 1) }
+    Sig {
+        params: list(params, 0),
+        results: list(results, 1),
+    }
 }
 
 /// A function of the shared builder: statements by the style, then results that fold what was computed.

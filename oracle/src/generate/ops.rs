@@ -19,13 +19,22 @@ fn style() -> Style {
         body: (0, 0),
         operators: 60,
         longs: 50,
-        tame: 30,
+        tame: 10,
     }
 }
 
 /// Makes a module of the family.
 pub fn make(draw: &mut Draw<'_>) -> Draft {
-    let mut draft = surroundings(draw, &Shape { imports: 0, globals: 0, memory: 0 });
+    let mut draft = surroundings(
+        draw,
+        &Shape {
+            imports: 0,
+            globals: 0,
+            memory: 0,
+        },
+    );
+    // Traps are cheap here, one small function each, and half of what division has to show.
+    draft.wild |= draw.chance(20);
     let style = style();
     for _ in 0..draw.range(24, 48) {
         let row = &ROWS[draw.below(ROWS.len())];
@@ -45,8 +54,19 @@ enum Use {
 }
 
 fn one(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style, row: &'static Row) {
-    let usage = draw.pick(&[Use::Returned, Use::Returned, Use::Nested, Use::Nested, Use::Select, Use::If, Use::BrIf]);
-    let outer: Vec<&'static Row> = ROWS.iter().filter(|r| r.operands.contains(&row.result)).collect();
+    let usage = draw.pick(&[
+        Use::Returned,
+        Use::Returned,
+        Use::Nested,
+        Use::Nested,
+        Use::Select,
+        Use::If,
+        Use::BrIf,
+    ]);
+    let outer: Vec<&'static Row> = ROWS
+        .iter()
+        .filter(|r| r.operands.contains(&row.result))
+        .collect();
     let outer = draw.pick(&outer);
     let result = match usage {
         Use::Nested => outer.result,
@@ -54,8 +74,20 @@ fn one(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style, row: &'static Row)
         Use::Select | Use::If | Use::BrIf => draw.pick(&[Ty::I32, Ty::I64]),
     };
     // Two parameters of each type: every operand can be one, and junk around the pairs is real.
-    let params = draw.pick(&[[Ty::I32, Ty::I64, Ty::I32, Ty::I64], [Ty::I64, Ty::I32, Ty::I32, Ty::I64]]).to_vec();
-    let sig = Sig { params: if row.operands.len() == 2 && draw.chance(50) { same(row, result) } else { params }, results: vec![result] };
+    let params = draw
+        .pick(&[
+            [Ty::I32, Ty::I64, Ty::I32, Ty::I64],
+            [Ty::I64, Ty::I32, Ty::I32, Ty::I64],
+        ])
+        .to_vec();
+    let sig = Sig {
+        params: if row.operands.len() == 2 && draw.chance(50) {
+            same(row, result)
+        } else {
+            params
+        },
+        results: vec![result],
+    };
     let mut body = Body::new(draw, draft, style, sig);
     match usage {
         Use::Returned => operands(&mut body, row),

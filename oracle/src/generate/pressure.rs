@@ -31,8 +31,8 @@ fn style(draw: &mut Draw<'_>) -> Style {
             (1, Stmt::SwapLoop),
         ],
         depth: 3,
-        body: (6, 20),
-        operators: 260,
+        body: (5, 14),
+        operators: 150,
         longs: draw.pick(&[10, 40, 80]),
         tame: 90,
     }
@@ -40,7 +40,14 @@ fn style(draw: &mut Draw<'_>) -> Style {
 
 /// Makes a module of the family.
 pub fn make(draw: &mut Draw<'_>) -> Draft {
-    let mut draft = surroundings(draw, &Shape { imports: 2, globals: 2, memory: 50 });
+    let mut draft = surroundings(
+        draw,
+        &Shape {
+            imports: 2,
+            globals: 2,
+            memory: 50,
+        },
+    );
     for _ in 0..draw.range(6, 14) {
         let style = style(draw);
         let sig = sig(draw, 8, 2, style.longs);

@@ -111,7 +111,10 @@ rows! {
 
 /// The row whose instruction the parser calls `name`.
 pub fn named(name: &str) -> &'static Row {
-    let at = NAMES.iter().position(|n| *n == name).expect("the generators name operators of the table");
+    let at = NAMES
+        .iter()
+        .position(|n| *n == name)
+        .expect("the generators name operators of the table");
     &ROWS[at]
 }
 

@@ -6,7 +6,9 @@
 
 use std::rc::Rc;
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
-use wasm_encoder::{CodeSection, Encode, ExportKind, ExportSection, Function, Instruction, RawSection, ValType};
+use wasm_encoder::{
+    CodeSection, Encode, ExportKind, ExportSection, Function, Instruction, RawSection, ValType,
+};
 use wasmparser::{Operator, Parser, Payload};
 
 /// What an edit needs to know about an operator.
@@ -39,7 +41,10 @@ impl Op {
     fn new(instruction: &Instruction<'_>, class: Class) -> Op {
         let mut bytes = Vec::new();
         instruction.encode(&mut bytes);
-        Op { bytes: bytes.into(), class }
+        Op {
+            bytes: bytes.into(),
+            class,
+        }
     }
 
     fn i32(n: i32) -> Op {
@@ -95,13 +100,24 @@ const LONGEST: usize = 24;
 /// What a run of operators is replaced by.
 fn replacements() -> [Option<Op>; 7] {
     let drop = Op::new(&Instruction::Drop, Class::Idle);
-    [None, Some(Op::i32(0)), Some(Op::i64(0)), Some(Op::i32(1)), Some(Op::get(0)), Some(Op::get(1)), Some(drop)]
+    [
+        None,
+        Some(Op::i32(0)),
+        Some(Op::i64(0)),
+        Some(Op::i32(1)),
+        Some(Op::get(0)),
+        Some(Op::get(1)),
+        Some(drop),
+    ]
 }
 
 impl Module {
     /// Reads a valid module; `None` if a part of it is out of the reducer's scope.
     pub fn read(wasm: &[u8]) -> Option<Module> {
-        let mut module = Module { sections: Vec::new(), bodies: Vec::new() };
+        let mut module = Module {
+            sections: Vec::new(),
+            bodies: Vec::new(),
+        };
         for payload in Parser::new(0).parse_all(wasm) {
             match payload.ok()? {
                 Payload::CodeSectionStart { .. } => module.sections.push(Section::Code),
@@ -145,7 +161,8 @@ impl Module {
                 Section::Code => {
                     let mut code = CodeSection::new();
                     for body in &self.bodies {
-                        let mut function = Function::new_with_locals_types(body.locals.iter().copied());
+                        let mut function =
+                            Function::new_with_locals_types(body.locals.iter().copied());
                         for op in &body.code {
                             function.raw(op.bytes.iter().copied());
                         }
@@ -169,9 +186,30 @@ impl Module {
 
     /// What the edits make smaller.
     pub fn weight(&self) -> u64 {
-        let sections: usize = self.sections.iter().map(|s| if let Section::Raw(_, b) = s { b.len() } else { 0 }).sum();
-        let body = |b: &Body| b.code.iter().map(Op::weight).sum::<u64>() + 20 * b.locals.len() as u64;
-        let exports: usize = self.sections.iter().map(|s| if let Section::Exports(l) = s { l.len() } else { 0 }).sum();
+        let sections: usize = self
+            .sections
+            .iter()
+            .map(|s| {
+                if let Section::Raw(_, b) = s {
+                    b.len()
+                } else {
+                    0
+                }
+            })
+            .sum();
+        let body =
+            |b: &Body| b.code.iter().map(Op::weight).sum::<u64>() + 20 * b.locals.len() as u64;
+        let exports: usize = self
+            .sections
+            .iter()
+            .map(|s| {
+                if let Section::Exports(l) = s {
+                    l.len()
+                } else {
+                    0
+                }
+            })
+            .sum();
         self.bodies.iter().map(body).sum::<u64>() + sections as u64 + 10 * exports as u64
     }
 
@@ -236,7 +274,10 @@ fn read_body(wasm: &[u8], body: &wasmparser::FunctionBody<'_>) -> Option<Body> {
             // The editor treats all the rest alike; whether an edit of it makes sense, the validator says.
             _ => Class::Other,
         };
-        code.push(Op { bytes: wasm.get(start..reader.original_position() as usize)?.into(), class });
+        code.push(Op {
+            bytes: wasm.get(start..reader.original_position() as usize)?.into(),
+            class,
+        });
     }
     Some(Body { locals, code })
 }
@@ -248,13 +289,18 @@ impl Body {
 
     /// Number of edits: the whole body, runs by each replacement, pairs that open and close, locals, constants.
     fn edits(&self) -> usize {
-        1 + self.code.len() * self.longest() * replacements().len() + self.code.len() + self.locals.len() + 3 * self.code.len()
+        1 + self.code.len() * self.longest() * replacements().len()
+            + self.code.len()
+            + self.locals.len()
+            + 3 * self.code.len()
     }
 
     fn edit(&self, mut number: usize, next: &mut Body) {
         if number == 0 {
-            next.code =
-                vec![Op::new(&Instruction::Unreachable, Class::Idle), Op::new(&Instruction::End, Class::End)];
+            next.code = vec![
+                Op::new(&Instruction::Unreachable, Class::Idle),
+                Op::new(&Instruction::End, Class::End),
+            ];
             next.locals.clear();
             return;
         }

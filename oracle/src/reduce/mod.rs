@@ -40,10 +40,18 @@ const LIMIT: Duration = Duration::from_secs(120);
 pub fn reduce(judge: &mut Judge, case: &Case) -> Result<Case, String> {
     let options = case.options.clone();
     let first = judge.judge("reduce", &case.wasm, &options, &case.steps, false);
-    let Err(report) = first else { return Err("the case does not differ".into()) };
+    let Err(report) = first else {
+        return Err("the case does not differ".into());
+    };
     let kind = report.difference.kind;
     let mut test = |c: &Candidate| differs(judge, &options, c, kind);
-    let small = shrink(Candidate { wasm: case.wasm.clone(), steps: report.steps.clone() }, &mut test);
+    let small = shrink(
+        Candidate {
+            wasm: case.wasm.clone(),
+            steps: report.steps.clone(),
+        },
+        &mut test,
+    );
     let expected = judge.expectations(&small.wasm, &options, &small.steps)?;
     Ok(Case {
         found_by: case.found_by.clone(),
@@ -92,7 +100,10 @@ fn fewer_steps(best: &mut Candidate, test: Test<'_>) {
         while at + size < best.steps.len() {
             let mut steps = best.steps.clone();
             steps.drain(at..at + size);
-            let candidate = Candidate { wasm: best.wasm.clone(), steps };
+            let candidate = Candidate {
+                wasm: best.wasm.clone(),
+                steps,
+            };
             if test(&candidate) {
                 *best = candidate;
             } else {
@@ -111,14 +122,21 @@ fn renumber(old: &Info, new: &Info, steps: &[Step]) -> Option<Vec<Step>> {
             let at = new.export_named(name)?;
             (new.exports[at].sig.params.len() == args.len()).then(|| Step::Call(at, args.clone()))
         }
-        Step::Set(global, value) => new.settable_globals().contains(global).then_some(Step::Set(*global, *value)),
+        Step::Set(global, value) => new
+            .settable_globals()
+            .contains(global)
+            .then_some(Step::Set(*global, *value)),
     };
     steps.iter().map(step).collect()
 }
 
 fn with_module(best: &Candidate, wasm: Vec<u8>) -> Option<Candidate> {
     wasmparser::validate(&wasm).ok()?;
-    let steps = renumber(&Info::read(&best.wasm).ok()?, &Info::read(&wasm).ok()?, &best.steps)?;
+    let steps = renumber(
+        &Info::read(&best.wasm).ok()?,
+        &Info::read(&wasm).ok()?,
+        &best.steps,
+    )?;
     Some(Candidate { wasm, steps })
 }
 
@@ -134,9 +152,18 @@ fn accept(best: &mut Candidate, wasm: Vec<u8>, test: Test<'_>) -> bool {
 
 /// Drops exports that no step calls.
 fn only_needed_exports(best: &mut Candidate, test: Test<'_>) {
-    let (Ok(info), Some(mut module)) = (Info::read(&best.wasm), Module::read(&best.wasm)) else { return };
-    let called = |index: usize| best.steps.iter().any(|s| matches!(s, Step::Call(e, _) if *e == index));
-    let names: Vec<String> = (0..info.exports.len()).filter(|i| called(*i)).map(|i| info.exports[i].name.clone()).collect();
+    let (Ok(info), Some(mut module)) = (Info::read(&best.wasm), Module::read(&best.wasm)) else {
+        return;
+    };
+    let called = |index: usize| {
+        best.steps
+            .iter()
+            .any(|s| matches!(s, Step::Call(e, _) if *e == index))
+    };
+    let names: Vec<String> = (0..info.exports.len())
+        .filter(|i| called(*i))
+        .map(|i| info.exports[i].name.clone())
+        .collect();
     module.keep_function_exports(&names);
     let wasm = module.encode();
     if wasm.len() < best.wasm.len() {
@@ -167,7 +194,9 @@ fn generic(best: &mut Candidate, test: Test<'_>) {
 
 /// Edits of single functions and of the module around them, until none helps.
 fn edits(best: &mut Candidate, test: Test<'_>, deadline: Instant) {
-    let Some(mut module) = Module::read(&best.wasm) else { return };
+    let Some(mut module) = Module::read(&best.wasm) else {
+        return;
+    };
     let mut at = 0;
     while let Some(next) = module.edited(at) {
         if Instant::now() > deadline {
@@ -188,10 +217,14 @@ fn edits(best: &mut Candidate, test: Test<'_>, deadline: Instant) {
 /// Small arguments instead of large ones.
 fn shrink_arguments(best: &mut Candidate, test: Test<'_>) {
     for step in 0..best.steps.len() {
-        let Step::Call(_, args) = best.steps[step].clone() else { continue };
+        let Step::Call(_, args) = best.steps[step].clone() else {
+            continue;
+        };
         for (i, old) in args.iter().enumerate() {
             for value in [0, 1, 2, old & 0xff, old & 0xffff, old & 0xffff_ffff] {
-                let Step::Call(export, now) = best.steps[step].clone() else { break };
+                let Step::Call(export, now) = best.steps[step].clone() else {
+                    break;
+                };
                 if value >= now[i] {
                     continue;
                 }
