@@ -34,7 +34,14 @@ impl Choices {
             Source::Seed(s) => s.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
             Source::Heuristic | Source::Bytes(_) => 0,
         };
-        Choices { source, at: 0, state, fuel, used: 0, last: None }
+        Choices {
+            source,
+            at: 0,
+            state,
+            fuel,
+            used: 0,
+            last: None,
+        }
     }
 
     /// Picks one of `n` equally right answers; the heuristic's is `best`.
@@ -55,7 +62,11 @@ impl Choices {
                 self.state ^= self.state >> 7;
                 self.state ^= self.state << 17;
                 // Three quarters of the answers stay with the heuristic so that programs keep their shape.
-                if self.state >> 60 < 12 { best } else { (self.state >> 20) as usize % n }
+                if self.state >> 60 < 12 {
+                    best
+                } else {
+                    (self.state >> 20) as usize % n
+                }
             }
         }
     }

@@ -42,7 +42,13 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error of this kind, without a place.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
-        Error { kind, message: message.into(), function: None, offset: None, help: None }
+        Error {
+            kind,
+            message: message.into(),
+            function: None,
+            offset: None,
+            help: None,
+        }
     }
     /// The same error at a byte offset of the binary.
     pub fn at(mut self, offset: u64) -> Error {
@@ -51,7 +57,8 @@ impl Error {
     }
     /// The same error in a function.
     pub fn in_function(mut self, index: u32, name: Option<&str>) -> Error {
-        self.function.get_or_insert((index, name.map(str::to_owned)));
+        self.function
+            .get_or_insert((index, name.map(str::to_owned)));
         self
     }
     /// The same error with advice.

@@ -3,11 +3,14 @@
 pub mod backend;
 pub mod choices;
 pub mod error;
+pub mod ir;
 pub mod isa;
+pub mod opt;
 pub mod options;
 pub mod regalloc;
 pub mod seeded;
 pub mod trap;
+pub mod wasm;
 
 pub use error::{Error, ErrorKind, Result};
 pub use options::{Bounds, Cpu, Level, Options};

@@ -48,7 +48,14 @@ pub enum Level {
 
 impl Level {
     /// Every level.
-    pub const ALL: [Level; 6] = [Level::O0, Level::O1, Level::O2, Level::O3, Level::Os, Level::Oz];
+    pub const ALL: [Level; 6] = [
+        Level::O0,
+        Level::O1,
+        Level::O2,
+        Level::O3,
+        Level::Os,
+        Level::Oz,
+    ];
 
     /// The value of `-O`.
     pub fn name(self) -> &'static str {
@@ -137,10 +144,18 @@ impl Default for Options {
 ///
 /// # Errors
 /// [`ErrorKind::Options`], naming the values that there are.
-pub fn by_name<T: Copy>(what: &str, text: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T> {
-    all.iter().copied().find(|v| name(*v) == text).ok_or_else(|| {
-        let names: Vec<_> = all.iter().map(|v| name(*v)).collect();
-        Error::new(ErrorKind::Options, format!("unknown {what} `{text}`"))
-            .help(format!("one of: {}", names.join(", ")))
-    })
+pub fn by_name<T: Copy>(
+    what: &str,
+    text: &str,
+    all: &[T],
+    name: fn(T) -> &'static str,
+) -> Result<T> {
+    all.iter()
+        .copied()
+        .find(|v| name(*v) == text)
+        .ok_or_else(|| {
+            let names: Vec<_> = all.iter().map(|v| name(*v)).collect();
+            Error::new(ErrorKind::Options, format!("unknown {what} `{text}`"))
+                .help(format!("one of: {}", names.join(", ")))
+        })
 }

@@ -16,7 +16,41 @@ macro_rules! bugs {
 }
 
 bugs! {
-    1 DivZeroGuardLost "translate" "i32.div_u does not check its divisor";
+    1 DivZeroGuardLost "translate" "div_u does not check its divisor";
+    20 HighHalfZero "wide" "the high word of a sign extension is zero";
+    21 OffsetLost "address" "offsets from 2048 lose their high bit";
+    22 HoistedTooFar "schedule" "a value is computed above its operands";
+    30 AddRangeWraps "ranges" "the signed range of a sum ignores overflow at the top";
+    31 GuardDroppedEarly "guards" "a guard on a small value is taken to hold";
+    40 SharedOperandEaten "lower" "a pattern swallows an operand that something else uses";
+    41 SelectSwapped "lower" "a select of two constants takes the wrong one";
+    42 CarryLost "lower" "the low half of a 64-bit sum does not set the carry";
+    43 ShiftAmountMask "lower" "64-bit shifts take their amount modulo 32";
+    44 LowWordsSigned "lower" "64-bit comparisons ignore the low words";
+    45 IndexScale "lower" "an index scaled by 8 is scaled by 4";
+    46 SwitchOffByOne "lower" "a jump table is entered one past its end";
+    47 CallKeepsR12 "abi" "r12 is taken to survive calls";
+    100 PairMisaligned "abi" "64-bit register arguments start at odd registers";
+    150 SlotFreedEarly "spill" "a slot is shared before a loop has read it for the last time";
+    151 StoreLost "spill" "a spilled block parameter is not stored where it is defined";
+    152 EdgeStoreLost "spill" "a value that leaves its register on an edge counts as stored";
+    153 IncomingRemade "spill" "a stack argument is read again after a result was stored over it";
+    154 CallClobberKept "assign" "a value that lives across a call keeps a register that the call clobbers";
+    155 TiedUseClobbered "assign" "a tied operand that lives on is not copied first";
+    156 EarlyClobberShared "assign" "a scratch definition shares the register of the operand";
+    157 CallTargetOverwritten "assign" "the target of an indirect call stays in a register of an argument";
+    158 LoadIntoLive "assign" "a value is loaded into the register of an operand";
+    159 CycleBrokenWrong "moves" "a cycle of moves is broken without saving the first value";
+    160 ParallelLost "moves" "the moves of an edge are done one after the other as they stand";
+    161 CheckerSkipsClobbers "checker" "the checker believes that calls keep all registers";
+    200 HighRegisterMasked "encode" "a three-bit register field takes r8 as r0";
+    201 ModifiedImmRotation "encode" "modified immediates rotated by 21 are rotated by 20";
+    202 WideBranchOffset "encode" "a wide backward branch lands 4 bytes early";
+    203 FieldMsb "encode" "BFI and BFC treat a field as one bit wider";
+    204 HalfwordOffsetScale "encode" "16-bit LDRH and STRH scale their offset by one";
+    205 OffsetSignLost "encode" "LDRD and STRD treat negative offsets as positive";
+    206 LiveFlagsSet "encode" "the 16-bit ADD immediate is taken where flags must live";
+    207 ShiftBy32 "encode" "16- and 32-bit shifts by 32 shift by 31";
 }
 
 #[cfg(feature = "seeded-bugs")]

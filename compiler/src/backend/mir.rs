@@ -128,7 +128,12 @@ impl MInst {
 
     /// Pairs of (index in `defs`, index in `uses`) that must share a register.
     pub fn tied(&self) -> SmallVec<[(usize, usize); 2]> {
-        let MOp::Isa(op) = self.op else { return SmallVec::new() };
+        let MOp::Isa(op) = self.op else {
+            return SmallVec::new();
+        };
+        if self.cond == Cond::Al && !op.roles().contains(&Role::Tied) {
+            return SmallVec::new();
+        }
         let (mut d, mut u) = (0, 0);
         let mut pairs = SmallVec::new();
         let mut plain_defs: SmallVec<[usize; 2]> = SmallVec::new();
@@ -160,9 +165,60 @@ impl MInst {
         matches!(self.op, MOp::Const | MOp::SymAddr | MOp::InArg)
     }
 
+    /// Whether making its value again costs no more than copying it from a register (one 16-bit instruction).
+    pub fn is_cheap(&self) -> bool {
+        self.op == MOp::Const && (0..256).contains(&self.imm)
+    }
+
+    /// Whether its value comes from the incoming stack area, so that it cannot be made again after
+    /// something was stored there.
+    pub fn reads_incoming(&self) -> bool {
+        self.op == MOp::InArg
+    }
+
+    /// Whether it stores into the incoming stack area.
+    pub fn writes_incoming(&self) -> bool {
+        self.op == MOp::InStore
+    }
+
+    /// Whether its defs are written before its uses are read, so that they must not share a register.
+    pub fn is_early_clobber(&self) -> bool {
+        self.op == MOp::Switch
+    }
+
+    /// Whether it is shorter with its operands in `r0`-`r7`: most data-processing, load and store encodings
+    /// of 16 bits have three-bit register fields (Arm v7-M manual, A5.2). Moves and calls reach all registers.
+    pub fn prefers_low(&self) -> bool {
+        match self.op {
+            MOp::Isa(_)
+            | MOp::Const
+            | MOp::SymAddr
+            | MOp::InArg
+            | MOp::InStore
+            | MOp::OutArg
+            | MOp::OutLoad
+            | MOp::OutAddr
+            | MOp::TrapIfZero
+            | MOp::BranchZero => true,
+            MOp::Args
+            | MOp::Copy
+            | MOp::Call
+            | MOp::CallReg
+            | MOp::TrapIf
+            | MOp::Jump
+            | MOp::Branch
+            | MOp::Switch
+            | MOp::Ret
+            | MOp::Trap => false,
+        }
+    }
+
     /// Whether it ends a block.
     pub fn is_terminator(&self) -> bool {
-        matches!(self.op, MOp::Jump | MOp::Branch | MOp::BranchZero | MOp::Switch | MOp::Ret | MOp::Trap)
+        matches!(
+            self.op,
+            MOp::Jump | MOp::Branch | MOp::BranchZero | MOp::Switch | MOp::Ret | MOp::Trap
+        )
     }
 }
 

@@ -116,18 +116,49 @@ impl fmt::Debug for RegSet {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[repr(u8)]
 pub enum Cond {
-    Eq, Ne, Hs, Lo, Mi, Pl, Vs, Vc, Hi, Ls, Ge, Lt, Gt, Le, Al,
+    Eq,
+    Ne,
+    Hs,
+    Lo,
+    Mi,
+    Pl,
+    Vs,
+    Vc,
+    Hi,
+    Ls,
+    Ge,
+    Lt,
+    Gt,
+    Le,
+    Al,
 }
 
 impl Cond {
     /// All conditions, in encoding order.
     pub const ALL: [Cond; 15] = [
-        Cond::Eq, Cond::Ne, Cond::Hs, Cond::Lo, Cond::Mi, Cond::Pl, Cond::Vs, Cond::Vc, Cond::Hi,
-        Cond::Ls, Cond::Ge, Cond::Lt, Cond::Gt, Cond::Le, Cond::Al,
+        Cond::Eq,
+        Cond::Ne,
+        Cond::Hs,
+        Cond::Lo,
+        Cond::Mi,
+        Cond::Pl,
+        Cond::Vs,
+        Cond::Vc,
+        Cond::Hi,
+        Cond::Ls,
+        Cond::Ge,
+        Cond::Lt,
+        Cond::Gt,
+        Cond::Le,
+        Cond::Al,
     ];
     /// The condition that holds exactly when this one does not; `Al` has none and stays itself.
     pub fn invert(self) -> Cond {
-        if self == Cond::Al { Cond::Al } else { Self::ALL[self as usize ^ 1] }
+        if self == Cond::Al {
+            Cond::Al
+        } else {
+            Self::ALL[self as usize ^ 1]
+        }
     }
     /// The condition on `cmp b, a` that equals this one on `cmp a, b`.
     pub fn swap(self) -> Cond {
@@ -168,7 +199,10 @@ pub struct Shift {
 
 impl Shift {
     /// No shift.
-    pub const NONE: Shift = Shift { kind: ShiftKind::Lsl, amount: 0 };
+    pub const NONE: Shift = Shift {
+        kind: ShiftKind::Lsl,
+        amount: 0,
+    };
 }
 
 /// One machine instruction with physical registers.
@@ -202,6 +236,15 @@ impl Inst {
     pub fn new(op: Op, regs: &[Reg], imm: i32) -> Inst {
         let mut r = [Reg::R0; 4];
         r[..regs.len()].copy_from_slice(regs);
-        Inst { op, cond: Cond::Al, s: false, regs: r, imm, imm2: 0, shift: Shift::NONE, list: RegSet::EMPTY }
+        Inst {
+            op,
+            cond: Cond::Al,
+            s: false,
+            regs: r,
+            imm,
+            imm2: 0,
+            shift: Shift::NONE,
+            list: RegSet::EMPTY,
+        }
     }
 }

@@ -1,4 +1,11 @@
-//! The operations: one row each, with operand roles.
+//! The operations: one row each, with operand roles and meaning.
+//!
+//! In: nothing. Out: [`Op`], its mnemonic, roles and [`Sem`]. Encodings are rows of [`super::table`].
+//! Invariant: what an operation does is said by its `Sem` alone; text, effects, cycles and the executor are
+//! derived from it. Checked by the tests of the executor against another simulator.
+
+use super::ShiftKind::*;
+use super::sem::{Addr::*, Alu::*, Sem, Sem::*, Size::*};
 
 /// What an instruction does with the register at one place of its operand list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,7 +19,7 @@ pub enum Role {
 }
 
 macro_rules! ops {
-    ($($(#[$m:meta])* $name:ident $mnemonic:literal [$($role:ident)*];)*) => {
+    ($($(#[$m:meta])* $name:ident $mnemonic:literal [$($role:ident)*] $sem:expr;)*) => {
         /// An operation: a mnemonic with one operand shape.
         #[allow(missing_docs)]
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -29,63 +36,161 @@ macro_rules! ops {
             pub fn roles(self) -> &'static [Role] {
                 match self { $(Op::$name => &[$(Role::$role,)*],)* }
             }
+            /// What it does.
+            pub const fn sem(self) -> Sem {
+                match self { $(Op::$name => $sem,)* }
+            }
+            /// Its name in this table.
+            pub fn name(self) -> &'static str {
+                match self { $(Op::$name => stringify!($name),)* }
+            }
         }
     };
 }
 
 ops! {
     // Data processing with a (modified) immediate.
-    AddI "add" [Def Use]; SubI "sub" [Def Use]; RsbI "rsb" [Def Use];
-    AdcI "adc" [Def Use]; SbcI "sbc" [Def Use];
-    AndI "and" [Def Use]; OrrI "orr" [Def Use]; EorI "eor" [Def Use]; BicI "bic" [Def Use]; OrnI "orn" [Def Use];
-    MovI "mov" [Def]; MvnI "mvn" [Def]; Movw "movw" [Def]; Movt "movt" [Tied];
-    CmpI "cmp" [Use]; CmnI "cmn" [Use]; TstI "tst" [Use]; TeqI "teq" [Use];
+    AddI "add" [Def Use] AluI(Add);
+    SubI "sub" [Def Use] AluI(Sub);
+    RsbI "rsb" [Def Use] AluI(Rsb);
+    AdcI "adc" [Def Use] AluI(Adc);
+    SbcI "sbc" [Def Use] AluI(Sbc);
+    AndI "and" [Def Use] AluI(And);
+    OrrI "orr" [Def Use] AluI(Orr);
+    EorI "eor" [Def Use] AluI(Eor);
+    BicI "bic" [Def Use] AluI(Bic);
+    OrnI "orn" [Def Use] AluI(Orn);
+    MovI "mov" [Def] AluI(Mov);
+    MvnI "mvn" [Def] AluI(Mvn);
+    Movw "movw" [Def] AluI(Mov);
+    Movt "movt" [Tied] Movt;
+    CmpI "cmp" [Use] TestI(Sub);
+    CmnI "cmn" [Use] TestI(Add);
+    TstI "tst" [Use] TestI(And);
+    TeqI "teq" [Use] TestI(Eor);
     // Data processing with a register, shifted by a constant.
-    AddR "add" [Def Use Use]; SubR "sub" [Def Use Use]; RsbR "rsb" [Def Use Use];
-    AdcR "adc" [Def Use Use]; SbcR "sbc" [Def Use Use];
-    AndR "and" [Def Use Use]; OrrR "orr" [Def Use Use]; EorR "eor" [Def Use Use]; BicR "bic" [Def Use Use]; OrnR "orn" [Def Use Use];
-    MovR "mov" [Def Use]; MvnR "mvn" [Def Use];
-    CmpR "cmp" [Use Use]; CmnR "cmn" [Use Use]; TstR "tst" [Use Use]; TeqR "teq" [Use Use];
+    AddR "add" [Def Use Use] AluR(Add);
+    SubR "sub" [Def Use Use] AluR(Sub);
+    RsbR "rsb" [Def Use Use] AluR(Rsb);
+    AdcR "adc" [Def Use Use] AluR(Adc);
+    SbcR "sbc" [Def Use Use] AluR(Sbc);
+    AndR "and" [Def Use Use] AluR(And);
+    OrrR "orr" [Def Use Use] AluR(Orr);
+    EorR "eor" [Def Use Use] AluR(Eor);
+    BicR "bic" [Def Use Use] AluR(Bic);
+    OrnR "orn" [Def Use Use] AluR(Orn);
+    MovR "mov" [Def Use] AluR(Mov);
+    MvnR "mvn" [Def Use] AluR(Mvn);
+    CmpR "cmp" [Use Use] TestR(Sub);
+    CmnR "cmn" [Use Use] TestR(Add);
+    TstR "tst" [Use Use] TestR(And);
+    TeqR "teq" [Use Use] TestR(Eor);
     // Shifts as instructions of their own: the amount is `imm`, or the low byte of the last register.
-    LslI "lsl" [Def Use]; LsrI "lsr" [Def Use]; AsrI "asr" [Def Use]; RorI "ror" [Def Use]; Rrx "rrx" [Def Use];
-    LslR "lsl" [Def Use Use]; LsrR "lsr" [Def Use Use]; AsrR "asr" [Def Use Use]; RorR "ror" [Def Use Use];
+    LslI "lsl" [Def Use] ShiftI(Lsl);
+    LsrI "lsr" [Def Use] ShiftI(Lsr);
+    AsrI "asr" [Def Use] ShiftI(Asr);
+    RorI "ror" [Def Use] ShiftI(Ror);
+    Rrx "rrx" [Def Use] Rrx;
+    LslR "lsl" [Def Use Use] ShiftR(Lsl);
+    LsrR "lsr" [Def Use Use] ShiftR(Lsr);
+    AsrR "asr" [Def Use Use] ShiftR(Asr);
+    RorR "ror" [Def Use Use] ShiftR(Ror);
     // Multiplication and division. Mla is rd = rn * rm + ra, Mls is rd = ra - rn * rm: [rd rn rm ra].
-    Mul "mul" [Def Use Use]; Mla "mla" [Def Use Use Use]; Mls "mls" [Def Use Use Use];
+    Mul "mul" [Def Use Use] Mul;
+    Mla "mla" [Def Use Use Use] Mla;
+    Mls "mls" [Def Use Use Use] Mls;
     // [rdlo rdhi rn rm]
-    Umull "umull" [Def Def Use Use]; Smull "smull" [Def Def Use Use];
-    Umlal "umlal" [Tied Tied Use Use]; Smlal "smlal" [Tied Tied Use Use]; Umaal "umaal" [Tied Tied Use Use];
-    Sdiv "sdiv" [Def Use Use]; Udiv "udiv" [Def Use Use];
-    Smmul "smmul" [Def Use Use];
-    Smulbb "smulbb" [Def Use Use]; Smlabb "smlabb" [Def Use Use Use];
+    Umull "umull" [Def Def Use Use] MulLong { signed: false, accumulate: false };
+    Smull "smull" [Def Def Use Use] MulLong { signed: true, accumulate: false };
+    Umlal "umlal" [Tied Tied Use Use] MulLong { signed: false, accumulate: true };
+    Smlal "smlal" [Tied Tied Use Use] MulLong { signed: true, accumulate: true };
+    Umaal "umaal" [Tied Tied Use Use] Umaal;
+    Sdiv "sdiv" [Def Use Use] Div { signed: true };
+    Udiv "udiv" [Def Use Use] Div { signed: false };
+    Smmul "smmul" [Def Use Use] Smmul;
+    Smulbb "smulbb" [Def Use Use] MulHalf { accumulate: false };
+    Smlabb "smlabb" [Def Use Use Use] MulHalf { accumulate: true };
     // Bits. Bit fields: imm is the lowest bit, imm2 the width.
-    Clz "clz" [Def Use]; Rbit "rbit" [Def Use]; Rev "rev" [Def Use]; Rev16 "rev16" [Def Use]; Revsh "revsh" [Def Use];
-    Sxtb "sxtb" [Def Use]; Sxth "sxth" [Def Use]; Uxtb "uxtb" [Def Use]; Uxth "uxth" [Def Use];
-    Sxtab "sxtab" [Def Use Use]; Sxtah "sxtah" [Def Use Use]; Uxtab "uxtab" [Def Use Use]; Uxtah "uxtah" [Def Use Use];
-    Ubfx "ubfx" [Def Use]; Sbfx "sbfx" [Def Use]; Bfi "bfi" [Tied Use]; Bfc "bfc" [Tied];
+    Clz "clz" [Def Use] Clz;
+    Rbit "rbit" [Def Use] Rbit;
+    Rev "rev" [Def Use] Rev;
+    Rev16 "rev16" [Def Use] Rev16;
+    Revsh "revsh" [Def Use] Revsh;
+    Sxtb "sxtb" [Def Use] Extend(S8);
+    Sxth "sxth" [Def Use] Extend(S16);
+    Uxtb "uxtb" [Def Use] Extend(U8);
+    Uxth "uxth" [Def Use] Extend(U16);
+    Sxtab "sxtab" [Def Use Use] ExtendAdd(S8);
+    Sxtah "sxtah" [Def Use Use] ExtendAdd(S16);
+    Uxtab "uxtab" [Def Use Use] ExtendAdd(U8);
+    Uxtah "uxtah" [Def Use Use] ExtendAdd(U16);
+    Ubfx "ubfx" [Def Use] FieldGet { signed: false };
+    Sbfx "sbfx" [Def Use] FieldGet { signed: true };
+    Bfi "bfi" [Tied Use] FieldPut;
+    Bfc "bfc" [Tied] FieldClear;
     // Saturation to `imm` bits (SSAT 1-32, USAT 0-31), operand shifted by LSL or ASR.
-    Ssat "ssat" [Def Use]; Usat "usat" [Def Use];
+    Ssat "ssat" [Def Use] Saturate { signed: true };
+    Usat "usat" [Def Use] Saturate { signed: false };
     // Loads: [rt rn] with offset imm; [rt rn rm] with LSL 0-3; Pre and Post write the base back.
-    LdrI "ldr" [Def Use]; LdrbI "ldrb" [Def Use]; LdrhI "ldrh" [Def Use]; LdrsbI "ldrsb" [Def Use]; LdrshI "ldrsh" [Def Use];
-    LdrR "ldr" [Def Use Use]; LdrbR "ldrb" [Def Use Use]; LdrhR "ldrh" [Def Use Use]; LdrsbR "ldrsb" [Def Use Use]; LdrshR "ldrsh" [Def Use Use];
-    LdrPre "ldr" [Def Tied]; LdrbPre "ldrb" [Def Tied]; LdrhPre "ldrh" [Def Tied]; LdrsbPre "ldrsb" [Def Tied]; LdrshPre "ldrsh" [Def Tied];
-    LdrPost "ldr" [Def Tied]; LdrbPost "ldrb" [Def Tied]; LdrhPost "ldrh" [Def Tied]; LdrsbPost "ldrsb" [Def Tied]; LdrshPost "ldrsh" [Def Tied];
-    StrI "str" [Use Use]; StrbI "strb" [Use Use]; StrhI "strh" [Use Use];
-    StrR "str" [Use Use Use]; StrbR "strb" [Use Use Use]; StrhR "strh" [Use Use Use];
-    StrPre "str" [Use Tied]; StrbPre "strb" [Use Tied]; StrhPre "strh" [Use Tied];
-    StrPost "str" [Use Tied]; StrbPost "strb" [Use Tied]; StrhPost "strh" [Use Tied];
+    LdrI "ldr" [Def Use] Load(W32, Offset);
+    LdrbI "ldrb" [Def Use] Load(U8, Offset);
+    LdrhI "ldrh" [Def Use] Load(U16, Offset);
+    LdrsbI "ldrsb" [Def Use] Load(S8, Offset);
+    LdrshI "ldrsh" [Def Use] Load(S16, Offset);
+    LdrR "ldr" [Def Use Use] Load(W32, Index);
+    LdrbR "ldrb" [Def Use Use] Load(U8, Index);
+    LdrhR "ldrh" [Def Use Use] Load(U16, Index);
+    LdrsbR "ldrsb" [Def Use Use] Load(S8, Index);
+    LdrshR "ldrsh" [Def Use Use] Load(S16, Index);
+    LdrPre "ldr" [Def Tied] Load(W32, Pre);
+    LdrbPre "ldrb" [Def Tied] Load(U8, Pre);
+    LdrhPre "ldrh" [Def Tied] Load(U16, Pre);
+    LdrsbPre "ldrsb" [Def Tied] Load(S8, Pre);
+    LdrshPre "ldrsh" [Def Tied] Load(S16, Pre);
+    LdrPost "ldr" [Def Tied] Load(W32, Post);
+    LdrbPost "ldrb" [Def Tied] Load(U8, Post);
+    LdrhPost "ldrh" [Def Tied] Load(U16, Post);
+    LdrsbPost "ldrsb" [Def Tied] Load(S8, Post);
+    LdrshPost "ldrsh" [Def Tied] Load(S16, Post);
+    StrI "str" [Use Use] Store(W32, Offset);
+    StrbI "strb" [Use Use] Store(U8, Offset);
+    StrhI "strh" [Use Use] Store(U16, Offset);
+    StrR "str" [Use Use Use] Store(W32, Index);
+    StrbR "strb" [Use Use Use] Store(U8, Index);
+    StrhR "strh" [Use Use Use] Store(U16, Index);
+    StrPre "str" [Use Tied] Store(W32, Pre);
+    StrbPre "strb" [Use Tied] Store(U8, Pre);
+    StrhPre "strh" [Use Tied] Store(U16, Pre);
+    StrPost "str" [Use Tied] Store(W32, Post);
+    StrbPost "strb" [Use Tied] Store(U8, Post);
+    StrhPost "strh" [Use Tied] Store(U16, Post);
     // Literal loads and address of a literal: imm is the displacement from Align(PC, 4).
-    LdrLit "ldr" [Def]; Adr "adr" [Def];
-    LdrdI "ldrd" [Def Def Use]; StrdI "strd" [Use Use Use];
+    LdrLit "ldr" [Def] Load(W32, Literal);
+    Adr "adr" [Def] Adr;
+    LdrdI "ldrd" [Def Def Use] LoadDual;
+    StrdI "strd" [Use Use Use] StoreDual;
     // Multiple registers: `list`; the Wb forms write the base back.
-    Ldmia "ldmia" [Use]; LdmiaWb "ldmia" [Tied]; LdmdbWb "ldmdb" [Tied];
-    Stmia "stmia" [Use]; StmiaWb "stmia" [Tied]; StmdbWb "stmdb" [Tied];
-    Push "push" []; Pop "pop" [];
+    Ldmia "ldmia" [Use] LoadMany { before: false, writeback: false };
+    LdmiaWb "ldmia" [Tied] LoadMany { before: false, writeback: true };
+    LdmdbWb "ldmdb" [Tied] LoadMany { before: true, writeback: true };
+    Stmia "stmia" [Use] StoreMany { before: false, writeback: false };
+    StmiaWb "stmia" [Tied] StoreMany { before: false, writeback: true };
+    StmdbWb "stmdb" [Tied] StoreMany { before: true, writeback: true };
+    Push "push" [] Push;
+    Pop "pop" [] Pop;
     // Control. B takes a condition; imm is the displacement from PC in bytes.
-    B "b" []; Bl "bl" []; BlxR "blx" [Use]; BxR "bx" [Use];
-    Cbz "cbz" [Use]; Cbnz "cbnz" [Use];
+    B "b" [] Branch;
+    Bl "bl" [] Call;
+    BlxR "blx" [Use] CallReg;
+    BxR "bx" [Use] BranchReg;
+    Cbz "cbz" [Use] CompareBranch { zero: true };
+    Cbnz "cbnz" [Use] CompareBranch { zero: false };
     // [rn rm]: jump by twice the table entry at rn + rm (Tbb) or rn + 2 * rm (Tbh).
-    Tbb "tbb" [Use Use]; Tbh "tbh" [Use Use];
+    Tbb "tbb" [Use Use] TableBranch { wide: false };
+    Tbh "tbh" [Use Use] TableBranch { wide: true };
     // imm is the mask field with its terminating one, as encoded; `cond` is the first condition.
-    It "it" [];
-    Nop "nop" []; Udf "udf" []; Bkpt "bkpt" [];
+    It "it" [] It;
+    Nop "nop" [] Nop;
+    Udf "udf" [] Udf;
+    Bkpt "bkpt" [] Bkpt;
 }

@@ -1,0 +1,346 @@
+//! Instruction selection: from scheduled SSA of 32-bit words to machine IR.
+//!
+//! In: a function whose addresses are machine addresses, its schedule. Out: an [`MFunc`]. Blocks and nodes are walked
+//! backwards, so that a node is emitted only if something emitted before needs it, and a pattern that covers
+//! several nodes leaves the inner ones unneeded. Instructions of a block are collected in reverse. Invariants: as
+//! stated in [`super::mir`]; an instruction that reads flags directly follows, but for instructions that keep flags, the
+//! one that sets them. Guarded by the machine IR verifier and the oracle.
+
+mod blocks;
+mod calls;
+mod compare;
+mod memory;
+mod values;
+
+use super::abi::Signature;
+use super::mir::{MBlock, MBlockId, MFunc, MInst, MOp, VReg};
+use super::symbols::Symbols;
+use crate::choices::Choices;
+use crate::error::Result;
+use crate::ir::{Block, Cfg, Func, Module, Op, Value};
+use crate::opt::schedule::Schedule;
+use crate::options::Options;
+use crate::seeded::{Bug, on};
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+/// What the lowering of all functions shares.
+pub struct Context<'a> {
+    /// The module, for types of callees.
+    pub module: &'a Module,
+    /// Options.
+    pub options: &'a Options,
+    /// Symbols, which lowering adds to.
+    pub symbols: &'a mut Symbols,
+    /// Decisions.
+    pub choices: &'a mut Choices,
+    /// How often each lowering rule fired.
+    pub hits: &'a mut [u64],
+    /// By module function index: the helper for each 64-bit division.
+    pub helpers: &'a dyn Fn(Op) -> Option<u32>,
+}
+
+/// Lowers a function with this signature.
+///
+/// # Errors
+/// `Internal`, if the function breaks an invariant.
+pub fn lower(
+    f: &Func,
+    cfg: &Cfg,
+    sched: &Schedule,
+    sig: &Signature,
+    name: &str,
+    cx: &mut Context<'_>,
+) -> Result<MFunc> {
+    let mut l = Lower {
+        f,
+        cfg,
+        sched,
+        sig,
+        cx,
+        vreg: vec![None; f.nodes.len()],
+        next_vreg: 0,
+        rev: Vec::new(),
+        now: Vec::new(),
+        hoisted: FxHashMap::default(),
+        pending: vec![Vec::new(); f.blocks.len()],
+        words: FxHashMap::default(),
+        block: Func::ENTRY,
+        loc: 0,
+        chunks: (0..f.blocks.len())
+            .map(|_| blocks::Chunk::default())
+            .collect(),
+        extra: 0,
+        out_bytes: 0,
+        has_calls: false,
+    };
+    l.find_words();
+    for &b in cfg.rpo.iter().rev() {
+        l.lower_block(b);
+    }
+    let blocks = l.assemble();
+    Ok(MFunc {
+        name: name.to_owned(),
+        blocks,
+        vregs: l.next_vreg,
+        out_bytes: l.out_bytes,
+        in_bytes: sig.stack_bytes,
+        has_calls: l.has_calls,
+    })
+}
+
+pub(super) struct Lower<'a, 'b> {
+    f: &'a Func,
+    cfg: &'a Cfg,
+    sched: &'a Schedule,
+    sig: &'a Signature,
+    cx: &'a mut Context<'b>,
+    /// By value: its register, once something needs it.
+    vreg: Vec<Option<VReg>>,
+    next_vreg: u32,
+    /// Instructions of the current block, last first.
+    rev: Vec<MInst>,
+    /// Constants that the instructions being emitted need, to be made right before them.
+    now: Vec<(VReg, i32)>,
+    /// Constants that loops need, made before the loop: by block and value.
+    hoisted: FxHashMap<(Block, i32), VReg>,
+    /// By block: constants to make at its end.
+    pending: Vec<Vec<(VReg, i32)>>,
+    /// Words of pairs and calls: (node, word) to the node that names it.
+    words: FxHashMap<(Value, u32), Value>,
+    block: Block,
+    loc: u32,
+    chunks: Vec<blocks::Chunk>,
+    /// Blocks beyond those of the function.
+    extra: u32,
+    out_bytes: u32,
+    has_calls: bool,
+}
+
+impl Lower<'_, '_> {
+    fn find_words(&mut self) {
+        for (i, n) in self.f.nodes.iter().enumerate() {
+            let v = Value(i as u32);
+            if self.sched.place[i].is_none() {
+                continue;
+            }
+            match n.op {
+                Op::Lo => self.words.insert((n.args[0], 0), v),
+                Op::Hi => self.words.insert((n.args[0], 1), v),
+                Op::Proj => self.words.insert((n.args[0], n.imm as u32), v),
+                _ => None,
+            };
+        }
+    }
+
+    fn fresh(&mut self) -> VReg {
+        self.next_vreg += 1;
+        VReg(self.next_vreg - 1)
+    }
+
+    /// The value behind guards, which give it no register of its own.
+    fn bare(&self, mut v: Value) -> Value {
+        while matches!(self.f.node(v).op, Op::Guard | Op::Assume) {
+            v = self.f.node(v).args[0];
+        }
+        v
+    }
+
+    fn as_const(&self, v: Value) -> Option<i32> {
+        self.f.as_const(self.bare(v)).map(|c| c as i32)
+    }
+
+    /// The register that holds a value; from here on the value is needed.
+    fn reg(&mut self, v: Value) -> VReg {
+        let v = self.bare(v);
+        if let Some(c) = self.f.as_const(v) {
+            return self.constant(c as i32);
+        }
+        if let Some(r) = self.vreg[v.0 as usize] {
+            return r;
+        }
+        let r = self.fresh();
+        self.vreg[v.0 as usize] = Some(r);
+        r
+    }
+
+    /// Like [`Self::reg`], but a constant is made right here: for operands that are moved anyway.
+    fn reg_here(&mut self, v: Value) -> VReg {
+        match self.as_const(v) {
+            Some(c) => self.constant_here(c),
+            None => self.reg(v),
+        }
+    }
+
+    fn constant_here(&mut self, c: i32) -> VReg {
+        let r = self.fresh();
+        self.now.push((r, c));
+        r
+    }
+
+    /// A constant: in a loop, made once before the outermost one.
+    fn constant(&mut self, c: i32) -> VReg {
+        let Some(mut header) = self.cfg.header[self.block.0 as usize] else {
+            return self.constant_here(c);
+        };
+        while let Some(outer) = self.cfg.outer(header) {
+            header = outer;
+        }
+        let before = self.cfg.idom[header.0 as usize];
+        if header == Func::ENTRY || !self.cx.choices.flip(true) {
+            return self.constant_here(c);
+        }
+        if let Some(&r) = self.hoisted.get(&(before, c)) {
+            return r;
+        }
+        let r = self.fresh();
+        self.hoisted.insert((before, c), r);
+        self.pending[before.0 as usize].push((r, c));
+        r
+    }
+
+    /// The register of a value that is needed, or none.
+    fn needed(&self, v: Value) -> Option<VReg> {
+        self.vreg[v.0 as usize]
+    }
+
+    fn word(&self, v: Value, word: u32) -> Option<VReg> {
+        self.words.get(&(v, word)).and_then(|&w| self.needed(w))
+    }
+
+    /// Emits instructions, given in program order, before everything emitted so far in this block.
+    fn emit_all(&mut self, insts: impl IntoIterator<Item = MInst, IntoIter: DoubleEndedIterator>) {
+        for mut i in insts.into_iter().rev() {
+            i.loc = self.loc;
+            self.rev.push(i);
+        }
+    }
+
+    fn emit(&mut self, inst: MInst) {
+        self.emit_all([inst]);
+    }
+
+    /// Makes the constants that what was just emitted needs.
+    fn flush(&mut self) {
+        for (r, c) in std::mem::take(&mut self.now) {
+            self.emit_constant(r, c);
+        }
+    }
+
+    fn emit_constant(&mut self, r: VReg, c: i32) {
+        let mut i = MInst::new(MOp::Const, &[r], &[]);
+        i.imm = c;
+        self.emit(i);
+    }
+
+    fn lower_block(&mut self, b: Block) {
+        self.block = b;
+        debug_assert!(self.rev.is_empty() && self.now.is_empty());
+        self.terminator(b);
+        self.flush();
+        for (r, c) in std::mem::take(&mut self.pending[b.0 as usize]) {
+            self.emit_constant(r, c);
+        }
+        let sched = self.sched;
+        for &v in sched.order[b.0 as usize].iter().rev() {
+            self.loc = self.f.node(v).loc;
+            self.node(v);
+            self.flush();
+        }
+        self.loc = 0;
+        if b == Func::ENTRY {
+            self.arguments();
+        }
+        self.finish_block(b);
+    }
+
+    /// Lowers one scheduled node.
+    fn node(&mut self, v: Value) {
+        let n = self.f.node(v);
+        match n.op {
+            Op::Guard => self.guard(n),
+            // Results that have no instruction of their own.
+            Op::Assume | Op::Param | Op::Const | Op::Lo | Op::Hi | Op::Proj => {}
+            Op::Load8U | Op::Load8S | Op::Load16U | Op::Load16S | Op::Load32 | Op::GlobalLoad => {
+                self.load(v, n)
+            }
+            Op::Store8 | Op::Store16 | Op::Store32 | Op::GlobalStore => self.store(n),
+            Op::Call => self.call(v, n),
+            Op::Add64
+            | Op::Sub64
+            | Op::MulWideU
+            | Op::MulWideS
+            | Op::MulAddU
+            | Op::MulAddS
+            | Op::Shl64
+            | Op::ShrU64
+            | Op::ShrS64 => self.wide(v, n),
+            Op::DivU64 | Op::DivS64 | Op::RemU64 | Op::RemS64 => self.helper_call(v, n),
+            Op::Add
+            | Op::Sub
+            | Op::Mul
+            | Op::And
+            | Op::Or
+            | Op::Xor
+            | Op::Shl
+            | Op::ShrS
+            | Op::ShrU
+            | Op::Rotl
+            | Op::Rotr
+            | Op::DivS
+            | Op::DivU
+            | Op::RemS
+            | Op::RemU
+            | Op::Clz
+            | Op::Ctz
+            | Op::Popcnt
+            | Op::Rbit
+            | Op::Sext8
+            | Op::Sext16
+            | Op::Eq
+            | Op::Ne
+            | Op::LtS
+            | Op::LtU
+            | Op::LeS
+            | Op::LeU
+            | Op::MinS
+            | Op::MaxS
+            | Op::MinU
+            | Op::MaxU
+            | Op::Select
+            | Op::LtU64
+            | Op::LtS64
+            | Op::Sym => {
+                if let Some(d) = self.needed(v) {
+                    self.value(v, n, d);
+                }
+            }
+            Op::Sext32
+            | Op::ExtendS
+            | Op::ExtendU
+            | Op::Wrap
+            | Op::Load64
+            | Op::Store64
+            | Op::GlobalGet
+            | Op::GlobalSet => debug_assert!(false, "{} is gone before lowering", n.op.text()),
+        }
+    }
+
+    /// Whether a pattern may look into an operand: it stands in this block and nothing else uses it.
+    fn may_enter(&self, v: Value) -> bool {
+        self.sched.place[v.0 as usize] == Some(self.block)
+            && (self.sched.uses[v.0 as usize] == 1
+                || on(Bug::SharedOperandEaten) && self.sched.uses[v.0 as usize] == 2)
+            && self.needed(v).is_none()
+    }
+}
+
+/// A block being assembled, with successors still named by block or extra block.
+pub(super) type Target = (MBlockId, SmallVec<[VReg; 2]>);
+
+/// A machine block under construction.
+#[derive(Default)]
+pub(super) struct Draft {
+    pub(super) id: u32,
+    pub(super) block: MBlock,
+}

@@ -1,0 +1,222 @@
+//! The control flow graph: predecessors, reverse post-order, dominator tree, loops.
+//!
+//! In: a function. Out: [`Cfg`], valid until blocks or edges change. Unreachable blocks are in no order and no tree.
+//! Dominators follow Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm". Control flow that comes from
+//! WebAssembly is reducible, so a loop is a header that dominates the source of an edge to it.
+
+use super::func::{Block, Func};
+use smallvec::SmallVec;
+
+/// What is known about the shape of a function.
+#[derive(Clone, Debug)]
+pub struct Cfg {
+    /// Reachable blocks in reverse post-order; the entry first.
+    pub rpo: Vec<Block>,
+    /// Place in `rpo` by block; `u32::MAX` if unreachable.
+    pub order: Vec<u32>,
+    /// Reachable predecessors by block, one entry an edge.
+    pub preds: Vec<SmallVec<[Block; 2]>>,
+    /// Immediate dominator by block; of the entry and of unreachable blocks: themselves.
+    pub idom: Vec<Block>,
+    /// Depth in the dominator tree by block.
+    pub dom_depth: Vec<u32>,
+    /// Header of the innermost loop by block, if any.
+    pub header: Vec<Option<Block>>,
+    /// How many loops a block is in.
+    pub loop_depth: Vec<u32>,
+    /// By loop header: the header of the loop around it.
+    pub parent: Vec<Option<Block>>,
+}
+
+impl Cfg {
+    /// Computes everything.
+    pub fn new(f: &Func) -> Cfg {
+        let n = f.blocks.len();
+        let rpo = reverse_post_order(f);
+        let mut order = vec![u32::MAX; n];
+        let mut preds = vec![SmallVec::new(); n];
+        for (i, &b) in rpo.iter().enumerate() {
+            order[b.0 as usize] = i as u32;
+        }
+        for &b in &rpo {
+            for s in f.succs(b) {
+                preds[s.0 as usize].push(b);
+            }
+        }
+        let mut cfg = Cfg {
+            rpo,
+            order,
+            preds,
+            idom: (0..n as u32).map(Block).collect(),
+            dom_depth: vec![0; n],
+            header: vec![None; n],
+            loop_depth: vec![0; n],
+            parent: vec![None; n],
+        };
+        cfg.dominators();
+        cfg.loops();
+        cfg
+    }
+
+    /// Whether the block can be reached.
+    pub fn is_reachable(&self, b: Block) -> bool {
+        self.order[b.0 as usize] != u32::MAX
+    }
+
+    /// Whether every way to `b` goes through `a`.
+    pub fn dominates(&self, a: Block, mut b: Block) -> bool {
+        while self.dom_depth[b.0 as usize] > self.dom_depth[a.0 as usize] {
+            b = self.idom[b.0 as usize];
+        }
+        a == b
+    }
+
+    /// The deepest block that dominates both.
+    pub fn common_dominator(&self, mut a: Block, mut b: Block) -> Block {
+        while a != b {
+            let (da, db) = (self.dom_depth[a.0 as usize], self.dom_depth[b.0 as usize]);
+            if da >= db {
+                a = self.idom[a.0 as usize];
+            }
+            if db >= da {
+                b = self.idom[b.0 as usize];
+            }
+        }
+        a
+    }
+
+    /// Whether `b` is in the loop of `header`.
+    pub fn in_loop(&self, b: Block, header: Block) -> bool {
+        let mut h = self.header[b.0 as usize];
+        while let Some(x) = h {
+            if x == header {
+                return true;
+            }
+            h = self.outer(x);
+        }
+        false
+    }
+
+    /// Header of the loop around the loop of `header`.
+    pub fn outer(&self, header: Block) -> Option<Block> {
+        self.parent[header.0 as usize]
+    }
+
+    /// Whether an edge goes back to a loop header.
+    pub fn is_back_edge(&self, from: Block, to: Block) -> bool {
+        self.order[to.0 as usize] <= self.order[from.0 as usize]
+    }
+
+    fn dominators(&mut self) {
+        let mut done = vec![false; self.idom.len()];
+        done[0] = true;
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for i in 1..self.rpo.len() {
+                let b = self.rpo[i];
+                let mut new: Option<Block> = None;
+                for &p in &self.preds[b.0 as usize] {
+                    if done[p.0 as usize] {
+                        new = Some(match new {
+                            None => p,
+                            Some(q) => self.intersect(p, q),
+                        });
+                    }
+                }
+                let new = new.unwrap_or(b);
+                if !done[b.0 as usize] || self.idom[b.0 as usize] != new {
+                    self.idom[b.0 as usize] = new;
+                    done[b.0 as usize] = true;
+                    changed = true;
+                }
+            }
+        }
+        for i in 1..self.rpo.len() {
+            let b = self.rpo[i];
+            self.dom_depth[b.0 as usize] = self.dom_depth[self.idom[b.0 as usize].0 as usize] + 1;
+        }
+    }
+
+    fn intersect(&self, mut a: Block, mut b: Block) -> Block {
+        while a != b {
+            while self.order[a.0 as usize] > self.order[b.0 as usize] {
+                a = self.idom[a.0 as usize];
+            }
+            while self.order[b.0 as usize] > self.order[a.0 as usize] {
+                b = self.idom[b.0 as usize];
+            }
+        }
+        a
+    }
+
+    /// Finds loops innermost first: walks back from the sources of back edges to the header, stepping over
+    /// inner loops through their headers.
+    fn loops(&mut self) {
+        let mut headers = Vec::new();
+        for &h in self.rpo.iter().rev() {
+            let mut work: Vec<Block> = self.preds[h.0 as usize]
+                .iter()
+                .copied()
+                .filter(|&p| self.is_back_edge(p, h) && self.dominates(h, p))
+                .collect();
+            if work.is_empty() {
+                continue;
+            }
+            headers.push(h);
+            while let Some(b) = work.pop() {
+                // The outermost loop found so far around `b`.
+                let mut top = b;
+                while let Some(p) = if self.header[top.0 as usize] == Some(top) {
+                    self.parent[top.0 as usize]
+                } else {
+                    self.header[top.0 as usize]
+                } {
+                    top = p;
+                }
+                if top == h {
+                    continue;
+                }
+                if self.header[top.0 as usize] == Some(top) {
+                    self.parent[top.0 as usize] = Some(h);
+                } else {
+                    self.header[top.0 as usize] = Some(h);
+                }
+                work.extend(self.preds[top.0 as usize].iter().copied());
+            }
+            self.header[h.0 as usize] = Some(h);
+        }
+        // Outer loops were found last, so walk them first.
+        for &h in headers.iter().rev() {
+            self.loop_depth[h.0 as usize] =
+                self.parent[h.0 as usize].map_or(0, |p| self.loop_depth[p.0 as usize]) + 1;
+        }
+        for &b in &self.rpo {
+            if let Some(h) = self.header[b.0 as usize] {
+                self.loop_depth[b.0 as usize] = self.loop_depth[h.0 as usize];
+            }
+        }
+    }
+}
+
+fn reverse_post_order(f: &Func) -> Vec<Block> {
+    let mut seen = vec![false; f.blocks.len()];
+    let mut post = Vec::with_capacity(f.blocks.len());
+    // (block, next edge): edges are taken last to first, so that the first successor comes first in the order.
+    let mut stack = vec![(Func::ENTRY, f.block(Func::ENTRY).term.edges.len())];
+    seen[0] = true;
+    while let Some((b, edge)) = stack.last_mut() {
+        if *edge == 0 {
+            post.push(*b);
+            stack.pop();
+            continue;
+        }
+        *edge -= 1;
+        let s = f.block(*b).term.edges[*edge].to;
+        if !std::mem::replace(&mut seen[s.0 as usize], true) {
+            stack.push((s, f.block(s).term.edges.len()));
+        }
+    }
+    post.reverse();
+    post
+}

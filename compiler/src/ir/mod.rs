@@ -1,0 +1,12 @@
+//! The IR: SSA in which pure values float and effects are pinned.
+
+pub mod cfg;
+pub mod eval;
+pub mod func;
+pub mod module;
+pub mod ops;
+
+pub use cfg::Cfg;
+pub use func::{Args, Block, BlockData, Edge, Func, Node, Term, TermOp, Value};
+pub use module::{Data, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module};
+pub use ops::{Class, Op, Sig, Ty};

@@ -1,0 +1,327 @@
+//! The operations of the IR: one row each.
+//!
+//! A row gives the name in text, whether the operation floats or is pinned, and the types of operands and result.
+//! The verifier, the printer, the parser, hash-consing and scheduling read nothing but the row; the meaning of the
+//! floating operations is [`super::eval`].
+
+/// The type of a value.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Ty {
+    /// No value.
+    Void,
+    /// 32 bits.
+    I32,
+    /// 64 bits; only before 64-bit values are split.
+    I64,
+    /// Two 32-bit words, low and high, that one operation makes together; read through projections.
+    Pair,
+}
+
+impl Ty {
+    /// The name in text.
+    pub fn name(self) -> &'static str {
+        match self {
+            Ty::Void => "void",
+            Ty::I32 => "i32",
+            Ty::I64 => "i64",
+            Ty::Pair => "pair",
+        }
+    }
+    /// How many 32-bit words a value has.
+    pub fn words(self) -> u32 {
+        match self {
+            Ty::Void => 0,
+            Ty::I32 => 1,
+            Ty::I64 | Ty::Pair => 2,
+        }
+    }
+    /// All bits of a value of this type.
+    pub fn mask(self) -> u64 {
+        if self == Ty::I32 {
+            0xffff_ffff
+        } else {
+            u64::MAX
+        }
+    }
+}
+
+/// The type rule of one operand or result.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sig {
+    /// `i32` or `i64`, the same at every `T` of the row.
+    T,
+    /// `i32`.
+    I,
+    /// `i64`.
+    L,
+    /// `pair`.
+    P,
+    /// None.
+    V,
+    /// Whatever the node says.
+    A,
+}
+
+/// Where an operation may stand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Class {
+    /// Has no effect and no fixed place: equal nodes are one node, and scheduling decides where it is computed.
+    Float,
+    /// Reads state or has an effect: keeps its place in its block.
+    Pin,
+    /// A block parameter.
+    Param,
+}
+
+macro_rules! ops {
+    (@arity [] ) => { Some(0) };
+    (@arity [*] ) => { None };
+    (@arity [$($s:ident)*] ) => { Some([$(Sig::$s),*].len()) };
+    (@sig [*]) => { &[] };
+    (@sig [$($s:ident)*]) => { &[$(Sig::$s),*] };
+    ($($(#[$m:meta])* $name:ident $text:literal $class:ident $args:tt -> $ret:ident;)*) => {
+        /// An operation of the IR.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum Op { $($(#[$m])* $name,)* }
+        impl Op {
+            /// Every operation.
+            pub const ALL: &[Op] = &[$(Op::$name,)*];
+            /// The name in text.
+            pub const fn text(self) -> &'static str { match self { $(Op::$name => $text,)* } }
+            /// Whether it floats.
+            pub const fn class(self) -> Class { match self { $(Op::$name => Class::$class,)* } }
+            /// How many operands; `None` is any number.
+            pub const fn arity(self) -> Option<usize> { match self { $(Op::$name => ops!(@arity $args),)* } }
+            /// Types of the operands (empty if the number is free).
+            pub const fn arg_sigs(self) -> &'static [Sig] { match self { $(Op::$name => ops!(@sig $args),)* } }
+            /// Type of the result.
+            pub const fn ret_sig(self) -> Sig { match self { $(Op::$name => Sig::$ret,)* } }
+        }
+    };
+}
+
+ops! {
+    /// A block parameter; `imm` is the block.
+    Param "param" Param [] -> A;
+    /// The constant `imm` (zero-extended to 64 bits).
+    Const "const" Float [] -> T;
+    /// Sum modulo 2^N.
+    Add "add" Float [T T] -> T;
+    /// Difference modulo 2^N.
+    Sub "sub" Float [T T] -> T;
+    /// Product modulo 2^N.
+    Mul "mul" Float [T T] -> T;
+    /// Bitwise and.
+    And "and" Float [T T] -> T;
+    /// Bitwise or.
+    Or "or" Float [T T] -> T;
+    /// Bitwise exclusive or.
+    Xor "xor" Float [T T] -> T;
+    /// Left shift, amount modulo N.
+    Shl "shl" Float [T T] -> T;
+    /// Arithmetic right shift, amount modulo N.
+    ShrS "shr_s" Float [T T] -> T;
+    /// Logical right shift, amount modulo N.
+    ShrU "shr_u" Float [T T] -> T;
+    /// Left rotation, amount modulo N.
+    Rotl "rotl" Float [T T] -> T;
+    /// Right rotation, amount modulo N.
+    Rotr "rotr" Float [T T] -> T;
+    /// Signed quotient towards zero; 0 where the divisor is 0; INT_MIN / -1 is INT_MIN.
+    DivS "div_s" Float [T T] -> T;
+    /// Unsigned quotient; 0 where the divisor is 0.
+    DivU "div_u" Float [T T] -> T;
+    /// Signed remainder; the dividend where the divisor is 0.
+    RemS "rem_s" Float [T T] -> T;
+    /// Unsigned remainder; the dividend where the divisor is 0.
+    RemU "rem_u" Float [T T] -> T;
+    /// Leading zeros; N for 0.
+    Clz "clz" Float [T] -> T;
+    /// Trailing zeros; N for 0.
+    Ctz "ctz" Float [T] -> T;
+    /// Number of ones.
+    Popcnt "popcnt" Float [T] -> T;
+    /// Bits in reverse order.
+    Rbit "rbit" Float [I] -> I;
+    /// Sign extension of the low 8 bits.
+    Sext8 "sext8" Float [T] -> T;
+    /// Sign extension of the low 16 bits.
+    Sext16 "sext16" Float [T] -> T;
+    /// Sign extension of the low 32 bits.
+    Sext32 "sext32" Float [L] -> L;
+    /// Sign extension of an i32.
+    ExtendS "extend_s" Float [I] -> L;
+    /// Zero extension of an i32.
+    ExtendU "extend_u" Float [I] -> L;
+    /// The low 32 bits.
+    Wrap "wrap" Float [L] -> I;
+    /// 1 if equal, else 0.
+    Eq "eq" Float [T T] -> I;
+    /// 1 if different.
+    Ne "ne" Float [T T] -> I;
+    /// 1 if less, signed.
+    LtS "lt_s" Float [T T] -> I;
+    /// 1 if less, unsigned.
+    LtU "lt_u" Float [T T] -> I;
+    /// 1 if less or equal, signed.
+    LeS "le_s" Float [T T] -> I;
+    /// 1 if less or equal, unsigned.
+    LeU "le_u" Float [T T] -> I;
+    /// The lesser, signed.
+    MinS "min_s" Float [T T] -> T;
+    /// The greater, signed.
+    MaxS "max_s" Float [T T] -> T;
+    /// The lesser, unsigned.
+    MinU "min_u" Float [T T] -> T;
+    /// The greater, unsigned.
+    MaxU "max_u" Float [T T] -> T;
+    /// The second operand if the first is not zero, else the third.
+    Select "select" Float [I T T] -> T;
+    /// Result `imm` of a call; after 64-bit values are split, its word `imm`.
+    Proj "proj" Float [A] -> A;
+    /// The low word of a pair.
+    Lo "lo" Float [P] -> I;
+    /// The high word of a pair.
+    Hi "hi" Float [P] -> I;
+    /// 64-bit sum of (low, high, low, high).
+    Add64 "add64" Float [I I I I] -> P;
+    /// 64-bit difference.
+    Sub64 "sub64" Float [I I I I] -> P;
+    /// Full unsigned product of two words.
+    MulWideU "mul_wide_u" Float [I I] -> P;
+    /// Full signed product of two words.
+    MulWideS "mul_wide_s" Float [I I] -> P;
+    /// 64-bit sum of (low, high) and the full unsigned product of the last two.
+    MulAddU "mul_add_u" Float [I I I I] -> P;
+    /// 64-bit sum of (low, high) and the full signed product of the last two.
+    MulAddS "mul_add_s" Float [I I I I] -> P;
+    /// 64-bit left shift of (low, high) by the third modulo 64.
+    Shl64 "shl64" Float [I I I] -> P;
+    /// 64-bit logical right shift.
+    ShrU64 "shr_u64" Float [I I I] -> P;
+    /// 64-bit arithmetic right shift.
+    ShrS64 "shr_s64" Float [I I I] -> P;
+    /// 1 if the first 64-bit value is less, unsigned.
+    LtU64 "lt_u64" Float [I I I I] -> I;
+    /// 1 if the first 64-bit value is less, signed.
+    LtS64 "lt_s64" Float [I I I I] -> I;
+    /// 64-bit unsigned quotient; as `div_u`.
+    DivU64 "div_u64" Float [I I I I] -> P;
+    /// 64-bit signed quotient; as `div_s`.
+    DivS64 "div_s64" Float [I I I I] -> P;
+    /// 64-bit unsigned remainder.
+    RemU64 "rem_u64" Float [I I I I] -> P;
+    /// 64-bit signed remainder.
+    RemS64 "rem_s64" Float [I I I I] -> P;
+
+    /// The address of symbol `imm >> 32` plus the low word of `imm`; see [`SymKind`].
+    Sym "sym" Float [] -> I;
+    /// Word at the operand + `imm`, of global variables.
+    GlobalLoad "global.load" Pin [I] -> I;
+    /// Stores the second operand at the first + `imm`, in global variables.
+    GlobalStore "global.store" Pin [I I] -> V;
+
+    /// Yields the first operand; traps with kind `imm` if the second is not zero.
+    Guard "guard" Pin [T I] -> T;
+    /// Yields its operand, which a dominating condition made safe for the operations that use this value.
+    Assume "assume" Pin [T] -> T;
+    /// Byte at the operand + `imm` of linear memory, zero-extended.
+    Load8U "load8_u" Pin [I] -> I;
+    /// Byte, sign-extended.
+    Load8S "load8_s" Pin [I] -> I;
+    /// Two bytes, zero-extended.
+    Load16U "load16_u" Pin [I] -> I;
+    /// Two bytes, sign-extended.
+    Load16S "load16_s" Pin [I] -> I;
+    /// Four bytes.
+    Load32 "load32" Pin [I] -> I;
+    /// Eight bytes; only before 64-bit values are split.
+    Load64 "load64" Pin [I] -> L;
+    /// Stores the low byte of the second operand at the first + `imm`.
+    Store8 "store8" Pin [I I] -> V;
+    /// Stores two bytes.
+    Store16 "store16" Pin [I I] -> V;
+    /// Stores four bytes.
+    Store32 "store32" Pin [I I] -> V;
+    /// Stores eight bytes; only before 64-bit values are split.
+    Store64 "store64" Pin [I L] -> V;
+    /// Value of global `imm`; after 64-bit values are split, of its word `imm >> 32`.
+    GlobalGet "global.get" Pin [] -> T;
+    /// Sets global `imm`.
+    GlobalSet "global.set" Pin [T] -> V;
+    /// Calls function `imm`; results are projections.
+    Call "call" Pin [*] -> V;
+}
+
+/// What a `sym` is the address of. Interpreters place linear memory at address 0, so that address
+/// arithmetic means the same before and after symbols appear.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum SymKind {
+    /// Linear memory.
+    Memory = 0,
+    /// The module's own global variables.
+    Globals = 1,
+    /// Imported or exported global number `kind - 2`, which has a symbol of its own.
+    Global = 2,
+}
+
+impl Op {
+    /// Whether operands may be exchanged.
+    pub const fn is_commutative(self) -> bool {
+        matches!(
+            self,
+            Op::Add
+                | Op::Mul
+                | Op::And
+                | Op::Or
+                | Op::Xor
+                | Op::Eq
+                | Op::Ne
+                | Op::MulWideU
+                | Op::MulWideS
+                | Op::MinS
+                | Op::MaxS
+                | Op::MinU
+                | Op::MaxU
+        )
+    }
+    /// Whether the result is 0 or 1.
+    pub const fn is_compare(self) -> bool {
+        matches!(
+            self,
+            Op::Eq | Op::Ne | Op::LtS | Op::LtU | Op::LeS | Op::LeU | Op::LtU64 | Op::LtS64
+        )
+    }
+    /// Bytes of memory read or written, for loads and stores.
+    pub const fn access_bytes(self) -> Option<u32> {
+        match self {
+            Op::Load8U | Op::Load8S | Op::Store8 => Some(1),
+            Op::Load16U | Op::Load16S | Op::Store16 => Some(2),
+            Op::Load32 | Op::Store32 => Some(4),
+            Op::Load64 | Op::Store64 => Some(8),
+            _ => None,
+        }
+    }
+    /// Whether it reads linear memory.
+    pub const fn is_load(self) -> bool {
+        matches!(
+            self,
+            Op::Load8U | Op::Load8S | Op::Load16U | Op::Load16S | Op::Load32 | Op::Load64
+        )
+    }
+    /// Whether it writes linear memory at one address.
+    pub const fn is_store(self) -> bool {
+        matches!(self, Op::Store8 | Op::Store16 | Op::Store32 | Op::Store64)
+    }
+    /// Whether a pinned operation can go if nothing uses its result.
+    pub const fn is_removable(self) -> bool {
+        matches!(self, Op::Assume | Op::GlobalGet | Op::GlobalLoad) || self.is_load()
+    }
+    /// The operation with this name.
+    pub fn from_text(text: &str) -> Option<Op> {
+        Op::ALL.iter().copied().find(|o| o.text() == text)
+    }
+}

@@ -1,0 +1,295 @@
+//! Making nodes: folding, rewriting and sharing as they are made.
+//!
+//! In: requests for nodes. Out: values of a new function. Each request folds constants, tries the rules of
+//! [`super::rules`], and is shared with an equal floating node if there is one (global value numbering: floating
+//! nodes have no place, so equality is all it takes). Facts are kept for every node. Invariant: the value returned
+//! equals the node asked for, for all operand values; guarded by the judge of the rules and the oracle.
+
+use super::facts::{self, Fact};
+use super::matcher::{Bound, Graph, View, width};
+use super::rule::{self, Res};
+use super::rules;
+use crate::choices::Choices;
+use crate::ir::eval::{eval, sext};
+use crate::ir::{Args, Block, Class, Func, Node, Op, Sig, Ty, Value};
+use hashbrown::HashTable;
+use rustc_hash::FxHasher;
+use std::hash::{Hash, Hasher};
+
+/// Rewrites of one request, at most: a cycle of rules would be a defect, and ends here.
+const DEPTH: u32 = 64;
+
+/// A function under construction.
+pub struct Editor<'a> {
+    /// The function.
+    pub f: Func,
+    /// Facts by value.
+    pub facts: Vec<Fact>,
+    /// Decisions and fuel.
+    pub choices: &'a mut Choices,
+    /// How often each rule fired.
+    pub hits: &'a mut [u64],
+    /// Whether rules are tried.
+    pub rewrite: bool,
+    table: HashTable<Value>,
+    depth: u32,
+}
+
+fn hash(n: &Node) -> u64 {
+    let mut h = FxHasher::default();
+    (n.op, n.ty, n.imm).hash(&mut h);
+    for a in &n.args {
+        a.0.hash(&mut h);
+    }
+    h.finish()
+}
+
+impl<'a> Editor<'a> {
+    /// An empty function with these results and no blocks.
+    pub fn new(
+        results: Vec<Ty>,
+        choices: &'a mut Choices,
+        hits: &'a mut [u64],
+        rewrite: bool,
+    ) -> Editor<'a> {
+        Editor {
+            f: Func {
+                results,
+                nodes: Vec::new(),
+                blocks: Vec::new(),
+            },
+            facts: Vec::new(),
+            choices,
+            hits,
+            rewrite,
+            table: HashTable::new(),
+            depth: 0,
+        }
+    }
+
+    /// The fact of a value.
+    pub fn fact(&self, v: Value) -> &Fact {
+        &self.facts[v.0 as usize]
+    }
+
+    /// A block parameter with this fact.
+    pub fn param(&mut self, block: Block, ty: Ty, fact: Fact) -> Value {
+        let v = self.f.add_param(block, ty);
+        self.facts.push(fact);
+        v
+    }
+
+    /// A pinned node at the end of a block.
+    pub fn pin(&mut self, block: Block, node: Node) -> Value {
+        let fact = self.fact_of(&node);
+        let v = self.f.add_node(node);
+        self.facts.push(fact);
+        self.f.block_mut(block).insts.push(v);
+        v
+    }
+
+    /// A constant.
+    pub fn iconst(&mut self, ty: Ty, v: u64) -> Value {
+        self.share(Node {
+            op: Op::Const,
+            ty,
+            args: Args::new(),
+            imm: (v & ty.mask()) as i64,
+            loc: 0,
+        })
+    }
+
+    fn fact_of(&self, n: &Node) -> Fact {
+        if n.args.len() > 4 || n.ty == Ty::Void {
+            return Fact::top(n.ty);
+        }
+        let mut a = [Fact::top(Ty::I64); 4];
+        for (f, v) in a.iter_mut().zip(&n.args) {
+            *f = self.facts[v.0 as usize];
+        }
+        facts::of(n.op, n.ty, self.arg_ty(n), n.imm, &a[..n.args.len()])
+    }
+
+    fn arg_ty(&self, n: &Node) -> Ty {
+        n.args.first().map_or(n.ty, |&a| self.f.ty(a))
+    }
+
+    /// A floating node, or a value equal to it.
+    pub fn make(&mut self, op: Op, ty: Ty, args: &[Value], imm: i64, loc: u32) -> Value {
+        let mut node = Node {
+            op,
+            ty,
+            args: Args::from_slice(args),
+            imm,
+            loc,
+        };
+        if let Some(v) = self.fold(&node) {
+            return self.iconst(ty, v);
+        }
+        self.canonicalize(&mut node);
+        if self.rewrite && self.depth < DEPTH {
+            self.depth += 1;
+            let better = self.apply_rules(&node);
+            self.depth -= 1;
+            if let Some(v) = better {
+                return v;
+            }
+            if matches!(ty, Ty::I32 | Ty::I64) {
+                if let Some(v) = self.fact_of(&node).as_constant() {
+                    if self.choices.fuel("constant-by-range") {
+                        return self.iconst(ty, v);
+                    }
+                }
+            }
+        }
+        self.share(node)
+    }
+
+    fn fold(&self, n: &Node) -> Option<u64> {
+        if !matches!(n.ty, Ty::I32 | Ty::I64) {
+            return None;
+        }
+        // A word of a pair of constants folds through the pair.
+        if matches!(n.op, Op::Lo | Op::Hi) {
+            let inner = self.f.node(n.args[0]);
+            let a: Option<smallvec::SmallVec<[u64; 4]>> =
+                inner.args.iter().map(|&v| self.f.as_const(v)).collect();
+            let pair = eval(inner.op, Ty::Pair, self.arg_ty(inner), &a?, inner.imm)?;
+            return eval(n.op, n.ty, Ty::Pair, &[pair], 0);
+        }
+        let a: Option<smallvec::SmallVec<[u64; 4]>> =
+            n.args.iter().map(|&v| self.f.as_const(v)).collect();
+        eval(n.op, n.ty, self.arg_ty(n), &a?, n.imm)
+    }
+
+    /// Constants to the right, shift amounts below the width.
+    fn canonicalize(&mut self, n: &mut Node) {
+        if n.op.is_commutative() {
+            let key = |e: &Self, v: Value| (e.f.node(v).op == Op::Const, v);
+            if key(self, n.args[0]) > key(self, n.args[1]) {
+                n.args.swap(0, 1);
+            }
+        }
+        if matches!(n.op, Op::Shl | Op::ShrS | Op::ShrU | Op::Rotl | Op::Rotr) {
+            if let Some(k) = self.f.as_const(n.args[1]) {
+                let w = width(n.ty) as u64;
+                if k >= w {
+                    n.args[1] = self.iconst(n.ty, k % w);
+                }
+            }
+        }
+    }
+
+    fn share(&mut self, node: Node) -> Value {
+        let h = hash(&node);
+        let nodes = &self.f.nodes;
+        let same = |&v: &Value| {
+            let m = &nodes[v.0 as usize];
+            m.op == node.op && m.ty == node.ty && m.imm == node.imm && m.args == node.args
+        };
+        if let Some(&v) = self.table.find(h, same) {
+            return v;
+        }
+        let fact = self.fact_of(&node);
+        let v = self.f.add_node(node);
+        self.facts.push(fact);
+        let nodes = &self.f.nodes;
+        self.table
+            .insert_unique(h, v, |&v| hash(&nodes[v.0 as usize]));
+        v
+    }
+
+    fn apply_rules(&mut self, n: &Node) -> Option<Value> {
+        for &i in rules::for_op(n.op) {
+            let r = &rules::all()[i as usize];
+            let graph = Graph {
+                f: &self.f,
+                facts: &self.facts,
+                enter: &|_| true,
+            };
+            if let Some(bound) = graph.matches(r, n) {
+                if !self.choices.fuel(r.name) {
+                    return None;
+                }
+                self.hits[i as usize] += 1;
+                return Some(self.build(&r.result, n.ty, &bound, width(self.arg_ty(n)), n.loc));
+            }
+        }
+        None
+    }
+
+    /// Type of a result term, found from below; `None` for constants.
+    fn type_of(&self, r: &Res, b: &Bound) -> Option<Ty> {
+        match r {
+            Res::Var(v) => Some(self.f.ty(b.vars[*v as usize])),
+            Res::Expr(_) => None,
+            Res::Op(op, args) => match op.ret_sig() {
+                Sig::I => Some(Ty::I32),
+                Sig::L => Some(Ty::I64),
+                Sig::P => Some(Ty::Pair),
+                Sig::V | Sig::A => Some(Ty::I32),
+                Sig::T => op
+                    .arg_sigs()
+                    .iter()
+                    .zip(args)
+                    .filter(|(s, _)| **s == Sig::T)
+                    .find_map(|(_, a)| self.type_of(a, b)),
+            },
+        }
+    }
+
+    fn build(&mut self, r: &Res, ty: Ty, b: &Bound, n: u32, loc: u32) -> Value {
+        match r {
+            Res::Var(v) => b.vars[*v as usize],
+            Res::Expr(e) => {
+                let v = rule::eval(
+                    e,
+                    n,
+                    &View {
+                        bound: b,
+                        facts: &self.facts,
+                    },
+                );
+                // A literal of another width than the rule's operands (a 0 or 1 of a comparison) is its own.
+                self.iconst(
+                    ty,
+                    if n == 32 && ty == Ty::I64 {
+                        sext(v, 32)
+                    } else {
+                        v
+                    },
+                )
+            }
+            Res::Op(op, args) => {
+                let t = match op.ret_sig() {
+                    Sig::T => Some(ty),
+                    _ => op
+                        .arg_sigs()
+                        .iter()
+                        .zip(args)
+                        .filter(|(s, _)| **s == Sig::T)
+                        .find_map(|(_, a)| self.type_of(a, b)),
+                };
+                let mut vals: smallvec::SmallVec<[Value; 4]> = smallvec::SmallVec::new();
+                for (sig, a) in op.arg_sigs().iter().zip(args) {
+                    let want = match sig {
+                        Sig::T => t.unwrap_or(ty),
+                        Sig::I => Ty::I32,
+                        Sig::L => Ty::I64,
+                        Sig::P => Ty::Pair,
+                        Sig::V | Sig::A => self.type_of(a, b).unwrap_or(ty),
+                    };
+                    vals.push(self.build(a, want, b, n, loc));
+                }
+                let ty = match op.ret_sig() {
+                    Sig::T | Sig::A | Sig::V => ty,
+                    Sig::I => Ty::I32,
+                    Sig::L => Ty::I64,
+                    Sig::P => Ty::Pair,
+                };
+                debug_assert!(op.class() == Class::Float);
+                self.make(*op, ty, &vals, 0, loc)
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Tests of the allocator and of its checker, over random functions and random choices.
+
+use super::{Allocation, Edit, Loc, allocate, check, simulate, testgen};
+use crate::backend::mir::MFunc;
+use crate::choices::{Choices, Source};
+use crate::isa::{Reg, RegSet};
+
+const STEPS: usize = 400;
+
+fn random(seed: u64) -> MFunc {
+    testgen::function(&testgen::bytes(seed, 64 + (seed % 13) as usize * 90))
+}
+
+fn source(seed: u64) -> Source {
+    match seed % 3 {
+        0 => Source::Heuristic,
+        1 => Source::Seed(seed),
+        _ => Source::Bytes(testgen::bytes(seed ^ 77, 400)),
+    }
+}
+
+/// Whether execution of the allocation differs from that of the function on one of a few paths.
+fn differs(f: &MFunc, a: &Allocation) -> bool {
+    (0..4).any(|s| simulate::run_virtual(f, s, STEPS) != simulate::run_allocated(f, a, s, STEPS))
+}
+
+fn count_insts(f: &MFunc) -> usize {
+    f.blocks.iter().map(|b| b.insts.len()).sum()
+}
+
+fn judge(seeds: std::ops::Range<u64>) -> (usize, usize) {
+    let (mut insts, mut edits) = (0, 0);
+    for seed in seeds {
+        let f = random(seed);
+        let a = allocate(&f, &mut Choices::new(source(seed), None))
+            .unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+        if let Err(e) = check(&f, &a) {
+            panic!("seed {seed}: {e}");
+        }
+        assert!(
+            !differs(&f, &a),
+            "seed {seed}: execution differs and the checker accepts"
+        );
+        insts += count_insts(&f);
+        edits += a.edits.iter().map(Vec::len).sum::<usize>();
+    }
+    (insts, edits)
+}
+
+#[test]
+fn random_functions_with_random_choices_are_allocated_rightly() {
+    let (insts, edits) = judge(0..20_000);
+    assert!(
+        insts > 500_000 && edits > 50_000,
+        "the generator degenerated: {insts} instructions, {edits} edits"
+    );
+}
+
+/// The same over far more functions; run it with `--ignored` after changing the allocator.
+#[test]
+#[ignore = "minutes"]
+fn many_more_random_functions_are_allocated_rightly() {
+    let (insts, edits) = judge(20_000..1_000_000);
+    println!("{insts} instructions, {edits} edits");
+}
+
+/// Changes one thing in an allocation; `false` if there was nothing to change.
+fn corrupt(f: &MFunc, a: &mut Allocation, seed: u64) -> bool {
+    let pick = |n: usize, salt: u64| {
+        let bytes = testgen::bytes(seed.wrapping_mul(31) + salt, 8);
+        bytes
+            .iter()
+            .fold(0usize, |sum, &b| sum << 8 | b as usize)
+            .checked_rem(n)
+    };
+    let Some(b) = pick(f.blocks.len(), 1) else {
+        return false;
+    };
+    let Some(e) = pick(a.edits[b].len().max(1), 2) else {
+        return false;
+    };
+    let other = Reg([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14][pick(14, 3).unwrap_or(0)]);
+    let before = a.clone();
+    let exchangeable = a.edits[b].get(e).map(|e| e.0) == a.edits[b].get(e + 1).map(|e| e.0);
+    match (seed % 6, a.edits[b].get_mut(e)) {
+        (0, Some(_)) => {
+            a.edits[b].remove(e);
+        }
+        (1, Some((_, Edit::Move { from, .. }))) => {
+            *from = match *from {
+                Loc::Reg(_) => Loc::Reg(other),
+                Loc::Slot(_) => Loc::Slot(pick(a.slots as usize, 4).unwrap_or(0) as u32),
+            };
+        }
+        (2, Some((_, Edit::Move { to, .. }))) => {
+            *to = match *to {
+                Loc::Reg(_) => Loc::Reg(other),
+                Loc::Slot(_) => Loc::Slot(pick(a.slots as usize, 4).unwrap_or(0) as u32),
+            };
+        }
+        (3, Some((_, Edit::Swap(x, y)))) => {
+            let (x, y) = (*x, *y);
+            a.edits[b][e].1 = Edit::Move {
+                from: Loc::Reg(x),
+                to: Loc::Reg(y),
+            };
+        }
+        (3, Some((_, Edit::Remat { to, .. }))) => *to = other,
+        (4, Some(_)) if exchangeable => a.edits[b].swap(e, e + 1),
+        _ => {
+            if let Some(r) = pick(a.regs[b].len(), 5) {
+                a.regs[b][r] = other;
+            }
+        }
+    }
+    a.used = RegSet::ALLOCATABLE;
+    before.edits != a.edits || before.regs != a.regs
+}
+
+#[test]
+fn what_execution_tells_apart_the_checker_rejects() {
+    let (mut different, mut harmless, mut strict) = (0, 0, 0);
+    for seed in 0..30_000 {
+        let f = random(seed);
+        let mut a = allocate(&f, &mut Choices::new(source(seed), None)).unwrap();
+        if !corrupt(&f, &mut a, seed) {
+            continue;
+        }
+        match (check(&f, &a).is_ok(), differs(&f, &a)) {
+            (true, true) => panic!("seed {seed}: execution differs and the checker accepts"),
+            (false, true) => different += 1,
+            (true, false) => harmless += 1,
+            (false, false) => strict += 1,
+        }
+    }
+    // The checker judges all paths, execution a few of them, so some rejections have no witness.
+    assert!(
+        different > 8_000,
+        "rejected {different}, accepted {harmless}, rejected without witness {strict}"
+    );
+}

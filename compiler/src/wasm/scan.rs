@@ -1,0 +1,73 @@
+//! The scan before translation: which locals a loop assigns.
+//!
+//! In: a function body. Out: for each loop, in order of appearance, the sorted locals that its body sets. Loop
+//! headers then get parameters for exactly these, without a second pass. Work is bounded: nested loops hand
+//! their sets outward, so a limit on the total keeps hostile nesting from growing quadratically.
+
+use super::decode::malformed;
+use crate::error::{Error, ErrorKind, Result};
+use wasmparser as wp;
+
+/// Most entries over all loops of a function.
+const LIMIT: usize = 4_000_000;
+
+/// What the scan found.
+#[derive(Default)]
+pub struct Scan {
+    /// Locals assigned in each loop, sorted.
+    pub loops: Vec<Vec<u32>>,
+    /// Whether `memory.grow` occurs.
+    pub grows: bool,
+}
+
+/// Scans a body.
+///
+/// # Errors
+/// `Malformed`, or `Limit` if loops assign too many locals in all.
+pub fn scan(body: &wp::FunctionBody<'_>) -> Result<Scan> {
+    let mut out = Scan::default();
+    // For each open block: the number of its loop, if it is one.
+    let mut open: Vec<Option<usize>> = Vec::new();
+    let mut inside: Vec<usize> = Vec::new();
+    let mut total = 0;
+    let mut ops = body.get_operators_reader().map_err(malformed)?;
+    while !ops.eof() {
+        match ops.read().map_err(malformed)? {
+            wp::Operator::Block { .. } | wp::Operator::If { .. } => open.push(None),
+            wp::Operator::Loop { .. } => {
+                open.push(Some(out.loops.len()));
+                inside.push(out.loops.len());
+                out.loops.push(Vec::new());
+            }
+            wp::Operator::LocalSet { local_index } | wp::Operator::LocalTee { local_index } => {
+                if let Some(&l) = inside.last() {
+                    let set = &mut out.loops[l];
+                    if set.last() != Some(&local_index) {
+                        set.push(local_index);
+                    }
+                }
+            }
+            wp::Operator::MemoryGrow { .. } => out.grows = true,
+            wp::Operator::End => {
+                if let Some(Some(l)) = open.pop() {
+                    inside.pop();
+                    let mut set = std::mem::take(&mut out.loops[l]);
+                    set.sort_unstable();
+                    set.dedup();
+                    total += set.len();
+                    if total > LIMIT {
+                        return Err(Error::new(ErrorKind::Limit, "loops assign too many locals")
+                            .at(ops.original_position())
+                            .help("split the function"));
+                    }
+                    if let Some(&outer) = inside.last() {
+                        out.loops[outer].extend_from_slice(&set);
+                    }
+                    out.loops[l] = set;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(out)
+}
