@@ -1,8 +1,9 @@
 //! The checks: bytes or a module in, verdict out. Fuzz targets, the hunt, the tests and the command all call these.
 //!
-//! A [`Judge`] holds long-lived engines: one reference, one machine for each CPU; it belongs to one thread.
+//! A [`Judge`] holds long-lived engines: one reference, two machines for each CPU; it belongs to one thread.
 //! Invariant: a panic of the compiler is a difference like any other, not the end of the hunt.
 
+use crate::arm::executor::ExecutorCore;
 use crate::arm::machine::Machine;
 use crate::arm::unicorn::UnicornCore;
 use crate::compare::{Difference, Kind, Step, Tally, lockstep};
@@ -131,11 +132,41 @@ const TIME_LIMIT: Duration = Duration::from_secs(2);
 /// Calls of each function with parameters.
 pub const CALLS: usize = 10;
 
+/// Instructions after which a run of the executor counts as endless.
+const INSTRUCTION_LIMIT: u64 = 30_000_000;
+
+/// One generated module of so many is also given to the executor, which is slower than the rest together.
+const EXECUTOR_SHARE: u64 = 8;
+
+/// The voices that run emitted code for one CPU.
+struct Machines {
+    cpu: Cpu,
+    unicorn: Machine<UnicornCore>,
+    executor: Machine<ExecutorCore>,
+}
+
+/// How a module is to be judged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ask {
+    /// Every call ends by construction, so that the reference runs without fuel.
+    pub bounded: bool,
+    /// The executor over the instruction table is asked too.
+    pub executor: bool,
+}
+
+impl Ask {
+    /// Everything is checked and nothing trusted: for modules from outside and for replays.
+    pub const THOROUGH: Ask = Ask {
+        bounded: false,
+        executor: true,
+    };
+}
+
 /// Engines of one thread.
 pub struct Judge {
     trusting: Reference,
     fuelled: Option<Reference>,
-    machines: Vec<(Cpu, Machine<UnicornCore>)>,
+    machines: Vec<Machines>,
     /// What was judged so far.
     pub counts: Counts,
 }
@@ -171,19 +202,22 @@ fn compile(
     result.map_err(|_| PANIC.with_borrow(Clone::clone))
 }
 
-/// The machine for a CPU, made on first use.
-fn machine(
-    machines: &mut Vec<(Cpu, Machine<UnicornCore>)>,
-    cpu: Cpu,
-) -> Result<&mut Machine<UnicornCore>, String> {
-    let at = match machines.iter().position(|(c, _)| *c == cpu) {
+/// The machines for a CPU, made on first use.
+fn machines(all: &mut Vec<Machines>, cpu: Cpu) -> Result<&mut Machines, String> {
+    let at = match all.iter().position(|m| m.cpu == cpu) {
         Some(at) => at,
         None => {
-            machines.push((cpu, Machine::new(UnicornCore::new(cpu, TIME_LIMIT)?)));
-            machines.len() - 1
+            let unicorn = Machine::new(UnicornCore::new(cpu, TIME_LIMIT)?);
+            let executor = Machine::new(ExecutorCore::new(cpu, INSTRUCTION_LIMIT));
+            all.push(Machines {
+                cpu,
+                unicorn,
+                executor,
+            });
+            all.len() - 1
         }
     };
-    Ok(&mut machines[at].1)
+    Ok(&mut all[at])
 }
 
 impl Judge {
@@ -202,8 +236,7 @@ impl Judge {
         })
     }
 
-    /// Judges one module under one set of options. `bounded`: every call ends by construction, so that the
-    /// reference runs without fuel.
+    /// Judges one module under one set of options.
     ///
     /// # Errors
     /// The report of a difference. A module that the compiler refuses is a difference of kind [`Kind::Refused`].
@@ -213,9 +246,9 @@ impl Judge {
         wasm: &[u8],
         options: &Options,
         steps: &[Step],
-        bounded: bool,
+        ask: Ask,
     ) -> Verdict {
-        let result = self.differ(wasm, options, steps, bounded);
+        let result = self.differ(wasm, options, steps, ask);
         result.map_err(|difference| {
             let end = difference.step.map_or(0, |s| s + 1).min(steps.len());
             Box::new(Report {
@@ -233,7 +266,7 @@ impl Judge {
         wasm: &[u8],
         options: &Options,
         steps: &[Step],
-        bounded: bool,
+        ask: Ask,
     ) -> Result<(), Box<Difference>> {
         let early = |kind: Kind, got: String| {
             let expected = "a module that runs".to_owned();
@@ -265,10 +298,16 @@ impl Judge {
             options: options.clone(),
             memory_limit: None,
         };
-        let machine = machine(&mut self.machines, options.cpu).map_err(|e| early(Kind::Link, e))?;
-        machine.load(&program).map_err(|e| early(Kind::Link, e))?;
-        program.memory_limit = machine.memory_capacity();
-        let reference = match (bounded, &mut self.fuelled) {
+        let link = |e: String| early(Kind::Link, e);
+        let machines = machines(&mut self.machines, options.cpu).map_err(link)?;
+        machines.unicorn.load(&program).map_err(link)?;
+        program.memory_limit = machines.unicorn.memory_capacity();
+        let mut others: Vec<&mut dyn Engine> = vec![&mut machines.unicorn];
+        if ask.executor {
+            machines.executor.load(&program).map_err(link)?;
+            others.push(&mut machines.executor);
+        }
+        let reference = match (ask.bounded, &mut self.fuelled) {
             (true, _) => &mut self.trusting,
             (false, Some(fuelled)) => fuelled,
             (false, none) => {
@@ -280,7 +319,13 @@ impl Judge {
             .map_err(|e| early(Kind::Refused, format!("wasmtime: {e}")))?;
         self.counts.modules += 1;
         self.counts.functions += program.info.exports.len() as u64;
-        lockstep(&program, steps, reference, machine, &mut self.counts.tally)
+        lockstep(
+            &program,
+            steps,
+            reference,
+            &mut others,
+            &mut self.counts.tally,
+        )
     }
 
     /// What the reference says to each step, and where it says nothing more, nothing.
@@ -304,7 +349,7 @@ impl Judge {
         if let Ok(Ok(output)) = compile(wasm, options) {
             // The object's room for memory is part of the answer: growing beyond it fails on both sides.
             program.object = output.object;
-            let machine = machine(&mut self.machines, options.cpu)?;
+            let machine = &mut machines(&mut self.machines, options.cpu)?.unicorn;
             if machine.load(&program).is_ok() {
                 program.memory_limit = machine.memory_capacity();
             }
@@ -352,12 +397,17 @@ impl Judge {
             options: options.clone(),
             memory_limit: None,
         };
-        let machine = machine(&mut self.machines, options.cpu)?;
-        machine.load(&program)?;
-        program.memory_limit = machine.memory_capacity();
+        let machines = machines(&mut self.machines, options.cpu)?;
+        machines.unicorn.load(&program)?;
+        machines.executor.load(&program)?;
+        program.memory_limit = machines.unicorn.memory_capacity();
         let mut reference = Reference::new(Some(FUEL))?;
         reference.load(&program)?;
-        let voices: [&mut dyn Engine; 2] = [&mut reference, machine];
+        let voices: [&mut dyn Engine; 3] = [
+            &mut reference,
+            &mut machines.unicorn,
+            &mut machines.executor,
+        ];
         Ok(voices
             .into_iter()
             .map(|engine| transcript(engine, steps))
@@ -378,7 +428,7 @@ impl Judge {
             &case.made.wasm,
             &case.options,
             &case.steps,
-            true,
+            case.ask,
         );
         match verdict {
             // wasm-smith may leave the compiler's scope; our own families may not.
@@ -426,6 +476,8 @@ pub struct Case {
     pub options: Options,
     /// What is done with it.
     pub steps: Vec<Step>,
+    /// How it is judged.
+    pub ask: Ask,
 }
 
 impl Case {
@@ -463,6 +515,10 @@ impl Case {
             made,
             options,
             steps,
+            ask: Ask {
+                bounded: true,
+                executor: seed % EXECUTOR_SHARE == 0,
+            },
         })
     }
 }

@@ -1,6 +1,6 @@
-//! The comparison: a reference and another engine take the same steps and must be seen to do the same.
+//! The comparison: a reference and other engines take the same steps and must be seen to do the same.
 //!
-//! In: a loaded program on both sides and a list of steps. Out: nothing, or the first [`Difference`]. Compared after every
+//! In: a loaded program on all sides and a list of steps. Out: nothing, or the first [`Difference`]. Compared after every
 //! step: how it ended, results bit for bit, import calls with their arguments, the whole linear memory and its size,
 //! every visible global, and the machine's contract. Invariant: whatever ends the comparison early is counted in
 //! the [`Tally`], so that "equal" always says over how much.
@@ -85,8 +85,6 @@ pub struct Tally {
     pub traps: [u64; TrapKind::ALL.len()],
     /// Comparisons that ended early because the reference said nothing more.
     pub void: u64,
-    /// Functions that returned at least once: not all of their calls trapped.
-    pub returned: u64,
 }
 
 impl Tally {
@@ -94,20 +92,24 @@ impl Tally {
     pub fn add(&mut self, other: &Tally) {
         self.executions += other.executions;
         self.void += other.void;
-        self.returned += other.returned;
         for (mine, theirs) in self.traps.iter_mut().zip(other.traps) {
             *mine += theirs;
         }
     }
 
-    fn trap(&mut self, kind: TrapKind) {
-        if let Some(i) = TrapKind::ALL.iter().position(|k| *k == kind) {
+    /// Counts one compared call.
+    fn count(&mut self, outcome: &Outcome) {
+        self.executions += 1;
+        if let Outcome::Trapped(kind) = outcome
+            && let Some(i) = TrapKind::ALL.iter().position(|k| k == kind)
+        {
             self.traps[i] += 1;
         }
     }
 }
 
 /// Whether there is more to compare after a step.
+#[derive(PartialEq, Eq)]
 enum Next {
     Go,
     Stop,
@@ -117,11 +119,11 @@ struct Pair<'a> {
     program: &'a Program,
     reference: &'a mut dyn Engine,
     other: &'a mut dyn Engine,
-    visible: Vec<usize>,
+    visible: &'a [usize],
     step: Option<usize>,
 }
 
-/// Initializes both engines and takes the steps on both.
+/// Initializes all engines and takes the steps on all, judging each of `others` against the reference.
 ///
 /// # Errors
 /// The first difference.
@@ -129,59 +131,73 @@ pub fn lockstep(
     program: &Program,
     steps: &[Step],
     reference: &mut dyn Engine,
-    other: &mut dyn Engine,
+    others: &mut [&mut dyn Engine],
     tally: &mut Tally,
 ) -> Result<(), Box<Difference>> {
     let visible = program.info.visible_globals();
-    let mut pair = Pair {
-        program,
-        reference,
-        other,
-        visible,
-        step: None,
+    let mut judge = |reference: &mut dyn Engine,
+                     other: &mut dyn Engine,
+                     step: Option<usize>,
+                     expected: &Outcome,
+                     got: &Outcome,
+                     state: bool| {
+        let mut pair = Pair {
+            program,
+            reference,
+            other,
+            visible: &visible,
+            step,
+        };
+        pair.judge(expected, got, state)
     };
-    let (expected, got) = (pair.reference.instantiate(), pair.other.instantiate());
+    let expected = reference.instantiate();
     // A module whose initialization trapped has no instance: the specification says nothing about the rest.
     let alive = expected == Outcome::Returned(Default::default());
-    if let Next::Stop = pair.judge(&expected, &got, alive, tally)? {
-        return Ok(());
-    }
-    if !alive {
-        return Ok(());
+    let mut next = if alive { Next::Go } else { Next::Stop };
+    for other in others.iter_mut() {
+        let got = other.instantiate();
+        if judge(reference, *other, None, &expected, &got, alive)? == Next::Stop {
+            next = Next::Stop;
+        }
     }
     for (i, step) in steps.iter().enumerate() {
-        pair.step = Some(i);
+        if next == Next::Stop {
+            tally.void += 1;
+            return Ok(());
+        }
         match step {
             Step::Set(global, value) => {
-                pair.reference.set_global(*global, *value);
-                pair.other.set_global(*global, *value);
+                reference.set_global(*global, *value);
+                for other in others.iter_mut() {
+                    other.set_global(*global, *value);
+                }
             }
             Step::Call(export, args) => {
-                let (expected, got) = (
-                    pair.reference.call(*export, args),
-                    pair.other.call(*export, args),
-                );
-                match &expected {
-                    Outcome::Trapped(kind) => tally.trap(*kind),
-                    Outcome::Returned(_) => tally.returned += 1,
-                    Outcome::Fault(_) | Outcome::Void(_) => {}
+                let expected = reference.call(*export, args);
+                for other in others.iter_mut() {
+                    let got = other.call(*export, args);
+                    if judge(reference, *other, Some(i), &expected, &got, true)? == Next::Stop {
+                        next = Next::Stop;
+                    }
                 }
-                match pair.judge(&expected, &got, true, tally)? {
-                    Next::Go => tally.executions += 1,
-                    Next::Stop => return Ok(()),
+                if next == Next::Go {
+                    tally.count(&expected);
                 }
             }
         }
     }
-    pair.step = steps.len().checked_sub(1);
-    match pair.other.finish().as_slice() {
-        [] => Ok(()),
-        found => Err(pair.difference(
-            Kind::Contract,
-            "nothing else touched".into(),
-            found.join("; "),
-        )),
+    for other in others.iter_mut() {
+        if let found @ [_, ..] = other.finish().as_slice() {
+            return Err(Box::new(Difference {
+                kind: Kind::Contract,
+                step: steps.len().checked_sub(1),
+                engine: other.name(),
+                expected: "nothing else touched".into(),
+                got: found.join("; "),
+            }));
+        }
     }
+    Ok(())
 }
 
 impl Pair<'_> {
@@ -201,7 +217,6 @@ impl Pair<'_> {
         expected: &Outcome,
         got: &Outcome,
         compare_state: bool,
-        tally: &mut Tally,
     ) -> Result<Next, Box<Difference>> {
         let text = || (expected.to_string(), got.to_string());
         let fail = |pair: &Self, kind: Kind| {
@@ -210,23 +225,14 @@ impl Pair<'_> {
         };
         let checked = self.program.options.bounds == Bounds::Check;
         match (expected, got) {
-            (Outcome::Void(_), _) => {
-                tally.void += 1;
-                return Ok(Next::Stop);
-            }
+            (Outcome::Void(_), _) => return Ok(Next::Stop),
             // Where the stack ends is each engine's own affair, but its end is a trap, never a wild access.
             (Outcome::Trapped(TrapKind::StackExhausted), Outcome::Fault(_)) => {
                 return fail(self, Kind::Fault);
             }
-            (Outcome::Trapped(TrapKind::StackExhausted), _) => {
-                tally.void += 1;
-                return Ok(Next::Stop);
-            }
+            (Outcome::Trapped(TrapKind::StackExhausted), _) => return Ok(Next::Stop),
             // Without checks an access outside of memory is the program's fault; what follows means nothing.
-            (Outcome::Trapped(TrapKind::OutOfBounds), _) if !checked => {
-                tally.void += 1;
-                return Ok(Next::Stop);
-            }
+            (Outcome::Trapped(TrapKind::OutOfBounds), _) if !checked => return Ok(Next::Stop),
             (_, Outcome::Fault(_)) => return fail(self, Kind::Fault),
             // Before results, which an import's answer decides.
             _ if self.reference.import_log() != self.other.import_log() => {
@@ -262,7 +268,7 @@ impl Pair<'_> {
 
     /// Globals and memory.
     fn state(&mut self) -> Result<(), Box<Difference>> {
-        for g in self.visible.clone() {
+        for &g in self.visible {
             let (a, b) = (self.reference.global(g), self.other.global(g));
             if a != b {
                 return Err(self.difference(

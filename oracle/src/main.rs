@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use thumbsmith::options::by_name;
 use thumbsmith::{Bounds, Cpu, Level, Options};
-use thumbsmith_oracle::check::{CALLS, Judge, Setup};
+use thumbsmith_oracle::check::{Ask, CALLS, Judge, Setup};
 use thumbsmith_oracle::compare::Step;
 use thumbsmith_oracle::generate::Family;
 use thumbsmith_oracle::hunt::{Hunt, run, write_report};
@@ -275,7 +275,7 @@ fn check(file: &Path, asked: &Target, calls: usize, seed: u64, out: Option<&Path
             level,
             ..target(asked)?
         };
-        if let Err(report) = judge.judge(&stem, &wasm, &options, &steps, false) {
+        if let Err(report) = judge.judge(&stem, &wasm, &options, &steps, Ask::THOROUGH) {
             println!("{report}");
             clean = false;
             if let Some(out) = out {
@@ -306,7 +306,7 @@ fn reduce_file(file: &Path, asked: &Target, output: Option<&Path>) -> Outcome {
         _ => {
             let steps = plan::steps(&Info::read(&wasm)?, 0, CALLS, None);
             let options = target(asked)?;
-            match judge.judge("check", &wasm, &options, &steps, false) {
+            match judge.judge("check", &wasm, &options, &steps, Ask::THOROUGH) {
                 Ok(()) => return Err("the module does not differ under these options".into()),
                 Err(report) => regression::Case::from_report(&report),
             }

@@ -3,7 +3,7 @@
 //! In: a folder. Out: how many files and runs, and what failed. Invariants: the expectations in a file are compared
 //! with the reference too, so a file that says something wrong fails; a folder that cannot be read is an error.
 
-use crate::check::Judge;
+use crate::check::{Ask, Judge};
 use crate::regression::Case;
 use std::path::Path;
 use thumbsmith::{Cpu, Level, Options};
@@ -80,7 +80,7 @@ pub fn replay_case(judge: &mut Judge, name: &str, case: &Case, done: &mut Replay
     }
     for options in variants {
         done.runs += 1;
-        if let Err(report) = judge.judge(name, &case.wasm, &options, &case.steps, false) {
+        if let Err(report) = judge.judge(name, &case.wasm, &options, &case.steps, Ask::THOROUGH) {
             done.failures.push(report.to_string());
         }
     }

@@ -4,6 +4,7 @@
 //! `machine` marshals calls, models imports and judges what is left behind. A second ARM voice is a second [`Core`].
 
 pub mod abi;
+pub mod executor;
 pub mod link;
 pub mod machine;
 #[allow(unsafe_code)]

@@ -1,5 +1,7 @@
 //! The machine and the comparison, judged with objects that clang made: right ones pass, each wrong one is caught.
 
+use super::Core;
+use super::executor::ExecutorCore;
 use super::machine::Machine;
 use super::unicorn::UnicornCore;
 use crate::compare::{Difference, Kind, Step, Tally, lockstep};
@@ -50,8 +52,26 @@ fn object(language: &str, source: &str) -> Vec<u8> {
     bytes
 }
 
-/// Compares an object with a module over these steps.
-fn compare(wat: &str, object: Vec<u8>, steps: &[Step]) -> (Result<(), Box<Difference>>, Tally) {
+/// What a comparison says, and how much it compared.
+type Said = (Result<(), Box<Difference>>, Tally);
+
+/// Compares an object with a module over these steps, on each core; the cores must agree in their verdict.
+fn compare(wat: &str, object: Vec<u8>, steps: &[Step]) -> Said {
+    let limit = Duration::from_millis(300);
+    let unicorn = UnicornCore::new(Cpu::CortexM3, limit).expect("unicorn starts");
+    let first = compare_on(unicorn, wat, object.clone(), steps);
+    let second = compare_on(
+        ExecutorCore::new(Cpu::CortexM3, 1_000_000),
+        wat,
+        object,
+        steps,
+    );
+    let kind = |said: &Said| said.0.as_ref().err().map(|d| d.kind);
+    assert_eq!(kind(&first), kind(&second), "{:?}\n{:?}", first.0, second.0);
+    first
+}
+
+fn compare_on(core: impl Core, wat: &str, object: Vec<u8>, steps: &[Step]) -> Said {
     let wasm = wat::parse_str(wat).expect("text parses");
     let info = Info::read(&wasm).expect("in scope");
     let options = Options {
@@ -65,9 +85,7 @@ fn compare(wat: &str, object: Vec<u8>, steps: &[Step]) -> (Result<(), Box<Differ
         options,
         memory_limit: None,
     };
-    let mut machine = Machine::new(
-        UnicornCore::new(Cpu::CortexM3, Duration::from_millis(300)).expect("unicorn starts"),
-    );
+    let mut machine = Machine::new(core);
     let mut tally = Tally::default();
     if let Err(e) = machine.load(&program) {
         let difference = Difference {
@@ -82,7 +100,8 @@ fn compare(wat: &str, object: Vec<u8>, steps: &[Step]) -> (Result<(), Box<Differ
     program.memory_limit = machine.memory_capacity();
     let mut reference = Reference::new(None).expect("wasmtime starts");
     reference.load(&program).expect("the module is valid");
-    let result = lockstep(&program, steps, &mut reference, &mut machine, &mut tally);
+    let others: &mut [&mut dyn Engine] = &mut [&mut machine];
+    let result = lockstep(&program, steps, &mut reference, others, &mut tally);
     (result, tally)
 }
 
@@ -111,10 +130,9 @@ const MODULE: &str = r#"(module
     (if (i32.eqz (local.get 0)) (then unreachable))
     (local.get 0)))"#;
 
-/// The same as [`MODULE`] in C, with the compiler's names. `TRAP` is an `IT EQ` and `UDF #n` inside the block: a trap
-/// must not leave the block pending for the next call.
+/// The same as [`MODULE`] in C, with the compiler's names.
 const C: &str = r#"
-#define TRAP(n) __asm__ volatile("cmp %0, %0\n .short 0xbf08, 0xde00 + " #n : : "r"(x) : "cc")
+#define TRAP(n) __asm__ volatile("udf #" #n)
 typedef unsigned u32; typedef unsigned long long u64; typedef long long s64;
 struct pair { u32 a; u64 b; };
 extern u64 host(u32, u64, u32); extern struct pair dev_two(u64); extern u32 seen; extern u32 m_stack_limit;
@@ -275,6 +293,34 @@ fn a_dsp_instruction_or_unmapped_read_faults() {
 }
 
 #[test]
+fn a_trap_inside_an_it_block_leaves_no_condition_for_the_next_call() {
+    let wat = r#"(module (func (export "f") (param i32) (result i32)
+      (if (i32.eqz (local.get 0)) (then unreachable)) (i32.const 7)))"#;
+    // CMP r0, #0; ITTTT EQ; UDF #1 and three more of the block; then the result.
+    let source = ".syntax unified\n.thumb\n.text\n.global m_init\n.type m_init, %function\nm_init: bx lr\n\
+        .global f\n.type f, %function\nf: .short 0x2800, 0xbf01, 0xde01, 0xbf00, 0xbf00, 0xbf00\nmovs r0, #7\nbx lr\n";
+    let limit = Duration::from_millis(300);
+    let core = UnicornCore::new(Cpu::CortexM3, limit).expect("unicorn starts");
+    let steps: Vec<Step> = [0, 0, 5, 0, 6].map(|n| Step::Call(0, vec![n])).to_vec();
+    let (result, tally) = compare_on(core, wat, object("assembler", source), &steps);
+    assert_eq!(result, Ok(()));
+    assert_eq!(tally.traps.iter().sum::<u64>(), 3);
+}
+
+#[test]
+fn what_boards_refuse_and_unicorn_does_not_is_left_to_the_executor() {
+    let body = "bx lr\n.global f\n.type f, %function\nf: sub sp, #16\nadd r1, sp, #2\nstrd r0, r0, [r1]\nadd sp, #16";
+    let source = format!(
+        ".syntax unified\n.thumb\n.text\n.global m_init\n.type m_init, %function\nm_init: {body}\nbx lr\n"
+    );
+    let wat = r#"(module (func (export "f") (param i32) (result i32) (local.get 0)))"#;
+    let steps = [Step::Call(0, vec![5])];
+    let executor = ExecutorCore::new(Cpu::CortexM3, 1_000_000);
+    let said = compare_on(executor, wat, object("assembler", &source), &steps);
+    assert_eq!(said.0.err().map(|d| d.kind), Some(Kind::Fault));
+}
+
+#[test]
 fn every_relocation_that_compilers_emit_is_applied() {
     // BL and B.W across sections, MOVW and MOVT, absolute words with addends, a word in writable data.
     let wat = r#"(module
@@ -375,7 +421,7 @@ fn engines_can_be_reused_after_errors_and_with_other_sizes() {
                 &program,
                 &steps,
                 &mut reference,
-                &mut machine,
+                &mut [&mut machine],
                 &mut Tally::default()
             ),
             Ok(())

@@ -16,6 +16,8 @@ use wasmparser::{Operator, Parser, Payload};
 enum Class {
     /// `block`, `loop` or `if`.
     Open,
+    /// `else`.
+    Else,
     /// `end`.
     End,
     /// `i32.const`.
@@ -67,7 +69,7 @@ impl Op {
             Class::I64(n) => 10 + u64::from(64 - n.unsigned_abs().leading_zeros()),
             Class::Get(n) => 11 + u64::from(n.min(8)),
             Class::Idle => 12,
-            Class::Open | Class::Other => 80,
+            Class::Open | Class::Else | Class::Other => 80,
         }
     }
 }
@@ -96,6 +98,8 @@ pub struct Module {
 
 /// Longest run of operators that one edit takes away or replaces.
 const LONGEST: usize = 24;
+/// How far apart two operators may be that one edit takes away.
+const REACH: usize = 10;
 
 /// What a run of operators is replaced by.
 fn replacements() -> [Option<Op>; 7] {
@@ -266,6 +270,7 @@ fn read_body(wasm: &[u8], body: &wasmparser::FunctionBody<'_>) -> Option<Body> {
         let start = reader.original_position() as usize;
         let class = match reader.read().ok()? {
             Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => Class::Open,
+            Operator::Else => Class::Else,
             Operator::End => Class::End,
             Operator::I32Const { value } => Class::I32(value),
             Operator::I64Const { value } => Class::I64(value),
@@ -287,15 +292,18 @@ impl Body {
         self.code.len().min(LONGEST)
     }
 
-    /// Number of edits: the whole body, runs by each replacement, pairs that open and close, locals, constants.
+    /// Number of edits: the whole body, runs by each replacement, pairs, blocks, locals, constants.
     fn edits(&self) -> usize {
-        1 + self.code.len() * self.longest() * replacements().len()
-            + self.code.len()
+        let n = self.code.len();
+        1 + n * self.longest() * replacements().len()
+            + n * REACH
+            + 2 * n
             + self.locals.len()
-            + 3 * self.code.len()
+            + 3 * n
     }
 
     fn edit(&self, mut number: usize, next: &mut Body) {
+        let n = self.code.len();
         if number == 0 {
             next.code = vec![
                 Op::new(&Instruction::Unreachable, Class::Idle),
@@ -306,20 +314,24 @@ impl Body {
         }
         number -= 1;
         let menu = replacements();
-        let runs = self.code.len() * self.longest() * menu.len();
+        let runs = n * self.longest() * menu.len();
         if number < runs {
             // Long runs first: they take the most away at once.
-            let length = self.longest() - number / (self.code.len() * menu.len());
-            let at = number / menu.len() % self.code.len();
-            let end = (at + length).min(self.code.len().saturating_sub(1)).max(at);
+            let length = self.longest() - number / (n * menu.len());
+            let at = number / menu.len() % n;
+            let end = (at + length).min(n.saturating_sub(1)).max(at);
             next.code.splice(at..end, menu[number % menu.len()].clone());
             return;
         }
         number -= runs;
-        if number < self.code.len() {
-            return self.unwrap_block(number, next);
+        if number < n * REACH {
+            return self.drop_pair(number / REACH, number % REACH + 2, next);
         }
-        number -= self.code.len();
+        number -= n * REACH;
+        if number < 2 * n {
+            return self.unwrap_block(number / 2, number % 2 == 1, next);
+        }
+        number -= 2 * n;
         if number < self.locals.len() {
             return self.drop_local(number, next);
         }
@@ -327,19 +339,36 @@ impl Body {
         self.smaller_constant(number / 3, number % 3, next);
     }
 
-    /// Takes away a block's `block`, `loop` or `if` and its `end`, but not what is between.
-    fn unwrap_block(&self, at: usize, next: &mut Body) {
+    /// Takes away two operators with others between: a value and what consumes it.
+    fn drop_pair(&self, at: usize, distance: usize, next: &mut Body) {
+        if at + distance + 1 < self.code.len() {
+            next.code.remove(at + distance);
+            next.code.remove(at);
+        }
+    }
+
+    /// Takes away a block's `block`, `loop` or `if` and its `end`, but not what is between. `drop`: the opening
+    /// becomes a `drop` of the condition, and an `else` goes with its arm.
+    fn unwrap_block(&self, at: usize, drop: bool, next: &mut Body) {
         let mut depth = 0;
+        let mut otherwise = None;
         for (i, op) in self.code.iter().enumerate().skip(at) {
             match op.class {
                 Class::Open => depth += 1,
                 Class::End => depth -= 1,
-                Class::I32(_) | Class::I64(_) | Class::Get(_) | Class::Idle | Class::Other => {}
+                Class::Else if depth == 1 => otherwise = Some(i),
+                Class::Else
+                | Class::I32(_)
+                | Class::I64(_)
+                | Class::Get(_)
+                | Class::Idle
+                | Class::Other => {}
             }
             if depth <= 0 {
                 if i > at && i + 1 < self.code.len() {
-                    next.code.remove(i);
-                    next.code.remove(at);
+                    next.code.drain(otherwise.unwrap_or(i)..=i);
+                    let opening = drop.then(|| Op::new(&Instruction::Drop, Class::Idle));
+                    next.code.splice(at..=at, opening);
                 }
                 return;
             }
@@ -355,7 +384,8 @@ impl Body {
         match self.code[at].class {
             Class::I32(n) => next.code[at] = Op::i32([0, 1, n / 2][way]),
             Class::I64(n) => next.code[at] = Op::i64([0, 1, n / 2][way]),
-            Class::Open | Class::End | Class::Get(_) | Class::Idle | Class::Other => {}
+            Class::Open | Class::Else | Class::End | Class::Get(_) | Class::Idle | Class::Other => {
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ pub mod edit;
 #[cfg(test)]
 mod tests;
 
-use crate::check::Judge;
+use crate::check::{Ask, Judge};
 use crate::compare::{Kind, Step};
 use crate::program::Info;
 use crate::regression::Case;
@@ -39,7 +39,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// Text if the case does not differ, or the reference cannot give expectations.
 pub fn reduce(judge: &mut Judge, case: &Case) -> Result<Case, String> {
     let options = case.options.clone();
-    let first = judge.judge("reduce", &case.wasm, &options, &case.steps, false);
+    let first = judge.judge("reduce", &case.wasm, &options, &case.steps, Ask::THOROUGH);
     let Err(report) = first else {
         return Err("the case does not differ".into());
     };
@@ -67,7 +67,7 @@ pub fn reduce(judge: &mut Judge, case: &Case) -> Result<Case, String> {
 /// Whether a candidate differs in this kind. A candidate that the compiler refuses does not count, unless being
 /// refused is what is reduced.
 fn differs(judge: &mut Judge, options: &thumbsmith::Options, c: &Candidate, kind: Kind) -> bool {
-    match judge.judge("reduce", &c.wasm, options, &c.steps, false) {
+    match judge.judge("reduce", &c.wasm, options, &c.steps, Ask::THOROUGH) {
         Err(report) => report.difference.kind == kind,
         Ok(()) => false,
     }
