@@ -1,1 +1,19 @@
-//! stub
+//! The differential oracle: runs what the compiler emitted beside what the specification says, and compares.
+//!
+//! This crate links unicorn, which is GPL-2.0; the compiler never depends on it.
+
+pub mod arm;
+pub mod check;
+pub mod compare;
+pub mod dispatch;
+pub mod engine;
+pub mod generate;
+pub mod hunt;
+pub mod plan;
+pub mod program;
+pub mod random;
+pub mod reduce;
+pub mod reference;
+pub mod regression;
+pub mod replay;
+pub mod seeds;

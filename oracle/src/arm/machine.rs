@@ -1,0 +1,566 @@
+//! The emitted code as an [`Engine`]: calls by the standard, the outside world at its import stubs, and the watch over
+//! everything that a function must leave alone.
+//!
+//! In: a program and a [`Core`]. Out: outcomes, memory, globals, import calls, and violations: callee-saved
+//! registers, the stack pointer, the caller's frame, bytes outside of the program's own data, a trap that the trap
+//! table does not know. Invariant: a register or word that the standard does not define holds junk on entry.
+
+use super::abi::{Convention, Results};
+use super::link::{CANARY, Image, link};
+use super::memory::{Kind, Memory};
+use super::{Core, LR, PC, Regs, SP, Stop};
+use crate::engine::{Engine, Outcome, Values, answer, imported_global, mix};
+use crate::program::{Info, Program, Sig, Ty, import_symbol};
+use thumbsmith::TrapKind;
+
+/// Bytes of stack for a program.
+const STACK: usize = 2 << 20;
+/// Bytes below the stack limit that nobody may touch.
+const GUARD: usize = 256;
+/// Bytes of the caller's frame above arguments and results that nobody may touch.
+const ABOVE: usize = 128;
+/// Offset of the first import stub; the return address is offset 0.
+const FIRST_STUB: u32 = 16;
+/// `UDF #0xfe`, which fills the stub region: a code that no trap has.
+const STUB: u16 = 0xdefe;
+/// Offset in RAM of the first imported global; the stack limit is at offset 0.
+const FIRST_GLOBAL: usize = 8;
+
+/// Emitted code on a core.
+pub struct Machine<C: Core> {
+    core: C,
+    memory: Memory,
+    image: Image,
+    info: Info,
+    entries: Vec<(u32, Convention)>,
+    import_conventions: Vec<Convention>,
+    globals: Vec<Option<u32>>,
+    init: u32,
+    pages: Option<u32>,
+    log: Vec<u64>,
+    import_calls: u64,
+    junk: u64,
+    violations: Vec<String>,
+}
+
+impl<C: Core> Machine<C> {
+    /// A machine around a core.
+    pub fn new(core: C) -> Machine<C> {
+        let mut memory = Memory::new([4096, 256 << 10, 64 << 10, 64 << 10, STACK]);
+        fill_stubs(&mut memory);
+        memory.bytes_mut(Kind::Stack).fill(0xa3);
+        memory.bytes_mut(Kind::Stack)[..GUARD].fill(CANARY);
+        Machine {
+            core,
+            memory,
+            image: Image::default(),
+            info: Info::default(),
+            entries: Vec::new(),
+            import_conventions: Vec::new(),
+            globals: Vec::new(),
+            init: 0,
+            pages: None,
+            log: Vec::new(),
+            import_calls: 0,
+            junk: 0,
+            violations: Vec::new(),
+        }
+    }
+
+    /// Room for linear memory in pages, known once a program is loaded.
+    pub fn memory_capacity(&self) -> Option<u64> {
+        self.info.memory.map(|_| (self.image.linear >> 16) as u64)
+    }
+
+    /// Size in bytes of the code and constants of the loaded program.
+    pub fn code_size(&self) -> usize {
+        self.image.code.len()
+    }
+
+    fn linked(program: &Program) -> Result<Image, String> {
+        let info = &program.info;
+        let name = &program.options.name;
+        let limit = format!("{name}_stack_limit");
+        let external = |symbol: &str| {
+            if symbol == limit {
+                return Some(Kind::Ram.base());
+            }
+            let stub = |i: usize| (Kind::Stubs.base() + FIRST_STUB + 2 * i as u32) | 1;
+            let function = info
+                .imports
+                .iter()
+                .position(|f| import_symbol(&f.module, &f.field) == symbol);
+            let global = || {
+                info.globals
+                    .iter()
+                    .position(|g| g.import.is_some() && g.symbol().as_deref() == Some(symbol))
+            };
+            function
+                .map(stub)
+                .or_else(|| global().map(|g| Kind::Ram.base() + (FIRST_GLOBAL + 8 * g) as u32))
+        };
+        let imported = info.globals.iter().filter(|g| g.import.is_some()).count();
+        link(
+            &program.object,
+            &format!("{name}_memory"),
+            FIRST_GLOBAL + 8 * imported,
+            &external,
+        )
+    }
+
+    /// Finds the addresses of everything that the image must define.
+    fn resolve(&mut self, program: &Program) -> Result<(), String> {
+        let name = &program.options.name;
+        let symbols = &self.image.symbols;
+        let need = |symbol: &str| {
+            symbols
+                .get(symbol)
+                .copied()
+                .ok_or_else(|| format!("the object lacks {symbol}"))
+        };
+        self.entries.clear();
+        for export in &self.info.exports {
+            self.entries
+                .push((need(&export.name)?, Convention::of(&export.sig)));
+        }
+        self.import_conventions = self
+            .info
+            .imports
+            .iter()
+            .map(|f| Convention::of(&f.sig))
+            .collect();
+        self.globals.clear();
+        for (i, global) in self.info.globals.iter().enumerate() {
+            self.globals.push(match (&global.import, global.symbol()) {
+                (Some(_), _) => Some(Kind::Ram.base() + (FIRST_GLOBAL + 8 * i) as u32),
+                (None, Some(symbol)) => Some(need(&symbol)?),
+                (None, None) => None,
+            });
+        }
+        self.init = need(&format!("{name}_init"))?;
+        self.pages = symbols.get(&format!("{name}_memory_pages")).copied();
+        if let Some(memory) = self.info.memory {
+            if memory.min > 0 {
+                need(&format!("{name}_memory"))?;
+            }
+            if (self.image.linear as u64) < memory.min << 16 {
+                return Err(format!(
+                    "{name}_memory has only {} bytes",
+                    self.image.linear
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Memory, globals and stack limit as they are before initialization.
+    fn reset(&mut self) {
+        let linear = self.memory.bytes_mut(Kind::Linear);
+        linear.fill(0);
+        linear[..self.image.linear_data.len()].copy_from_slice(&self.image.linear_data);
+        self.memory.bytes_mut(Kind::Ram)[..self.image.ram.len()].copy_from_slice(&self.image.ram);
+        let limit = Kind::Stack.base() + GUARD as u32;
+        self.memory.write(Kind::Ram.base(), &limit.to_le_bytes());
+        for i in 0..self.info.globals.len() {
+            if self.info.globals[i].import.is_some() {
+                let ty = self.info.globals[i].ty;
+                self.write_global(i, imported_global(i, ty));
+            }
+        }
+        self.import_calls = 0;
+    }
+
+    fn write_global(&mut self, global: usize, value: u64) {
+        if let Some(at) = self.globals[global] {
+            let bytes = value.to_le_bytes();
+            self.memory
+                .write(at, &bytes[..self.info.globals[global].ty.words() * 4]);
+        }
+    }
+
+    fn read_value(&self, at: u32, ty: Ty) -> Option<u64> {
+        let low = u64::from(self.memory.word(at)?);
+        match ty {
+            Ty::I32 => Some(low),
+            Ty::I64 => Some(low | u64::from(self.memory.word(at.wrapping_add(4))?) << 32),
+        }
+    }
+
+    fn junk(&mut self) -> u32 {
+        self.junk = self.junk.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mix(self.junk) as u32
+    }
+
+    /// Calls the code at `entry`.
+    fn enter(&mut self, entry: u32, sig: &Sig, convention: &Convention, args: &[u64]) -> Outcome {
+        self.log.clear();
+        self.violations.clear();
+        let size = match &convention.results {
+            Results::Registers => 0,
+            Results::Indirect(_, size) => size.next_multiple_of(8),
+        };
+        let stack_bytes = convention.stack_words as u32 * 4;
+        let top = Kind::Stack.base() + STACK as u32;
+        let sp = top - ((stack_bytes + size + ABOVE as u32) & !7);
+        let structure = sp + stack_bytes;
+        let frame = self.memory.bytes(Kind::Stack).len() - (top - sp) as usize;
+        self.memory.bytes_mut(Kind::Stack)[frame..].fill(CANARY);
+
+        let mut regs: Regs = [0; 16];
+        for r in &mut regs[..13] {
+            *r = self.junk();
+        }
+        (regs[SP], regs[LR], regs[PC]) = (sp, Kind::Stubs.base() | 1, entry & !1);
+        if size > 0 {
+            regs[0] = structure;
+        }
+        self.pass(&mut regs, sp, sig, convention, args);
+        let before = regs;
+        loop {
+            match self
+                .core
+                .run(&mut regs, &mut self.memory, Kind::Stubs.base())
+            {
+                Stop::Until => break,
+                Stop::Udf(code) => match self.trapped(&mut regs, code) {
+                    Some(outcome) => return outcome,
+                    None => continue,
+                },
+                Stop::Fault(what) => return Outcome::Fault(what),
+                Stop::Timeout => {
+                    return Outcome::Fault(format!(
+                        "still running after the time limit, at {:#x}",
+                        regs[PC]
+                    ));
+                }
+            }
+        }
+        self.check_return(
+            &before,
+            &regs,
+            frame + stack_bytes as usize,
+            convention,
+            sig,
+        );
+        self.results(&regs, structure, sig, convention)
+    }
+
+    fn pass(&mut self, regs: &mut Regs, sp: u32, sig: &Sig, convention: &Convention, args: &[u64]) {
+        for ((ty, place), value) in sig.params.iter().zip(&convention.params).zip(args) {
+            for word in 0..ty.words() {
+                let bits = (value >> (32 * word)) as u32;
+                match place + word {
+                    n @ 0..=3 => regs[n] = bits,
+                    n => {
+                        let written = self
+                            .memory
+                            .write(sp + (n as u32 - 4) * 4, &bits.to_le_bytes());
+                        debug_assert!(written, "arguments fit the caller's frame");
+                    }
+                }
+            }
+        }
+    }
+
+    fn results(&self, regs: &Regs, structure: u32, sig: &Sig, convention: &Convention) -> Outcome {
+        let values: Option<Values> = match (&convention.results, sig.results.as_slice()) {
+            (Results::Indirect(offsets, _), types) => types
+                .iter()
+                .zip(offsets)
+                .map(|(ty, offset)| self.read_value(structure + offset, *ty))
+                .collect(),
+            (Results::Registers, types) => Some(
+                types
+                    .iter()
+                    .map(|ty| ty.wrap(u64::from(regs[0]) | u64::from(regs[1]) << 32))
+                    .collect(),
+            ),
+        };
+        values.map_or_else(
+            || Outcome::Fault("results do not lie in the frame".into()),
+            Outcome::Returned,
+        )
+    }
+
+    /// An undefined instruction: an import's stub (then the call goes on: `None`) or a trap.
+    fn trapped(&mut self, regs: &mut Regs, code: u16) -> Option<Outcome> {
+        let pc = regs[PC];
+        if self
+            .memory
+            .locate(pc, 2)
+            .is_some_and(|(kind, _)| kind == Kind::Stubs)
+        {
+            let index = pc.wrapping_sub(Kind::Stubs.base() + FIRST_STUB) as usize / 2;
+            return if index < self.info.imports.len() {
+                self.import(regs, index).err()
+            } else {
+                Some(Outcome::Fault(format!("jump into the stubs at {pc:#x}")))
+            };
+        }
+        let kind = u8::try_from(code).ok().and_then(TrapKind::from_code);
+        if kind.is_some() && !self.image.traps.is_empty() && !self.image.traps.contains_key(&pc) {
+            self.violations
+                .push(format!("the trap at {pc:#x} is not in the trap table"));
+        }
+        Some(match kind {
+            Some(kind) => Outcome::Trapped(kind),
+            None => Outcome::Fault(format!("UDF #{code} at {pc:#x} is no trap")),
+        })
+    }
+
+    /// The outside world: reads arguments by the standard, answers, leaves junk in what a callee may destroy.
+    fn import(&mut self, regs: &mut Regs, index: usize) -> Result<(), Outcome> {
+        let convention = self.import_conventions[index].clone();
+        let sig = self.info.imports[index].sig.clone();
+        let sp = regs[SP];
+        if sp % 8 != 0 {
+            self.violations.push(format!(
+                "SP is {sp:#x} at a call of import {index}: not a multiple of 8"
+            ));
+        }
+        if regs[LR] & 1 == 0 {
+            return Err(Outcome::Fault(format!(
+                "import {index} called with return address {:#x}, not Thumb",
+                regs[LR]
+            )));
+        }
+        let lost = || Outcome::Fault(format!("arguments of import {index} do not lie in memory"));
+        let mut args = Values::new();
+        for (ty, place) in sig.params.iter().zip(&convention.params) {
+            args.push(match place {
+                n @ 0..=3 => ty.wrap(u64::from(regs[*n]) | u64::from(regs[(n + 1) & 3]) << 32),
+                n => self
+                    .read_value(sp.wrapping_add((*n as u32 - 4) * 4), *ty)
+                    .ok_or_else(lost)?,
+            });
+        }
+        self.log.push(index as u64);
+        self.log.extend_from_slice(&args);
+        let reply = answer(&self.info, index, self.import_calls, &args);
+        self.import_calls += 1;
+        let structure = regs[0];
+        for r in [0, 1, 2, 3, 12, LR] {
+            let back = regs[LR];
+            regs[r] = self.junk();
+            if r == LR {
+                regs[PC] = back & !1;
+            }
+        }
+        match &convention.results {
+            Results::Registers => {
+                if let (Some(value), Some(ty)) = (reply.results.first(), sig.results.first()) {
+                    regs[0] = *value as u32;
+                    if *ty == Ty::I64 {
+                        regs[1] = (*value >> 32) as u32;
+                    }
+                }
+            }
+            Results::Indirect(offsets, _) => {
+                self.store_results(structure, offsets, &sig, &reply.results)?
+            }
+        }
+        self.side_effects(reply.store, reply.set);
+        Ok(())
+    }
+
+    fn store_results(
+        &mut self,
+        structure: u32,
+        offsets: &[u32],
+        sig: &Sig,
+        values: &[u64],
+    ) -> Result<(), Outcome> {
+        if structure % 4 != 0 || (structure % 8 != 0 && sig.results.contains(&Ty::I64)) {
+            self.violations.push(format!(
+                "address {structure:#x} for an import's results is not aligned"
+            ));
+        }
+        for ((offset, ty), value) in offsets.iter().zip(&sig.results).zip(values) {
+            let bytes = value.to_le_bytes();
+            let at = structure.wrapping_add(*offset);
+            let home = self.memory.locate(at, ty.words() * 4).map(|(kind, _)| kind);
+            if home != Some(Kind::Stack) {
+                return Err(Outcome::Fault(format!(
+                    "address {structure:#x} for an import's results is not on the stack"
+                )));
+            }
+            self.memory.write(at, &bytes[..ty.words() * 4]);
+        }
+        Ok(())
+    }
+
+    fn side_effects(&mut self, store: Option<(u32, u8)>, set: Option<(usize, u64)>) {
+        if let Some((address, byte)) = store {
+            let size = self.memory_size();
+            if size > 0 {
+                self.memory.bytes_mut(Kind::Linear)[address as usize % size] = byte;
+            }
+        }
+        if let Some((which, value)) = set {
+            let settable = self.info.settable_globals();
+            let g = settable[which % settable.len()];
+            self.write_global(g, value);
+        }
+    }
+
+    /// What the standard says a callee preserves (AAPCS32, 6.1.1), and the caller's frame above the arguments.
+    fn check_return(
+        &mut self,
+        before: &Regs,
+        after: &Regs,
+        above: usize,
+        convention: &Convention,
+        sig: &Sig,
+    ) {
+        for r in 4..12 {
+            if before[r] != after[r] {
+                let text = format!("r{r} was {:#x} and is {:#x}", before[r], after[r]);
+                self.violations.push(text);
+            }
+        }
+        if before[SP] != after[SP] {
+            self.violations
+                .push(format!("SP was {:#x} and is {:#x}", before[SP], after[SP]));
+        }
+        let mut frame = self.memory.bytes(Kind::Stack)[above..].to_vec();
+        if let Results::Indirect(offsets, size) = &convention.results {
+            // Padding inside the structure may hold anything; only what lies behind it is the caller's.
+            frame[..*size as usize].fill(CANARY);
+            debug_assert_eq!(offsets.len(), sig.results.len());
+        }
+        if let Some(at) = frame.iter().position(|b| *b != CANARY) {
+            self.violations.push(format!(
+                "the caller's frame was written at {at} bytes above the stack arguments"
+            ));
+        }
+    }
+
+    fn memory_size(&self) -> usize {
+        let Some(memory) = self.info.memory else {
+            return 0;
+        };
+        let pages = self
+            .pages
+            .and_then(|at| self.memory.word(at))
+            .map_or(memory.min, u64::from);
+        (pages << 16).min(self.image.linear as u64) as usize
+    }
+}
+
+fn fill_stubs(memory: &mut Memory) {
+    for pair in memory.bytes_mut(Kind::Stubs).chunks_exact_mut(2) {
+        pair.copy_from_slice(&STUB.to_le_bytes());
+    }
+}
+
+impl<C: Core> Engine for Machine<C> {
+    fn name(&self) -> String {
+        self.core.name()
+    }
+
+    fn load(&mut self, program: &Program) -> Result<(), String> {
+        self.image = Self::linked(program)?;
+        self.info = program.info.clone();
+        self.resolve(program)?;
+        let stubs = FIRST_STUB as usize + 2 * self.info.imports.len();
+        if stubs > self.memory.bytes(Kind::Stubs).len() {
+            self.memory.resize(Kind::Stubs, stubs, false);
+            fill_stubs(&mut self.memory);
+        }
+        self.memory.resize(Kind::Code, self.image.code.len(), false);
+        self.memory.resize(Kind::Ram, self.image.ram.len(), false);
+        self.memory.resize(Kind::Linear, self.image.linear, true);
+        self.memory.bytes_mut(Kind::Code)[..self.image.code.len()]
+            .copy_from_slice(&self.image.code);
+        self.junk = 0;
+        self.core.attach(&mut self.memory)
+    }
+
+    fn instantiate(&mut self) -> Outcome {
+        self.reset();
+        let nothing = Sig::default();
+        self.enter(self.init, &nothing, &Convention::of(&nothing), &[])
+    }
+
+    fn call(&mut self, export: usize, args: &[u64]) -> Outcome {
+        let (entry, convention) = self.entries[export].clone();
+        let sig = self.info.exports[export].sig.clone();
+        self.enter(entry, &sig, &convention, args)
+    }
+
+    fn memory(&mut self) -> &[u8] {
+        let size = self.memory_size();
+        &self.memory.bytes(Kind::Linear)[..size]
+    }
+
+    fn global(&mut self, global: usize) -> u64 {
+        let ty = self.info.globals[global].ty;
+        self.globals[global]
+            .and_then(|at| self.read_value(at, ty))
+            .unwrap_or(0)
+    }
+
+    fn set_global(&mut self, global: usize, value: u64) {
+        self.write_global(global, value);
+    }
+
+    fn import_log(&self) -> &[u64] {
+        &self.log
+    }
+
+    fn violations(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.violations)
+    }
+
+    fn finish(&mut self) -> Vec<String> {
+        let mut found = Vec::new();
+        let ram = self.memory.bytes(Kind::Ram);
+        let mut at = self
+            .image
+            .owned
+            .first()
+            .map_or(self.image.ram.len(), |r| r.start);
+        let firmware = FIRST_GLOBAL
+            + 8 * self
+                .info
+                .globals
+                .iter()
+                .filter(|g| g.import.is_some())
+                .count();
+        let mut gaps = vec![firmware..at];
+        for pair in self.image.owned.windows(2) {
+            gaps.push(pair[0].end..pair[1].start);
+        }
+        if let Some(last) = self.image.owned.last() {
+            at = last.end;
+            gaps.push(at..self.image.ram.len());
+        }
+        for gap in gaps {
+            if let Some(i) = ram
+                .get(gap.clone())
+                .and_then(|bytes| bytes.iter().position(|b| *b != CANARY))
+            {
+                found.push(format!(
+                    "RAM between the program's data was written at +{:#x}",
+                    gap.start + i
+                ));
+            }
+        }
+        if ram[..4] != (Kind::Stack.base() + GUARD as u32).to_le_bytes() {
+            found.push("the firmware's stack limit was overwritten".into());
+        }
+        let guard = &mut self.memory.bytes_mut(Kind::Stack)[..GUARD];
+        if guard.iter().any(|b| *b != CANARY) {
+            guard.fill(CANARY);
+            found.push("the stack was written below its limit".into());
+        }
+        let size = self.memory_size();
+        if self.memory.bytes(Kind::Linear)[size..]
+            .iter()
+            .any(|b| *b != 0)
+        {
+            found.push("linear memory was written beyond its current size".into());
+        }
+        found
+    }
+}

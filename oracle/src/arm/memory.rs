@@ -1,0 +1,193 @@
+//! The simulated address space: a few regions of host memory with unmapped space around each.
+//!
+//! Invariant: a region's host buffer neither moves nor is freed while a core may use it; `generation` changes whenever
+//! the set of regions does, and a core compares it before it trusts its own mapping. Host access goes through
+//! slices that live no longer than one call into this file's methods.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ptr::NonNull;
+
+/// Granule of mappings: the page size of the simulators.
+pub const PAGE: usize = 4096;
+
+/// What a region is for; each has its own base address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(usize)]
+pub enum Kind {
+    /// Return address and import stubs; read and execute.
+    Stubs,
+    /// Code and constants; read and execute.
+    Code,
+    /// Globals and other writable data.
+    Ram,
+    /// The linear memory, alone.
+    Linear,
+    /// The stack; calls begin near its top.
+    Stack,
+}
+
+impl Kind {
+    /// Every kind, in address order.
+    pub const ALL: [Kind; 5] = [
+        Kind::Stubs,
+        Kind::Code,
+        Kind::Ram,
+        Kind::Linear,
+        Kind::Stack,
+    ];
+
+    /// First address of the region.
+    pub fn base(self) -> u32 {
+        match self {
+            // Within the reach of a BL from the code.
+            Kind::Stubs => 0x07ff_0000,
+            Kind::Code => 0x0800_0000,
+            Kind::Ram => 0x2000_0000,
+            Kind::Linear => 0x4000_0000,
+            Kind::Stack => 0x3000_0000,
+        }
+    }
+
+    /// Whether the simulated program may write here.
+    pub fn writable(self) -> bool {
+        match self {
+            Kind::Stubs | Kind::Code => false,
+            Kind::Ram | Kind::Linear | Kind::Stack => true,
+        }
+    }
+}
+
+/// One mapped range.
+pub struct Region {
+    buffer: NonNull<u8>,
+    size: usize,
+}
+
+impl Region {
+    fn layout(size: usize) -> Layout {
+        Layout::from_size_align(size, PAGE)
+            .expect("a region is smaller than the host's address space")
+    }
+
+    fn new(size: usize) -> Region {
+        if size == 0 {
+            return Region {
+                buffer: NonNull::dangling(),
+                size,
+            };
+        }
+        let layout = Self::layout(size);
+        // SAFETY: the size is not zero.
+        let pointer = unsafe { alloc_zeroed(layout) };
+        match NonNull::new(pointer) {
+            Some(buffer) => Region { buffer, size },
+            None => handle_alloc_error(layout),
+        }
+    }
+
+    /// The host address of the buffer, for a core that maps it.
+    pub fn pointer(&self) -> *mut u8 {
+        self.buffer.as_ptr()
+    }
+
+    /// Size in bytes, a multiple of [`PAGE`].
+    pub fn size(&self) -> usize {
+        self.size
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        if self.size > 0 {
+            // SAFETY: allocated in `new` with the same layout.
+            unsafe { dealloc(self.buffer.as_ptr(), Self::layout(self.size)) }
+        }
+    }
+}
+
+/// All regions.
+pub struct Memory {
+    regions: [Region; 5],
+    generation: u64,
+}
+
+impl Memory {
+    /// Regions of these sizes, in the order of [`Kind::ALL`], each rounded up to pages.
+    pub fn new(sizes: [usize; 5]) -> Memory {
+        let region = |size: usize| Region::new(size.next_multiple_of(PAGE));
+        Memory {
+            regions: sizes.map(region),
+            generation: 1,
+        }
+    }
+
+    /// Makes a region at least (`exact`: exactly) this large; its contents become zero if it has to be made anew.
+    pub fn resize(&mut self, kind: Kind, size: usize, exact: bool) {
+        let size = size.next_multiple_of(PAGE);
+        let old = self.regions[kind as usize].size;
+        if old < size || (exact && old != size) {
+            self.regions[kind as usize] = Region::new(size);
+            self.generation += 1;
+        }
+    }
+
+    /// Changes whenever a region is made anew.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// One region.
+    pub fn region(&self, kind: Kind) -> &Region {
+        &self.regions[kind as usize]
+    }
+
+    /// The bytes of a region.
+    pub fn bytes(&self, kind: Kind) -> &[u8] {
+        let region = &self.regions[kind as usize];
+        // SAFETY: the buffer holds `size` initialized bytes; cores write only inside `Core::run`, which takes `&mut Memory`.
+        unsafe { std::slice::from_raw_parts(region.buffer.as_ptr(), region.size) }
+    }
+
+    /// The bytes of a region, to change.
+    pub fn bytes_mut(&mut self, kind: Kind) -> &mut [u8] {
+        let region = &mut self.regions[kind as usize];
+        // SAFETY: as in `bytes`, and `self` is borrowed for writing.
+        unsafe { std::slice::from_raw_parts_mut(region.buffer.as_ptr(), region.size) }
+    }
+
+    /// Where an address range lies, if one region holds all of it.
+    pub fn locate(&self, address: u32, size: usize) -> Option<(Kind, usize)> {
+        Kind::ALL.into_iter().find_map(|kind| {
+            let offset = address.checked_sub(kind.base())? as usize;
+            (offset.checked_add(size)? <= self.regions[kind as usize].size)
+                .then_some((kind, offset))
+        })
+    }
+
+    /// Reads a little-endian word.
+    pub fn word(&self, address: u32) -> Option<u32> {
+        let (kind, at) = self.locate(address, 4)?;
+        Some(u32::from_le_bytes(
+            self.bytes(kind)[at..at + 4].try_into().ok()?,
+        ))
+    }
+
+    /// Reads a little-endian halfword.
+    pub fn half(&self, address: u32) -> Option<u16> {
+        let (kind, at) = self.locate(address, 2)?;
+        Some(u16::from_le_bytes(
+            self.bytes(kind)[at..at + 2].try_into().ok()?,
+        ))
+    }
+
+    /// Writes bytes from the host's side; `false` if they do not lie in one region.
+    pub fn write(&mut self, address: u32, data: &[u8]) -> bool {
+        match self.locate(address, data.len()) {
+            Some((kind, at)) => {
+                self.bytes_mut(kind)[at..at + data.len()].copy_from_slice(data);
+                true
+            }
+            None => false,
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Unicorn as a core: fast, translated, one long-lived engine for each thread and CPU.
+//!
+//! In: registers and mapped memory. Out: why it stopped. Invariants: the region buffers are mapped into the engine by
+//! address, so the host sees memory without copying; the translation cache is dropped on every
+//! [`attach`](Core::attach), since unicorn goes on running old code otherwise; no hook is ever installed, since
+//! hooks cost and a read hook inside an IT block breaks. Endless loops are ended from outside by one watchdog
+//! thread, since unicorn's own timeout costs 700 us a call.
+//!
+//! `Mode::THUMB` with a CPU model, never `MCLASS`: that would silently force a Cortex-M33. What this core does not
+//! notice: LDRD, STRD, LDM, STM at unaligned addresses, and DSP instructions on a Cortex-M3.
+
+use super::memory::{Kind, Memory};
+use super::{Core, PC, Regs, Stop};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant};
+use thumbsmith::Cpu;
+use unicorn_engine::{Arch, ArmCpuModel, Mode, Prot, RegisterARM, Unicorn, uc_engine, uc_error};
+
+/// Unicorn with one CPU model.
+pub struct UnicornCore {
+    engine: Unicorn<'static, ()>,
+    cpu: Cpu,
+    mapped: [(u64, u64); 5],
+    generation: u64,
+    slot: Arc<Slot>,
+    limit: Duration,
+}
+
+/// What the watchdog sees of one engine.
+struct Slot {
+    /// Milliseconds since the watchdog's start at which the current run must end; 0 if none runs.
+    deadline: AtomicU64,
+    fired: AtomicBool,
+    engine: Mutex<Handle>,
+}
+
+/// The engine's address, null once it is gone.
+struct Handle(*mut uc_engine);
+// SAFETY: the watchdog passes it to `uc_emu_stop` only, which unicorn's own timeout thread calls the same way, and
+// only under the slot's lock, which `drop` takes before the engine goes.
+unsafe impl Send for Handle {}
+
+struct Watchdog {
+    start: Instant,
+    slots: Mutex<Vec<Weak<Slot>>>,
+}
+
+fn watchdog() -> &'static Watchdog {
+    static WATCHDOG: OnceLock<Watchdog> = OnceLock::new();
+    WATCHDOG.get_or_init(|| {
+        std::thread::spawn(|| {
+            loop {
+                std::thread::sleep(Duration::from_millis(50));
+                watchdog().tick();
+            }
+        });
+        Watchdog {
+            start: Instant::now(),
+            slots: Mutex::new(Vec::new()),
+        }
+    })
+}
+
+impl Watchdog {
+    fn now(&self) -> u64 {
+        self.start.elapsed().as_millis() as u64 + 1
+    }
+
+    fn tick(&self) {
+        let now = self.now();
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.retain(|weak| {
+            let Some(slot) = weak.upgrade() else {
+                return false;
+            };
+            let deadline = slot.deadline.load(Ordering::SeqCst);
+            if deadline != 0 && now > deadline {
+                let engine = slot.engine.lock().unwrap_or_else(PoisonError::into_inner);
+                if !engine.0.is_null() {
+                    slot.fired.store(true, Ordering::SeqCst);
+                    // SAFETY: the engine lives as long as the lock is held and the handle is not null.
+                    unsafe { unicorn_engine::uc_emu_stop(engine.0) };
+                }
+            }
+            true
+        });
+    }
+}
+
+const NUMBERS: [RegisterARM; 16] = [
+    RegisterARM::R0,
+    RegisterARM::R1,
+    RegisterARM::R2,
+    RegisterARM::R3,
+    RegisterARM::R4,
+    RegisterARM::R5,
+    RegisterARM::R6,
+    RegisterARM::R7,
+    RegisterARM::R8,
+    RegisterARM::R9,
+    RegisterARM::R10,
+    RegisterARM::R11,
+    RegisterARM::R12,
+    RegisterARM::SP,
+    RegisterARM::LR,
+    RegisterARM::PC,
+];
+
+fn model(cpu: Cpu) -> ArmCpuModel {
+    match cpu {
+        Cpu::CortexM3 => ArmCpuModel::CORTEX_M3,
+        Cpu::CortexM4 => ArmCpuModel::CORTEX_M4,
+        Cpu::CortexM7 => ArmCpuModel::CORTEX_M7,
+        Cpu::CortexM33 => ArmCpuModel::CORTEX_M33,
+    }
+}
+
+impl UnicornCore {
+    /// A core that models `cpu` and gives up on a run after `limit`.
+    ///
+    /// # Errors
+    /// Text of unicorn.
+    pub fn new(cpu: Cpu, limit: Duration) -> Result<UnicornCore, String> {
+        let text = |e: uc_error| format!("unicorn: {e}");
+        let mut engine = Unicorn::new(Arch::ARM, Mode::THUMB).map_err(text)?;
+        engine.ctl_set_cpu_model(model(cpu) as i32).map_err(text)?;
+        let slot = Arc::new(Slot {
+            deadline: AtomicU64::new(0),
+            fired: AtomicBool::new(false),
+            engine: Mutex::new(Handle(engine.get_handle())),
+        });
+        watchdog()
+            .slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::downgrade(&slot));
+        Ok(UnicornCore {
+            engine,
+            cpu,
+            mapped: [(0, 0); 5],
+            generation: 0,
+            slot,
+            limit,
+        })
+    }
+
+    fn map(&mut self, memory: &mut Memory) -> Result<(), uc_error> {
+        for kind in Kind::ALL {
+            let region = memory.region(kind);
+            let (base, size) = (u64::from(kind.base()), region.size() as u64);
+            let old = &mut self.mapped[kind as usize];
+            if old.1 > 0 {
+                self.engine.mem_unmap(base, old.1)?;
+            }
+            *old = (region.pointer() as u64, size);
+            if size > 0 {
+                let rights = if kind.writable() {
+                    Prot::READ | Prot::WRITE
+                } else {
+                    Prot::READ | Prot::EXEC
+                };
+                // SAFETY: the buffer is `size` bytes long and lives until the next generation, before which
+                // nothing runs; it is unmapped here before the engine runs again.
+                unsafe {
+                    self.engine
+                        .mem_map_ptr(base, size, rights, region.pointer().cast())?
+                };
+            }
+        }
+        self.generation = memory.generation();
+        Ok(())
+    }
+
+    fn start(&mut self, pc: u32, until: u32) -> Result<(), uc_error> {
+        self.engine
+            .emu_start(u64::from(pc | 1), u64::from(until), 0, 0)
+    }
+
+    /// What an invalid instruction at `pc` was.
+    fn undefined(memory: &Memory, pc: u32) -> Stop {
+        match (memory.half(pc), memory.half(pc + 2)) {
+            // UDF, encodings T1 and T2 (Arm v7-M manual, A7.7.194).
+            (Some(h), _) if h >> 8 == 0xde => Stop::Udf(h & 0xff),
+            (Some(h), Some(l)) if h >> 4 == 0xf7f && l >> 12 == 0xa => {
+                Stop::Udf((h & 15) << 12 | (l & 0xfff))
+            }
+            (Some(h), l) => Stop::Fault(format!(
+                "invalid instruction {h:04x} {:04x} at {pc:#x}",
+                l.unwrap_or(0)
+            )),
+            (None, _) => Stop::Fault(format!("invalid instruction at unmapped {pc:#x}")),
+        }
+    }
+}
+
+impl Drop for UnicornCore {
+    fn drop(&mut self) {
+        self.slot
+            .engine
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .0 = std::ptr::null_mut();
+    }
+}
+
+impl Core for UnicornCore {
+    fn name(&self) -> String {
+        format!("unicorn {}", self.cpu.name())
+    }
+
+    fn attach(&mut self, memory: &mut Memory) -> Result<(), String> {
+        let text = |e: uc_error| format!("unicorn: {e}");
+        if self.generation != memory.generation() {
+            self.map(memory).map_err(text)?;
+        }
+        self.engine.ctl_flush_tb().map_err(text)
+    }
+
+    fn run(&mut self, regs: &mut Regs, memory: &mut Memory, until: u32) -> Stop {
+        debug_assert_eq!(self.generation, memory.generation());
+        // Flags are junk and no IT block is pending, whatever the last run left behind: a trap inside an IT
+        // block leaves its state in the status register.
+        let flags = u64::from(regs[12] & 0xf800_0000) | 0x0100_0000;
+        let mut written = self.engine.reg_write(RegisterARM::XPSR, flags);
+        for (number, value) in NUMBERS.iter().zip(regs.iter()).take(15) {
+            written = written.and(self.engine.reg_write(*number, u64::from(*value)));
+        }
+        if let Err(e) = written {
+            return Stop::Fault(format!("unicorn: {e}"));
+        }
+        self.slot.fired.store(false, Ordering::SeqCst);
+        let deadline = watchdog().now() + self.limit.as_millis() as u64;
+        self.slot.deadline.store(deadline, Ordering::SeqCst);
+        let mut pc = regs[PC];
+        let mut result = self.start(pc, until);
+        let mut timeout = false;
+        loop {
+            pc = self.engine.reg_read(RegisterARM::PC).unwrap_or(0) as u32 & !1;
+            if result.is_err() || pc == until {
+                break;
+            }
+            if self.slot.fired.load(Ordering::SeqCst) && watchdog().now() > deadline {
+                timeout = true;
+                break;
+            }
+            // A stop meant for the run before this one: go on.
+            result = self.start(pc, until);
+        }
+        self.slot.deadline.store(0, Ordering::SeqCst);
+        for (number, value) in NUMBERS.iter().zip(regs.iter_mut()) {
+            *value = self.engine.reg_read(*number).unwrap_or(0) as u32;
+        }
+        regs[PC] = pc;
+        match result {
+            Ok(()) if timeout => Stop::Timeout,
+            Ok(()) => Stop::Until,
+            Err(uc_error::INSN_INVALID | uc_error::EXCEPTION) => Self::undefined(memory, pc),
+            Err(e) => Stop::Fault(format!("{e} at {pc:#x}")),
+        }
+    }
+}

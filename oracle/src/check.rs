@@ -1,0 +1,569 @@
+//! The checks: bytes or a module in, verdict out. Fuzz targets, the hunt, the tests and the command all call these.
+//!
+//! A [`Judge`] holds long-lived engines: one reference, two machines for each CPU; it belongs to one thread.
+//! Invariant: a panic of the compiler is a difference like any other, not the end of the hunt.
+
+use crate::arm::executor::ExecutorCore;
+use crate::arm::machine::Machine;
+use crate::arm::unicorn::UnicornCore;
+use crate::compare::{Difference, Kind, Step, Tally, lockstep};
+use crate::engine::{Engine, Outcome};
+use crate::generate::draw::Draw;
+use crate::generate::{Family, Made};
+use crate::plan;
+use crate::program::{Info, Program};
+use crate::reference::Reference;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
+use std::time::Duration;
+use thumbsmith::choices::Source;
+use thumbsmith::{Bounds, Cpu, ErrorKind, Level, Options, TrapKind};
+
+/// A case that failed: all that is needed to see it again.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Which generator or file it came from.
+    pub origin: String,
+    /// The module.
+    pub wasm: Vec<u8>,
+    /// What it was compiled with.
+    pub options: Options,
+    /// The steps up to the one that differs.
+    pub steps: Vec<Step>,
+    /// What differs.
+    pub difference: Difference,
+}
+
+impl Report {
+    /// A key that equal causes tend to share: what differs, where it came from, level and bounds mode.
+    pub fn key(&self) -> String {
+        let o = &self.options;
+        format!(
+            "{}-{}-O{}-{}",
+            self.difference.kind.name(),
+            self.origin,
+            o.level.name(),
+            o.bounds.name()
+        )
+    }
+}
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (d, o) = (&self.difference, &self.options);
+        writeln!(
+            f,
+            "{} differs: {} against wasmtime",
+            d.kind.name(),
+            d.engine
+        )?;
+        writeln!(f, "  from      {}", self.origin)?;
+        writeln!(f, "  options   {}", crate::regression::options_text(o))?;
+        match (d.step, Info::read(&self.wasm)) {
+            (Some(step), Ok(info)) if step < self.steps.len() => {
+                writeln!(
+                    f,
+                    "  step {step}: {}",
+                    crate::regression::step_text(&self.steps[step], &info)
+                )?;
+            }
+            _ => writeln!(f, "  before the first call")?,
+        }
+        writeln!(f, "  expected  {}", d.expected)?;
+        write!(f, "  got       {}", d.got)
+    }
+}
+
+/// What a check found.
+pub type Verdict = Result<(), Box<Report>>;
+
+/// Restrictions of a hunt; empty lists mean everything.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// Families to draw from.
+    pub families: Vec<Family>,
+    /// CPUs to compile for.
+    pub cpus: Vec<Cpu>,
+    /// Levels to compile at.
+    pub levels: Vec<Level>,
+    /// Bounds modes to compile with.
+    pub bounds: Vec<Bounds>,
+}
+
+/// How much a judge has judged.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    /// Modules compared.
+    pub modules: u64,
+    /// Exported functions compared.
+    pub functions: u64,
+    /// Modules that the compiler refused as out of its scope.
+    pub refused: u64,
+    /// Modules of each family.
+    pub families: BTreeMap<&'static str, u64>,
+    /// Times that each rule of the compiler fired.
+    pub rules: BTreeMap<&'static str, u64>,
+    /// What the comparisons covered.
+    pub tally: Tally,
+}
+
+impl Counts {
+    /// Adds another's counts.
+    pub fn add(&mut self, other: &Counts) {
+        self.modules += other.modules;
+        self.functions += other.functions;
+        self.refused += other.refused;
+        self.tally.add(&other.tally);
+        for (name, n) in &other.families {
+            *self.families.entry(name).or_default() += n;
+        }
+        for (name, n) in &other.rules {
+            *self.rules.entry(name).or_default() += n;
+        }
+    }
+}
+
+/// Fuel of a call where nothing else bounds it, in operators.
+const FUEL: u64 = 20_000_000;
+/// After this long a run of emitted code counts as endless.
+const TIME_LIMIT: Duration = Duration::from_secs(2);
+/// Calls of each function with parameters.
+pub const CALLS: usize = 10;
+
+/// Instructions after which a run of the executor counts as endless.
+const INSTRUCTION_LIMIT: u64 = 30_000_000;
+
+/// One generated module of so many is also given to the executor, which is slower than the rest together.
+const EXECUTOR_SHARE: u64 = 8;
+
+/// The voices that run emitted code for one CPU.
+struct Machines {
+    cpu: Cpu,
+    unicorn: Machine<UnicornCore>,
+    executor: Machine<ExecutorCore>,
+}
+
+/// How a module is to be judged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ask {
+    /// Every call ends by construction, so that the reference runs without fuel.
+    pub bounded: bool,
+    /// The executor over the instruction table is asked too.
+    pub executor: bool,
+}
+
+impl Ask {
+    /// Everything is checked and nothing trusted: for modules from outside and for replays.
+    pub const THOROUGH: Ask = Ask {
+        bounded: false,
+        executor: true,
+    };
+}
+
+/// Engines of one thread.
+pub struct Judge {
+    trusting: Reference,
+    fuelled: Option<Reference>,
+    machines: Vec<Machines>,
+    /// What was judged so far.
+    pub counts: Counts,
+}
+
+thread_local! {
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+    static PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Makes panics inside [`compile`] silent and remembers their text; all others print as before.
+fn install_hook() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if QUIET.get() {
+                PANIC.with_borrow_mut(|text| *text = info.to_string().replace('\n', " "));
+            } else {
+                before(info);
+            }
+        }));
+    });
+}
+
+/// Compiles; a panic becomes an error text.
+fn compile(
+    wasm: &[u8],
+    options: &Options,
+) -> Result<Result<thumbsmith::Output, thumbsmith::Error>, String> {
+    QUIET.set(true);
+    let result = catch_unwind(AssertUnwindSafe(|| thumbsmith::compile(wasm, options)));
+    QUIET.set(false);
+    result.map_err(|_| PANIC.with_borrow(Clone::clone))
+}
+
+/// The machines for a CPU, made on first use.
+fn machines(all: &mut Vec<Machines>, cpu: Cpu) -> Result<&mut Machines, String> {
+    let at = match all.iter().position(|m| m.cpu == cpu) {
+        Some(at) => at,
+        None => {
+            let unicorn = Machine::new(UnicornCore::new(cpu, TIME_LIMIT)?);
+            let executor = Machine::new(ExecutorCore::new(cpu, INSTRUCTION_LIMIT));
+            all.push(Machines {
+                cpu,
+                unicorn,
+                executor,
+            });
+            all.len() - 1
+        }
+    };
+    Ok(&mut all[at])
+}
+
+impl Judge {
+    /// A judge with fresh engines.
+    ///
+    /// # Errors
+    /// Text of an engine that does not start on this host.
+    pub fn new() -> Result<Judge, String> {
+        install_hook();
+        let trusting = Reference::new(None)?;
+        Ok(Judge {
+            trusting,
+            fuelled: None,
+            machines: Vec::new(),
+            counts: Counts::default(),
+        })
+    }
+
+    /// Judges one module under one set of options.
+    ///
+    /// # Errors
+    /// The report of a difference. A module that the compiler refuses is a difference of kind [`Kind::Refused`].
+    pub fn judge(
+        &mut self,
+        origin: &str,
+        wasm: &[u8],
+        options: &Options,
+        steps: &[Step],
+        ask: Ask,
+    ) -> Verdict {
+        let result = self.differ(wasm, options, steps, ask);
+        result.map_err(|difference| {
+            let end = difference.step.map_or(0, |s| s + 1).min(steps.len());
+            Box::new(Report {
+                origin: origin.to_owned(),
+                wasm: wasm.to_vec(),
+                options: options.clone(),
+                steps: steps[..end].to_vec(),
+                difference: *difference,
+            })
+        })
+    }
+
+    fn differ(
+        &mut self,
+        wasm: &[u8],
+        options: &Options,
+        steps: &[Step],
+        ask: Ask,
+    ) -> Result<(), Box<Difference>> {
+        let early = |kind: Kind, got: String| {
+            let expected = "a module that runs".to_owned();
+            Box::new(Difference {
+                kind,
+                step: None,
+                engine: "thumbsmith".into(),
+                expected,
+                got,
+            })
+        };
+        let info =
+            Info::read(wasm).map_err(|e| early(Kind::Refused, format!("the oracle: {e}")))?;
+        let output = match compile(wasm, options) {
+            Ok(Ok(output)) => output,
+            Ok(Err(e)) if matches!(e.kind, ErrorKind::Unsupported | ErrorKind::Limit) => {
+                return Err(early(Kind::Refused, e.to_string()));
+            }
+            Ok(Err(e)) => return Err(early(Kind::Compiler, e.to_string())),
+            Err(panic) => return Err(early(Kind::Compiler, panic)),
+        };
+        for (name, n) in &output.stats.rules_fired {
+            *self.counts.rules.entry(name).or_default() += n;
+        }
+        let mut program = Program {
+            wasm: wasm.to_vec(),
+            info,
+            object: output.object,
+            options: options.clone(),
+            memory_limit: None,
+        };
+        let link = |e: String| early(Kind::Link, e);
+        let machines = machines(&mut self.machines, options.cpu).map_err(link)?;
+        machines.unicorn.load(&program).map_err(link)?;
+        program.memory_limit = machines.unicorn.memory_capacity();
+        let mut others: Vec<&mut dyn Engine> = vec![&mut machines.unicorn];
+        if ask.executor {
+            machines.executor.load(&program).map_err(link)?;
+            others.push(&mut machines.executor);
+        }
+        let reference = match (ask.bounded, &mut self.fuelled) {
+            (true, _) => &mut self.trusting,
+            (false, Some(fuelled)) => fuelled,
+            (false, none) => {
+                none.insert(Reference::new(Some(FUEL)).map_err(|e| early(Kind::Link, e))?)
+            }
+        };
+        reference
+            .load(&program)
+            .map_err(|e| early(Kind::Refused, format!("wasmtime: {e}")))?;
+        self.counts.modules += 1;
+        self.counts.functions += program.info.exports.len() as u64;
+        lockstep(
+            &program,
+            steps,
+            reference,
+            &mut others,
+            &mut self.counts.tally,
+        )
+    }
+
+    /// What the reference says to each step, and where it says nothing more, nothing.
+    ///
+    /// # Errors
+    /// Text that says why the reference cannot run the module.
+    pub fn expectations(
+        &mut self,
+        wasm: &[u8],
+        options: &Options,
+        steps: &[Step],
+    ) -> Result<Vec<Option<Outcome>>, String> {
+        let info = Info::read(wasm)?;
+        let mut program = Program {
+            wasm: wasm.to_vec(),
+            info,
+            object: Vec::new(),
+            options: options.clone(),
+            memory_limit: None,
+        };
+        if let Ok(Ok(output)) = compile(wasm, options) {
+            // The object's room for memory is part of the answer: growing beyond it fails on both sides.
+            program.object = output.object;
+            let machine = &mut machines(&mut self.machines, options.cpu)?.unicorn;
+            if machine.load(&program).is_ok() {
+                program.memory_limit = machine.memory_capacity();
+            }
+        }
+        let mut reference = Reference::new(Some(FUEL))?;
+        reference.load(&program)?;
+        let mut out = vec![None; steps.len()];
+        if reference.instantiate() != Outcome::Returned(Default::default()) {
+            return Ok(out);
+        }
+        for (slot, step) in out.iter_mut().zip(steps) {
+            match step {
+                Step::Set(global, value) => reference.set_global(*global, *value),
+                Step::Call(export, args) => {
+                    let outcome = reference.call(*export, args);
+                    if matches!(
+                        outcome,
+                        Outcome::Void(_) | Outcome::Trapped(TrapKind::StackExhausted)
+                    ) {
+                        break;
+                    }
+                    *slot = Some(outcome);
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// Each engine's answer to each step, for triage: the reference first.
+    ///
+    /// # Errors
+    /// Text that says why the module cannot be compiled, linked or run.
+    pub fn answers(
+        &mut self,
+        wasm: &[u8],
+        options: &Options,
+        steps: &[Step],
+    ) -> Result<Vec<Vec<String>>, String> {
+        let info = Info::read(wasm)?;
+        let output = compile(wasm, options)?.map_err(|e| e.to_string())?;
+        let mut program = Program {
+            wasm: wasm.to_vec(),
+            info,
+            object: output.object,
+            options: options.clone(),
+            memory_limit: None,
+        };
+        let machines = machines(&mut self.machines, options.cpu)?;
+        machines.unicorn.load(&program)?;
+        machines.executor.load(&program)?;
+        program.memory_limit = machines.unicorn.memory_capacity();
+        let mut reference = Reference::new(Some(FUEL))?;
+        reference.load(&program)?;
+        let voices: [&mut dyn Engine; 3] = [
+            &mut reference,
+            &mut machines.unicorn,
+            &mut machines.executor,
+        ];
+        Ok(voices
+            .into_iter()
+            .map(|engine| transcript(engine, steps))
+            .collect())
+    }
+
+    /// Makes a module and options from bytes, and judges it.
+    ///
+    /// # Errors
+    /// The report of a difference.
+    pub fn generated(&mut self, bytes: &[u8], setup: &Setup) -> Verdict {
+        let Some(case) = Case::from_bytes(bytes, setup) else {
+            return Ok(());
+        };
+        *self.counts.families.entry(case.family.name()).or_default() += 1;
+        let verdict = self.judge(
+            case.family.name(),
+            &case.made.wasm,
+            &case.options,
+            &case.steps,
+            case.ask,
+        );
+        match verdict {
+            // wasm-smith may leave the compiler's scope; our own families may not.
+            Err(report)
+                if case.family == Family::Smith && report.difference.kind == Kind::Refused =>
+            {
+                self.counts.refused += 1;
+                Ok(())
+            }
+            other => other,
+        }
+    }
+}
+
+/// What one engine says to each step.
+fn transcript(engine: &mut dyn Engine, steps: &[Step]) -> Vec<String> {
+    let mut lines = vec![format!("{}: init {}", engine.name(), engine.instantiate())];
+    for step in steps {
+        match step {
+            Step::Set(global, value) => engine.set_global(*global, *value),
+            Step::Call(export, args) => {
+                let outcome = engine.call(*export, args);
+                let mut line = format!("{}: {outcome}", engine.name());
+                if !engine.import_log().is_empty() {
+                    line += &format!("; imports {:x?}", engine.import_log());
+                }
+                for violation in engine.violations() {
+                    line += &format!("; {violation}");
+                }
+                lines.push(line);
+            }
+        }
+    }
+    lines.extend(engine.finish());
+    lines
+}
+
+/// What bytes mean.
+pub struct Case {
+    /// The family.
+    pub family: Family,
+    /// The module.
+    pub made: Made,
+    /// What it is compiled with.
+    pub options: Options,
+    /// What is done with it.
+    pub steps: Vec<Step>,
+    /// How it is judged.
+    pub ask: Ask,
+}
+
+impl Case {
+    /// The case that these bytes mean; the first byte chooses the family. `None` if they mean none.
+    pub fn from_bytes(bytes: &[u8], setup: &Setup) -> Option<Case> {
+        let (first, rest) = bytes.split_first()?;
+        let all = if setup.families.is_empty() {
+            &Family::ALL[..]
+        } else {
+            &setup.families[..]
+        };
+        let family = all[*first as usize % all.len()];
+        let mut draw = Draw::new(rest);
+        let mut options = options(&mut draw, setup);
+        let made = family.make(&mut draw)?;
+        let info = Info::read(&made.wasm).ok()?;
+        if info.symbol_clash().is_some() {
+            return None;
+        }
+        // `mask` wraps at a size that must be a fixed power of two.
+        let maskable = info
+            .memory
+            .is_none_or(|m| m.max == Some(m.min) && m.min.is_power_of_two());
+        if options.bounds == Bounds::Mask && !maskable {
+            options.bounds = Bounds::Check;
+        }
+        let seed = bytes.chunks(8).fold(0, |h, chunk| {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            crate::engine::mix(h ^ u64::from_le_bytes(word))
+        });
+        let steps = plan::steps(&info, seed, CALLS, made.fuel);
+        Some(Case {
+            family,
+            made,
+            options,
+            steps,
+            ask: Ask {
+                bounded: true,
+                executor: seed % EXECUTOR_SHARE == 0,
+            },
+        })
+    }
+}
+
+fn options(draw: &mut Draw<'_>, setup: &Setup) -> Options {
+    fn pick<T: Copy>(draw: &mut Draw<'_>, chosen: &[T], all: &[T]) -> T {
+        draw.pick(if chosen.is_empty() { all } else { chosen })
+    }
+    let bounds = match draw.below(10) {
+        n @ 0..=2 if setup.bounds.is_empty() => [Bounds::Mask, Bounds::Mpu, Bounds::None][n],
+        _ if setup.bounds.is_empty() => Bounds::Check,
+        _ => draw.pick(&setup.bounds),
+    };
+    let choices = match draw.below(4) {
+        0 => Source::Seed(draw.bits()),
+        1 => {
+            let n = draw.below(64);
+            Source::Bytes((0..n).map(|_| draw.below(256) as u8).collect())
+        }
+        _ => Source::Heuristic,
+    };
+    Options {
+        cpu: pick(draw, &setup.cpus, &Cpu::ALL),
+        level: pick(draw, &setup.levels, &Level::ALL),
+        bounds,
+        name: "m".into(),
+        stack_check: !draw.chance(10),
+        choices,
+        ..Options::default()
+    }
+}
+
+/// The check behind the fuzz target `lowering`: bytes make a module and options; emitted code against wasmtime.
+///
+/// # Errors
+/// The report of a difference.
+///
+/// # Panics
+/// If an engine does not start on this host: a fuzz run that compares nothing must not look like one that does.
+pub fn lowering(bytes: &[u8]) -> Verdict {
+    thread_local! {
+        static JUDGE: RefCell<Option<Judge>> = const { RefCell::new(None) };
+    }
+    JUDGE.with_borrow_mut(|slot| {
+        let judge = slot.get_or_insert_with(|| Judge::new().expect("engines start"));
+        judge.generated(bytes, &Setup::default())
+    })
+}

@@ -1,0 +1,298 @@
+//! The comparison: a reference and other engines take the same steps and must be seen to do the same.
+//!
+//! In: a loaded program on all sides and a list of steps. Out: nothing, or the first [`Difference`]. Compared after every
+//! step: how it ended, results bit for bit, import calls with their arguments, the whole linear memory and its size,
+//! every visible global, and the machine's contract. Invariant: whatever ends the comparison early is counted in
+//! the [`Tally`], so that "equal" always says over how much.
+
+use crate::engine::{Engine, Outcome};
+use crate::program::Program;
+use thumbsmith::{Bounds, TrapKind};
+
+/// One thing that the host does to an instance.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// Calls an export with arguments, zero-extended to 64 bits.
+    Call(usize, Vec<u64>),
+    /// Sets a visible mutable global.
+    Set(usize, u64),
+}
+
+/// What differs.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub enum Kind {
+    /// The compiler failed a check of its own, or panicked.
+    Compiler,
+    /// The compiler refused a module that is in its scope.
+    Refused,
+    /// The object does not link.
+    Link,
+    /// A result has other bits.
+    Result,
+    /// One traps where the other returns, or with another kind.
+    Trap,
+    /// The machine did what no program may.
+    Fault,
+    /// Linear memory differs in contents or size.
+    Memory,
+    /// A visible global differs.
+    Global,
+    /// Imports were called otherwise.
+    Imports,
+    /// A preserved register, the stack pointer, or bytes of others were changed.
+    Contract,
+}
+
+impl Kind {
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Compiler => "compiler",
+            Kind::Refused => "refused",
+            Kind::Link => "link",
+            Kind::Result => "result",
+            Kind::Trap => "trap",
+            Kind::Fault => "fault",
+            Kind::Memory => "memory",
+            Kind::Global => "global",
+            Kind::Imports => "imports",
+            Kind::Contract => "contract",
+        }
+    }
+}
+
+/// A disagreement.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Difference {
+    /// What kind.
+    pub kind: Kind,
+    /// Number of the step; `None` is compilation, linking or initialization.
+    pub step: Option<usize>,
+    /// Who disagrees with the reference.
+    pub engine: String,
+    /// What the reference says.
+    pub expected: String,
+    /// What the other says.
+    pub got: String,
+}
+
+/// How much was compared.
+#[derive(Clone, Default, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// Calls of exports that both sides made and that were compared.
+    pub executions: u64,
+    /// Of those, how many trapped, by kind ([`TrapKind::ALL`] order).
+    pub traps: [u64; TrapKind::ALL.len()],
+    /// Comparisons that ended early because the reference said nothing more.
+    pub void: u64,
+}
+
+impl Tally {
+    /// Adds another tally.
+    pub fn add(&mut self, other: &Tally) {
+        self.executions += other.executions;
+        self.void += other.void;
+        for (mine, theirs) in self.traps.iter_mut().zip(other.traps) {
+            *mine += theirs;
+        }
+    }
+
+    /// Counts one compared call.
+    fn count(&mut self, outcome: &Outcome) {
+        self.executions += 1;
+        if let Outcome::Trapped(kind) = outcome
+            && let Some(i) = TrapKind::ALL.iter().position(|k| k == kind)
+        {
+            self.traps[i] += 1;
+        }
+    }
+}
+
+/// Whether there is more to compare after a step.
+#[derive(PartialEq, Eq)]
+enum Next {
+    Go,
+    Stop,
+}
+
+struct Pair<'a> {
+    program: &'a Program,
+    reference: &'a mut dyn Engine,
+    other: &'a mut dyn Engine,
+    visible: &'a [usize],
+    step: Option<usize>,
+}
+
+/// Initializes all engines and takes the steps on all, judging each of `others` against the reference.
+///
+/// # Errors
+/// The first difference.
+pub fn lockstep(
+    program: &Program,
+    steps: &[Step],
+    reference: &mut dyn Engine,
+    others: &mut [&mut dyn Engine],
+    tally: &mut Tally,
+) -> Result<(), Box<Difference>> {
+    let visible = program.info.visible_globals();
+    let mut judge = |reference: &mut dyn Engine,
+                     other: &mut dyn Engine,
+                     step: Option<usize>,
+                     expected: &Outcome,
+                     got: &Outcome,
+                     state: bool| {
+        let mut pair = Pair {
+            program,
+            reference,
+            other,
+            visible: &visible,
+            step,
+        };
+        pair.judge(expected, got, state)
+    };
+    let expected = reference.instantiate();
+    // A module whose initialization trapped has no instance: the specification says nothing about the rest.
+    let alive = expected == Outcome::Returned(Default::default());
+    let mut next = if alive { Next::Go } else { Next::Stop };
+    for other in others.iter_mut() {
+        let got = other.instantiate();
+        if judge(reference, *other, None, &expected, &got, alive)? == Next::Stop {
+            next = Next::Stop;
+        }
+    }
+    for (i, step) in steps.iter().enumerate() {
+        if next == Next::Stop {
+            tally.void += 1;
+            return Ok(());
+        }
+        match step {
+            Step::Set(global, value) => {
+                reference.set_global(*global, *value);
+                for other in others.iter_mut() {
+                    other.set_global(*global, *value);
+                }
+            }
+            Step::Call(export, args) => {
+                let expected = reference.call(*export, args);
+                for other in others.iter_mut() {
+                    let got = other.call(*export, args);
+                    if judge(reference, *other, Some(i), &expected, &got, true)? == Next::Stop {
+                        next = Next::Stop;
+                    }
+                }
+                if next == Next::Go {
+                    tally.count(&expected);
+                }
+            }
+        }
+    }
+    for other in others.iter_mut() {
+        if let found @ [_, ..] = other.finish().as_slice() {
+            return Err(Box::new(Difference {
+                kind: Kind::Contract,
+                step: steps.len().checked_sub(1),
+                engine: other.name(),
+                expected: "nothing else touched".into(),
+                got: found.join("; "),
+            }));
+        }
+    }
+    Ok(())
+}
+
+impl Pair<'_> {
+    fn difference(&self, kind: Kind, expected: String, got: String) -> Box<Difference> {
+        Box::new(Difference {
+            kind,
+            step: self.step,
+            engine: self.other.name(),
+            expected,
+            got,
+        })
+    }
+
+    /// Judges one step's outcome, then everything visible.
+    fn judge(
+        &mut self,
+        expected: &Outcome,
+        got: &Outcome,
+        compare_state: bool,
+    ) -> Result<Next, Box<Difference>> {
+        let text = || (expected.to_string(), got.to_string());
+        let fail = |pair: &Self, kind: Kind| {
+            let (e, g) = text();
+            Err(pair.difference(kind, e, g))
+        };
+        let checked = self.program.options.bounds == Bounds::Check;
+        match (expected, got) {
+            (Outcome::Void(_), _) => return Ok(Next::Stop),
+            // Where the stack ends is each engine's own affair, but its end is a trap, never a wild access.
+            (Outcome::Trapped(TrapKind::StackExhausted), Outcome::Fault(_)) => {
+                return fail(self, Kind::Fault);
+            }
+            (Outcome::Trapped(TrapKind::StackExhausted), _) => return Ok(Next::Stop),
+            // Without checks an access outside of memory is the program's fault; what follows means nothing.
+            (Outcome::Trapped(TrapKind::OutOfBounds), _) if !checked => return Ok(Next::Stop),
+            (_, Outcome::Fault(_)) => return fail(self, Kind::Fault),
+            // Before results, which an import's answer decides.
+            _ if self.reference.import_log() != self.other.import_log() => {
+                return Err(self.imports());
+            }
+            (Outcome::Returned(a), Outcome::Returned(b)) if a != b => {
+                return fail(self, Kind::Result);
+            }
+            (Outcome::Trapped(a), Outcome::Trapped(b)) if a != b => return fail(self, Kind::Trap),
+            (Outcome::Returned(_), Outcome::Returned(_))
+            | (Outcome::Trapped(_), Outcome::Trapped(_)) => {}
+            _ => return fail(self, Kind::Trap),
+        }
+        if compare_state {
+            self.state()?;
+        }
+        match self.other.violations().as_slice() {
+            [] => Ok(Next::Go),
+            found => {
+                Err(self.difference(Kind::Contract, "the contract kept".into(), found.join("; ")))
+            }
+        }
+    }
+
+    fn imports(&self) -> Box<Difference> {
+        let text = |log: &[u64]| format!("import calls {log:x?}");
+        let (e, g) = (
+            text(self.reference.import_log()),
+            text(self.other.import_log()),
+        );
+        self.difference(Kind::Imports, e, g)
+    }
+
+    /// Globals and memory.
+    fn state(&mut self) -> Result<(), Box<Difference>> {
+        for &g in self.visible {
+            let (a, b) = (self.reference.global(g), self.other.global(g));
+            if a != b {
+                return Err(self.difference(
+                    Kind::Global,
+                    format!("global {g} is {a:#x}"),
+                    format!("{b:#x}"),
+                ));
+            }
+        }
+        let (a, b) = (self.reference.memory(), self.other.memory());
+        if a == b {
+            return Ok(());
+        }
+        if a.len() != b.len() {
+            let text = |m: &[u8]| format!("memory of {} pages", m.len() >> 16);
+            let (e, g) = (text(a), text(b));
+            return Err(self.difference(Kind::Memory, e, g));
+        }
+        let at = a.iter().zip(b).position(|(x, y)| x != y).unwrap_or(0);
+        let end = (at + 8).min(a.len());
+        let (e, g) = (
+            format!("memory at {at:#x}: {:02x?}", &a[at..end]),
+            format!("{:02x?}", &b[at..end]),
+        );
+        Err(self.difference(Kind::Memory, e, g))
+    }
+}

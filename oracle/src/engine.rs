@@ -1,0 +1,132 @@
+//! The trait that every voice of the oracle speaks, and the model of the outside world that all of them share.
+//!
+//! An engine loads a [`Program`], runs its initialization, then calls exports one after the other; memory and
+//! globals live on between calls. Invariant: imports are answered by [`answer`], a pure function of (import,
+//! number of import calls before, arguments), so that two engines that make the same calls see the same world.
+
+use crate::program::{Info, Program, Ty};
+use smallvec::SmallVec;
+use thumbsmith::TrapKind;
+
+/// Results of a call, zero-extended to 64 bits each.
+pub type Values = SmallVec<[u64; 4]>;
+
+/// How a call ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// It returned these results.
+    Returned(Values),
+    /// It trapped as the specification says.
+    Trapped(TrapKind),
+    /// The machine did something that no WebAssembly program can: a wild access, an invalid instruction.
+    Fault(String),
+    /// Nothing can be said: the reference ran out of its budget.
+    Void(String),
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Outcome::Returned(values) if values.is_empty() => write!(f, "returned"),
+            Outcome::Returned(values) => {
+                let list: Vec<_> = values.iter().map(|v| format!("{v:#x}")).collect();
+                write!(f, "returned {}", list.join(" "))
+            }
+            Outcome::Trapped(kind) => write!(f, "trap {}", kind.text()),
+            Outcome::Fault(what) => write!(f, "fault: {what}"),
+            Outcome::Void(what) => write!(f, "void: {what}"),
+        }
+    }
+}
+
+/// One voice: something that can run a program.
+pub trait Engine {
+    /// Who speaks, for reports.
+    fn name(&self) -> String;
+
+    /// Prepares the program; nothing runs yet.
+    ///
+    /// # Errors
+    /// Text that says why this engine cannot run the program.
+    fn load(&mut self, program: &Program) -> Result<(), String>;
+
+    /// Starts afresh: memory and globals get their initial contents and the start function runs.
+    fn instantiate(&mut self) -> Outcome;
+
+    /// Calls export number `export` (see [`Info::exports`]).
+    fn call(&mut self, export: usize, args: &[u64]) -> Outcome;
+
+    /// The linear memory at its current size.
+    fn memory(&mut self) -> &[u8];
+
+    /// Value of a visible global.
+    fn global(&mut self, global: usize) -> u64;
+
+    /// Sets a visible mutable global from outside.
+    fn set_global(&mut self, global: usize, value: u64);
+
+    /// Import calls since the last `instantiate` or `call` began: for each its number, then its arguments.
+    fn import_log(&self) -> &[u64];
+
+    /// Violations of the machine's contract seen in the last `instantiate` or `call`.
+    fn violations(&mut self) -> Vec<String>;
+
+    /// Violations that are looked for once, when all calls are done.
+    fn finish(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// What the outside world does when an import is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Results in order.
+    pub results: Values,
+    /// A byte that the host writes at this address modulo the memory's size, if it may see the memory.
+    pub store: Option<(u32, u8)>,
+    /// A settable global (by position in [`Info::settable_globals`], modulo its length) and its new value.
+    pub set: Option<(usize, u64)>,
+}
+
+/// A 64-bit mixer (the finalizer of splitmix64); good enough to make every input bit matter.
+pub fn mix(mut x: u64) -> u64 {
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+/// The model of the outside world. `nth` counts import calls since instantiation, so that two equal calls in a
+/// row give different answers and a compiler that merges them is caught.
+pub fn answer(info: &Info, import: usize, nth: u64, args: &[u64]) -> Answer {
+    let mut h = mix(0x5851_f42d_4c95_7f2d ^ nth ^ (import as u64) << 32);
+    for (i, a) in args.iter().enumerate() {
+        h = mix(h ^ a.wrapping_add(i as u64));
+    }
+    let results = info.imports[import]
+        .sig
+        .results
+        .iter()
+        .enumerate()
+        .map(|(i, ty)| {
+            let bits = mix(h ^ (i as u64 + 1));
+            // Every fourth answer is small or extreme: dense random words never reach the interesting corners.
+            ty.wrap(match bits >> 60 {
+                0 | 1 => bits & 7,
+                2 => !(bits & 3),
+                3 => 1 << (bits & 63),
+                _ => bits,
+            })
+        });
+    let exported = info.memory.is_some_and(|m| m.exported && m.min > 0);
+    Answer {
+        results: results.collect(),
+        store: (exported && h & 3 == 0).then_some(((h >> 8) as u32, (h >> 40) as u8)),
+        set: (h & 0x70 == 0 && !info.settable_globals().is_empty())
+            .then_some(((h >> 8) as usize & 0xffff, mix(h))),
+    }
+}
+
+/// The value of an imported global before anything runs.
+pub fn imported_global(index: usize, ty: Ty) -> u64 {
+    ty.wrap(mix(0x0123_4567 + index as u64))
+}

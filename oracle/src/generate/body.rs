@@ -1,0 +1,905 @@
+//! The type-directed builder of function bodies that all families share.
+//!
+//! In: decisions, a module under construction, weights. Out: one function, valid by construction. Invariants: an
+//! expression of type `t` leaves exactly one `t`; every loop counts a local of its own down; a call in a loop is made only
+//! if the product of iterations and the callee's cost stays bounded; unless the module is wild, divisors are
+//! never zero, quotients never overflow and addresses stay inside the memory.
+
+use super::draft::{Draft, Ready, val_type};
+use super::draw::Draw;
+use super::table::{Partial, Row, of_type};
+use crate::program::{Sig, Ty};
+use wasm_encoder::{BlockType, Instruction, MemArg};
+
+/// What an expression may be made of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum Expr {
+    Const,
+    Get,
+    Tee,
+    Op,
+    SameTwice,
+    Load,
+    Global,
+    Size,
+    Grow,
+    Call,
+    Select,
+    If,
+    Block,
+    Table,
+    SetUnderGet,
+}
+
+/// What a statement may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(missing_docs)]
+pub enum Stmt {
+    Set,
+    SetGlobal,
+    Store,
+    Drop,
+    If,
+    Block,
+    Loop,
+    SwapLoop,
+    Table,
+    Call,
+    BrIf,
+    Br,
+    Return,
+    Unreachable,
+    Deep,
+}
+
+/// Weights and limits of a family.
+#[derive(Clone)]
+pub struct Style {
+    /// Expression menu; the first entry must be terminal.
+    pub exprs: Vec<(u32, Expr)>,
+    /// Statement menu.
+    pub stmts: Vec<(u32, Stmt)>,
+    /// Deepest nesting of expressions.
+    pub depth: usize,
+    /// Statements of a body: fewest and most.
+    pub body: (usize, usize),
+    /// Most operators that one function may hold.
+    pub operators: usize,
+    /// Share of i64 among new values, in percent.
+    pub longs: usize,
+    /// Share of operators picked that are total, or made total, even in wild modules.
+    pub tame: usize,
+}
+
+struct Label {
+    types: Vec<Ty>,
+    is_loop: bool,
+}
+
+/// One function under construction.
+pub struct Body<'d, 'a, 'm> {
+    /// Decisions.
+    pub draw: &'d mut Draw<'a>,
+    /// The module it will be part of.
+    pub draft: &'m mut Draft,
+    /// Weights.
+    pub style: &'m Style,
+    sig: Sig,
+    locals: Vec<Ty>,
+    /// Locals that only their loop may write.
+    counters: Vec<u32>,
+    labels: Vec<Label>,
+    code: Vec<Instruction<'static>>,
+    iterations: u64,
+    cost: u64,
+    nesting: usize,
+}
+
+/// Most operators that one call may run.
+pub const MOST_STEPS: u64 = 3_000;
+
+impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
+    /// An empty function of this type.
+    pub fn new(draw: &'d mut Draw<'a>, draft: &'m mut Draft, style: &'m Style, sig: Sig) -> Self {
+        let locals = sig.params.clone();
+        let labels = vec![Label {
+            types: sig.results.clone(),
+            is_loop: false,
+        }];
+        Body {
+            draw,
+            draft,
+            style,
+            sig,
+            locals,
+            counters: Vec::new(),
+            labels,
+            code: Vec::new(),
+            iterations: 1,
+            cost: 0,
+            nesting: 0,
+        }
+    }
+
+    /// The finished function.
+    pub fn finish(self, exported: bool) -> Ready {
+        let params = self.sig.params.len();
+        Ready {
+            locals: self.locals[params..].to_vec(),
+            sig: self.sig,
+            code: self.code,
+            cost: self.cost + 1,
+            exported,
+        }
+    }
+
+    /// Appends an operator.
+    pub fn op(&mut self, instruction: Instruction<'static>) {
+        self.cost += self.iterations;
+        self.code.push(instruction);
+    }
+
+    /// A type for a new value.
+    pub fn ty(&mut self) -> Ty {
+        if self.draw.chance(self.style.longs) {
+            Ty::I64
+        } else {
+            Ty::I32
+        }
+    }
+
+    /// A new local.
+    pub fn local(&mut self, ty: Ty) -> u32 {
+        self.locals.push(ty);
+        self.locals.len() as u32 - 1
+    }
+
+    /// An existing local of the type, if any; `writable` leaves out loop counters.
+    fn some_local(&mut self, ty: Ty, writable: bool) -> Option<u32> {
+        let all: Vec<u32> = (0..self.locals.len() as u32)
+            .filter(|&l| self.locals[l as usize] == ty && !(writable && self.counters.contains(&l)))
+            .collect();
+        (!all.is_empty()).then(|| all[self.draw.below(all.len())])
+    }
+
+    /// A local that may be written: an existing one, or a new one.
+    pub fn target(&mut self, ty: Ty) -> u32 {
+        let fresh = self.locals.len() < 6 || self.draw.chance(15);
+        match self.some_local(ty, true) {
+            Some(l) if !fresh => l,
+            _ => self.local(ty),
+        }
+    }
+
+    fn full(&self) -> bool {
+        self.code.len() > self.style.operators || self.draw.exhausted() || self.cost > MOST_STEPS
+    }
+
+    /// A constant.
+    pub fn constant(&mut self, ty: Ty) {
+        let value = match ty {
+            Ty::I32 => Instruction::I32Const(self.draw.word() as i32),
+            Ty::I64 => Instruction::I64Const(self.draw.long() as i64),
+        };
+        self.op(value);
+    }
+
+    /// A leaf: mostly a local, else a constant.
+    pub fn leaf(&mut self, ty: Ty) {
+        match self.some_local(ty, false) {
+            Some(l) if !self.draw.chance(25) => self.op(Instruction::LocalGet(l)),
+            _ => self.constant(ty),
+        }
+    }
+
+    /// An expression of type `ty` at most `depth` deep.
+    pub fn expr(&mut self, ty: Ty, depth: usize) {
+        if depth == 0 || self.full() {
+            return self.leaf(ty);
+        }
+        match self.draw.weighted(&self.style.exprs) {
+            Expr::Const => self.constant(ty),
+            Expr::Get => self.leaf(ty),
+            Expr::Tee => {
+                self.expr(ty, depth - 1);
+                let l = self.target(ty);
+                self.op(Instruction::LocalTee(l));
+            }
+            Expr::Op => self.operator(ty, depth),
+            Expr::SameTwice => self.same_twice(ty, depth),
+            Expr::Load => self.load(ty, depth),
+            Expr::Global => self.global_get(ty),
+            Expr::Size => self.memory_size(ty, false, depth),
+            Expr::Grow => self.memory_size(ty, true, depth),
+            Expr::Call => self.call_value(ty, depth),
+            Expr::Select => {
+                self.expr(ty, depth - 1);
+                self.expr(ty, depth - 1);
+                self.expr(Ty::I32, depth - 1);
+                self.op(Instruction::Select);
+            }
+            Expr::If => self.if_value(ty, depth),
+            Expr::Block => self.block_value(ty, depth),
+            Expr::Table => self.table(Some(ty), depth),
+            Expr::SetUnderGet => self.set_under_get(ty, depth),
+        }
+    }
+
+    fn operator(&mut self, ty: Ty, depth: usize) {
+        let rows: Vec<&'static Row> = of_type(ty).collect();
+        let row = self.draw.pick(&rows);
+        match row.operands {
+            [one] => self.expr(*one, depth - 1),
+            [left, right] => {
+                self.operand(*left, depth - 1);
+                self.operand(*right, depth - 1);
+            }
+            _ => unreachable!("operators have one or two operands"),
+        }
+        self.apply(row);
+    }
+
+    /// An operand: a constant more often than elsewhere.
+    fn operand(&mut self, ty: Ty, depth: usize) {
+        if self.draw.chance(20) {
+            self.constant(ty)
+        } else {
+            self.expr(ty, depth)
+        }
+    }
+
+    fn same_twice(&mut self, ty: Ty, depth: usize) {
+        let rows: Vec<&'static Row> = of_type(ty).filter(|r| r.operands.len() == 2).collect();
+        let row = self.draw.pick(&rows);
+        let operand = row.operands[0];
+        let l = match self.some_local(operand, false) {
+            Some(l) => l,
+            None => {
+                self.expr(operand, depth - 1);
+                let l = self.local(operand);
+                self.op(Instruction::LocalSet(l));
+                l
+            }
+        };
+        self.op(Instruction::LocalGet(l));
+        self.op(Instruction::LocalGet(l));
+        self.apply(row);
+    }
+
+    /// The operator itself, with its operands on the stack, made total unless the module is wild.
+    pub fn apply(&mut self, row: &'static Row) {
+        let tame = !self.draft.wild || self.draw.chance(self.style.tame);
+        if tame && row.partial != Partial::Total {
+            self.guard_divisor(row);
+        }
+        self.op(row.instruction.clone());
+    }
+
+    /// Makes the divisor on top of the stack harmless, whatever it and the dividend are.
+    fn guard_divisor(&mut self, row: &Row) {
+        let wide = row.operands[0] == Ty::I64;
+        let constant = |v: i64| {
+            if wide {
+                Instruction::I64Const(v)
+            } else {
+                Instruction::I32Const(v as i32)
+            }
+        };
+        let (or, and) = if wide {
+            (Instruction::I64Or, Instruction::I64And)
+        } else {
+            (Instruction::I32Or, Instruction::I32And)
+        };
+        let shift = if wide {
+            Instruction::I64ShrS
+        } else {
+            Instruction::I32ShrS
+        };
+        match row.partial {
+            Partial::Total => {}
+            Partial::Zero => {
+                self.op(constant(1));
+                self.op(or);
+            }
+            // A divisor that is odd and not -1, or a dividend that cannot be the minimum.
+            Partial::ZeroOrOverflow if self.draw.chance(50) => {
+                self.op(constant(if wide { i64::MAX } else { i64::from(i32::MAX) }));
+                self.op(and);
+                self.op(constant(1));
+                self.op(or);
+            }
+            Partial::ZeroOrOverflow => {
+                let divisor = self.local(row.operands[1]);
+                self.op(constant(1));
+                self.op(or);
+                self.op(Instruction::LocalSet(divisor));
+                self.op(constant(1));
+                self.op(shift);
+                self.op(Instruction::LocalGet(divisor));
+            }
+        }
+    }
+
+    /// `local.get p`, then something that changes `p`, then both used: the value read first must survive.
+    fn set_under_get(&mut self, ty: Ty, depth: usize) {
+        let Some(l) = self.some_local(ty, true) else {
+            return self.leaf(ty);
+        };
+        self.op(Instruction::LocalGet(l));
+        self.expr(ty, depth - 1);
+        if self.draw.chance(50) {
+            self.op(Instruction::LocalTee(l));
+        } else {
+            self.op(Instruction::LocalSet(l));
+            self.op(Instruction::LocalGet(l));
+        }
+        self.combine(ty);
+    }
+
+    /// A total operator over two values of the type that keeps both visible.
+    pub fn combine(&mut self, ty: Ty) {
+        let op = match (ty, self.draw.below(3)) {
+            (Ty::I32, 0) => Instruction::I32Sub,
+            (Ty::I32, 1) => Instruction::I32Xor,
+            (Ty::I32, _) => Instruction::I32Add,
+            (Ty::I64, 0) => Instruction::I64Sub,
+            (Ty::I64, 1) => Instruction::I64Xor,
+            (Ty::I64, _) => Instruction::I64Add,
+        };
+        self.op(op);
+    }
+
+    fn global_get(&mut self, ty: Ty) {
+        let all: Vec<u32> = (0..self.draft.globals.len() as u32)
+            .filter(|&g| self.draft.globals[g as usize].ty == ty)
+            .collect();
+        match all.as_slice() {
+            [] => self.leaf(ty),
+            some => {
+                let g = self.draw.pick(some);
+                self.op(Instruction::GlobalGet(g));
+            }
+        }
+    }
+
+    fn memory_size(&mut self, ty: Ty, grow: bool, depth: usize) {
+        if self.draft.memory.is_none() {
+            return self.leaf(ty);
+        }
+        if grow {
+            if self.draw.chance(60) {
+                let pages = self.draw.pick(&[0, 1, 2, 3, -1, 65536, 0x7fff_ffff]);
+                self.op(Instruction::I32Const(pages));
+            } else {
+                self.expr(Ty::I32, depth - 1);
+            }
+            self.op(Instruction::MemoryGrow(0));
+        } else {
+            self.op(Instruction::MemorySize(0));
+        }
+        if ty == Ty::I64 {
+            let signed = self.draw.chance(50);
+            self.op(if signed {
+                Instruction::I64ExtendI32S
+            } else {
+                Instruction::I64ExtendI32U
+            });
+        }
+    }
+
+    /// An address on the stack and the access's immediate, for `bytes` bytes.
+    pub fn address(&mut self, bytes: u32, depth: usize) -> MemArg {
+        let size = self.draft.memory.map_or(0, |(min, _)| min as u32) << 16;
+        let align = self.draw.below(bytes.trailing_zeros() as usize + 1) as u32;
+        let arg = |offset: u64| MemArg {
+            offset,
+            align,
+            target: Default::default(),
+            ordering: None,
+        };
+        if self.draft.wild && !self.draw.chance(self.style.tame) {
+            let near = self
+                .draw
+                .pick(&[0, size, 0x8000_0000, u32::MAX, 1 << 31, size / 2]);
+            let at = near
+                .wrapping_add(self.draw.below(33) as u32)
+                .wrapping_sub(16);
+            let offset = match self.draw.below(6) {
+                0 | 1 => 0,
+                2 => self.draw.below(17) as u32,
+                3 => at,
+                4 => self.draw.word(),
+                _ => u32::MAX - self.draw.below(17) as u32,
+            };
+            match self.draw.below(3) {
+                0 => self.op(Instruction::I32Const(at as i32)),
+                1 => self.expr(Ty::I32, depth),
+                _ => {
+                    // The sum of address and offset lands near a boundary.
+                    self.op(Instruction::I32Const(at.wrapping_sub(offset) as i32));
+                }
+            }
+            return arg(u64::from(offset));
+        }
+        // Small windows make accesses meet each other; 0x7fff spreads them.
+        let window = self.draw.pick(&[0x7, 0x1f, 0xff, 0xfff, 0x7ff8, 0x7fff]);
+        let room = size - window - bytes;
+        let offset = match self.draw.below(6) {
+            0..=2 => self.draw.below(16) as u32,
+            3 => room,
+            4 => self
+                .draw
+                .pick(&[124, 128, 255, 256, 1020, 1024, 4095, 4096]),
+            _ => self.draw.below(room as usize + 1) as u32,
+        };
+        if self.draw.chance(25) {
+            let at = self.draw.below(window as usize + 1) as i32;
+            self.op(Instruction::I32Const(at));
+        } else {
+            self.expr(Ty::I32, depth);
+            self.op(Instruction::I32Const(window as i32));
+            self.op(Instruction::I32And);
+        }
+        arg(u64::from(offset.min(room)))
+    }
+
+    fn has_memory(&self) -> bool {
+        self.draft.memory.is_some_and(|(min, _)| min > 0)
+    }
+
+    fn load(&mut self, ty: Ty, depth: usize) {
+        if !self.has_memory() {
+            return self.leaf(ty);
+        }
+        type Load = fn(MemArg) -> Instruction<'static>;
+        let loads: &[(u32, Load)] = match ty {
+            Ty::I32 => &[
+                (4, Instruction::I32Load),
+                (1, Instruction::I32Load8S),
+                (1, Instruction::I32Load8U),
+                (2, Instruction::I32Load16S),
+                (2, Instruction::I32Load16U),
+            ],
+            Ty::I64 => &[
+                (8, Instruction::I64Load),
+                (1, Instruction::I64Load8S),
+                (1, Instruction::I64Load8U),
+                (2, Instruction::I64Load16S),
+                (2, Instruction::I64Load16U),
+                (4, Instruction::I64Load32S),
+                (4, Instruction::I64Load32U),
+            ],
+        };
+        let (bytes, load) = self.draw.pick(loads);
+        let arg = self.address(bytes, depth - 1);
+        self.op(load(arg));
+    }
+
+    fn store(&mut self, depth: usize) {
+        if !self.has_memory() {
+            return;
+        }
+        type Store = fn(MemArg) -> Instruction<'static>;
+        let ty = self.ty();
+        let stores: &[(u32, Store)] = match ty {
+            Ty::I32 => &[
+                (4, Instruction::I32Store),
+                (1, Instruction::I32Store8),
+                (2, Instruction::I32Store16),
+            ],
+            Ty::I64 => &[
+                (8, Instruction::I64Store),
+                (1, Instruction::I64Store8),
+                (2, Instruction::I64Store16),
+                (4, Instruction::I64Store32),
+            ],
+        };
+        let (bytes, store) = self.draw.pick(stores);
+        let arg = self.address(bytes, depth);
+        self.expr(ty, depth);
+        self.op(store(arg));
+    }
+
+    /// Functions that may be called here without running too long.
+    fn callees(&self) -> Vec<u32> {
+        let total = self.draft.imports.len() + self.draft.funcs.len();
+        let fits =
+            |i: &u32| self.cost + self.iterations * self.draft.cost(*i as usize) < MOST_STEPS;
+        (0..total as u32).filter(fits).collect()
+    }
+
+    /// Calls a function: arguments, the call; its results are on the stack.
+    fn call(&mut self, index: u32, depth: usize) -> Vec<Ty> {
+        let sig = self.draft.sig(index as usize).clone();
+        for ty in &sig.params {
+            self.expr(*ty, depth);
+        }
+        self.cost += self.iterations * self.draft.cost(index as usize);
+        self.op(Instruction::Call(index));
+        sig.results
+    }
+
+    fn call_value(&mut self, ty: Ty, depth: usize) {
+        let menu: Vec<u32> = self
+            .callees()
+            .into_iter()
+            .filter(|i| self.draft.sig(*i as usize).results.first() == Some(&ty))
+            .collect();
+        if menu.is_empty() {
+            return self.leaf(ty);
+        }
+        let index = self.draw.pick(&menu);
+        let results = self.call(index, depth - 1);
+        self.keep(&results[1..]);
+    }
+
+    /// Takes values off the stack into locals, so that they stay visible.
+    fn keep(&mut self, types: &[Ty]) {
+        for ty in types.iter().rev() {
+            let l = self.target(*ty);
+            self.op(Instruction::LocalSet(l));
+        }
+    }
+
+    fn block_type(&mut self, params: &[Ty], results: &[Ty]) -> BlockType {
+        match (params, results) {
+            ([], []) => BlockType::Empty,
+            ([], [one]) => BlockType::Result(val_type(*one)),
+            _ => BlockType::FunctionType(self.draft.type_index(&Sig {
+                params: params.to_vec(),
+                results: results.to_vec(),
+            })),
+        }
+    }
+
+    fn open(&mut self, types: &[Ty], is_loop: bool) {
+        self.labels.push(Label {
+            types: types.to_vec(),
+            is_loop,
+        });
+    }
+
+    fn close(&mut self) {
+        self.labels.pop();
+        self.op(Instruction::End);
+    }
+
+    fn values(&mut self, types: &[Ty], depth: usize) {
+        for ty in types {
+            self.expr(*ty, depth);
+        }
+    }
+
+    fn if_value(&mut self, ty: Ty, depth: usize) {
+        self.expr(Ty::I32, depth - 1);
+        let bt = self.block_type(&[], &[ty]);
+        self.op(Instruction::If(bt));
+        self.open(&[ty], false);
+        self.stmts(1, depth - 1);
+        self.expr(ty, depth - 1);
+        self.op(Instruction::Else);
+        self.stmts(1, depth - 1);
+        self.expr(ty, depth - 1);
+        self.close();
+    }
+
+    fn block_value(&mut self, ty: Ty, depth: usize) {
+        let params: Vec<Ty> = (0..self.draw.below(3)).map(|_| self.ty()).collect();
+        self.values(&params, depth - 1);
+        let bt = self.block_type(&params, &[ty]);
+        self.op(Instruction::Block(bt));
+        self.open(&[ty], false);
+        self.keep(&params);
+        self.stmts(2, depth - 1);
+        self.expr(ty, depth - 1);
+        self.close();
+    }
+
+    /// `br_table` over nested blocks that all carry the same value, or none.
+    fn table(&mut self, carried: Option<Ty>, depth: usize) {
+        let types: Vec<Ty> = carried.into_iter().collect();
+        let arms = self.draw.pick(&[1, 2, 3, 5, 9]);
+        let bt = self.block_type(&[], &types);
+        for _ in 0..arms {
+            self.op(Instruction::Block(bt));
+            self.open(&types, false);
+        }
+        self.values(&types, depth.saturating_sub(1));
+        self.expr(Ty::I32, depth.saturating_sub(1));
+        if self.draw.chance(60) {
+            self.op(Instruction::I32Const(15));
+            self.op(Instruction::I32And);
+        }
+        let entries = self.draw.pick(&[arms, 0, 1, arms + 3]);
+        let targets: Vec<u32> = (0..entries).map(|_| self.draw.below(arms) as u32).collect();
+        let default = self.draw.below(arms) as u32;
+        self.op(Instruction::BrTable(targets.into(), default));
+        for arm in 0..arms {
+            if arm == 0 {
+                self.tail(&types);
+            }
+            self.close();
+            if let Some(ty) = carried {
+                self.leaf(ty);
+                self.combine(ty);
+            }
+            self.stmts(1, depth.saturating_sub(1));
+            if arm + 1 < arms && self.draw.chance(40) {
+                let out = (arms - arm - 2) as u32;
+                self.op(Instruction::Br(out));
+                self.tail(&types);
+            }
+        }
+    }
+
+    /// Unreachable code after a branch, valid by the polymorphic stack; sometimes none.
+    fn tail(&mut self, types: &[Ty]) {
+        match self.draw.below(5) {
+            0 | 1 => {}
+            2 => self.op(Instruction::Unreachable),
+            3 => {
+                self.op(Instruction::I32Add);
+                self.op(Instruction::Drop);
+                self.values(types, 1);
+            }
+            _ => {
+                self.op(Instruction::Drop);
+                self.op(Instruction::Drop);
+            }
+        }
+    }
+
+    /// At most `most` statements.
+    pub fn stmts(&mut self, most: usize, depth: usize) {
+        if self.nesting > 5 {
+            return;
+        }
+        self.nesting += 1;
+        for _ in 0..self.draw.below(most + 1) {
+            if self.full() || self.stmt(depth) {
+                break;
+            }
+        }
+        self.nesting -= 1;
+    }
+
+    /// One statement. Whether it ends the block: what follows is unreachable.
+    pub fn stmt(&mut self, depth: usize) -> bool {
+        match self.draw.weighted(&self.style.stmts) {
+            Stmt::Set => self.set(depth),
+            Stmt::SetGlobal => self.set_global(depth),
+            Stmt::Store => self.store(depth),
+            Stmt::Drop => {
+                let ty = self.ty();
+                self.expr(ty, depth);
+                self.op(Instruction::Drop);
+            }
+            Stmt::If => self.if_stmt(depth),
+            Stmt::Block => {
+                self.op(Instruction::Block(BlockType::Empty));
+                self.open(&[], false);
+                self.stmts(3, depth);
+                self.close();
+            }
+            Stmt::Loop => self.counted_loop(depth),
+            Stmt::SwapLoop => self.swap_loop(depth),
+            Stmt::Table => self.table(None, depth),
+            Stmt::Call => {
+                let menu = self.callees();
+                if !menu.is_empty() {
+                    let index = self.draw.pick(&menu);
+                    let results = self.call(index, depth);
+                    self.keep(&results);
+                }
+            }
+            Stmt::BrIf => self.br_if(depth),
+            Stmt::Br => return self.br(depth),
+            Stmt::Return => return self.ret(depth),
+            Stmt::Unreachable => {
+                if self.draft.wild && self.labels.len() > 1 {
+                    self.op(Instruction::Unreachable);
+                    return true;
+                }
+            }
+            Stmt::Deep => self.deep(depth),
+        }
+        false
+    }
+
+    fn set(&mut self, depth: usize) {
+        let ty = self.ty();
+        self.expr(ty, depth);
+        let l = self.target(ty);
+        self.op(Instruction::LocalSet(l));
+    }
+
+    fn set_global(&mut self, depth: usize) {
+        let menu: Vec<u32> = (0..self.draft.globals.len() as u32)
+            .filter(|g| self.draft.globals[*g as usize].mutable)
+            .collect();
+        if !menu.is_empty() {
+            let g = self.draw.pick(&menu);
+            let ty = self.draft.globals[g as usize].ty;
+            self.expr(ty, depth);
+            self.op(Instruction::GlobalSet(g));
+        }
+    }
+
+    fn if_stmt(&mut self, depth: usize) {
+        self.expr(Ty::I32, depth);
+        self.op(Instruction::If(BlockType::Empty));
+        self.open(&[], false);
+        self.stmts(3, depth.saturating_sub(1));
+        if self.draw.chance(50) {
+            self.op(Instruction::Else);
+            self.stmts(3, depth.saturating_sub(1));
+        }
+        self.close();
+    }
+
+    /// Begins a loop's body; returns its counter and how often it runs.
+    fn begin_loop(&mut self) -> (u32, u64) {
+        let times = self.draw.range(1, 5);
+        let counter = self.local(Ty::I32);
+        self.counters.push(counter);
+        self.op(Instruction::I32Const(times as i32));
+        self.op(Instruction::LocalSet(counter));
+        (counter, times as u64)
+    }
+
+    /// Ends it: counts down and branches back while the counter is not zero.
+    fn end_loop(&mut self, counter: u32, times: u64) {
+        self.op(Instruction::LocalGet(counter));
+        self.op(Instruction::I32Const(1));
+        self.op(Instruction::I32Sub);
+        self.op(Instruction::LocalTee(counter));
+        self.op(Instruction::BrIf(0));
+        self.iterations /= times;
+    }
+
+    fn counted_loop(&mut self, depth: usize) {
+        if self.iterations > 60 {
+            return;
+        }
+        let (counter, times) = self.begin_loop();
+        self.op(Instruction::Loop(BlockType::Empty));
+        self.open(&[], true);
+        self.iterations *= times;
+        self.stmts(4, depth);
+        self.end_loop(counter, times);
+        self.close();
+    }
+
+    /// A loop with parameters that its back edge permutes.
+    fn swap_loop(&mut self, depth: usize) {
+        if self.iterations > 60 {
+            return;
+        }
+        let ty = self.ty();
+        let types = vec![ty; self.draw.range(2, 4)];
+        let (counter, times) = self.begin_loop();
+        self.values(&types, 1);
+        let bt = self.block_type(&types, &types);
+        self.op(Instruction::Loop(bt));
+        self.open(&types, true);
+        self.iterations *= times;
+        let held: Vec<u32> = types.iter().map(|ty| self.local(*ty)).collect();
+        for l in held.iter().rev() {
+            self.op(Instruction::LocalSet(*l));
+        }
+        self.stmts(2, depth);
+        let turn = self.draw.below(held.len());
+        for i in 0..held.len() {
+            self.op(Instruction::LocalGet(held[(i + turn) % held.len()]));
+            if self.draw.chance(30) {
+                self.leaf(ty);
+                self.combine(ty);
+            }
+        }
+        self.end_loop(counter, times);
+        self.close();
+        self.keep(&types);
+    }
+
+    /// A label that may be branched to: not a loop's, whose own back edge alone bounds it.
+    fn label(&mut self) -> Option<u32> {
+        let menu: Vec<u32> = (0..self.labels.len() as u32)
+            .filter(|i| !self.labels[self.labels.len() - 1 - *i as usize].is_loop)
+            .collect();
+        (!menu.is_empty()).then(|| self.draw.pick(&menu))
+    }
+
+    fn label_types(&self, label: u32) -> Vec<Ty> {
+        self.labels[self.labels.len() - 1 - label as usize]
+            .types
+            .clone()
+    }
+
+    fn br_if(&mut self, depth: usize) {
+        let Some(label) = self.label() else { return };
+        let types = self.label_types(label);
+        self.values(&types, depth.saturating_sub(1));
+        self.expr(Ty::I32, depth);
+        self.op(Instruction::BrIf(label));
+        self.keep(&types);
+    }
+
+    fn br(&mut self, depth: usize) -> bool {
+        if self.labels.len() < 2 {
+            return false;
+        }
+        let Some(label) = self.label() else {
+            return false;
+        };
+        let types = self.label_types(label);
+        self.values(&types, depth.saturating_sub(1));
+        self.op(Instruction::Br(label));
+        self.tail(&[]);
+        true
+    }
+
+    fn ret(&mut self, depth: usize) -> bool {
+        // In the middle of a body a return would leave the rest dead; inside an arm it is an early exit.
+        if self.labels.len() < 2 {
+            return false;
+        }
+        let types = self.sig.results.clone();
+        self.values(&types, depth.saturating_sub(1));
+        self.op(Instruction::Return);
+        self.tail(&[]);
+        true
+    }
+
+    /// Many values on the operand stack at once, folded only when all are there.
+    fn deep(&mut self, depth: usize) {
+        let ty = self.ty();
+        let n = self.draw.range(4, 18);
+        for _ in 0..n {
+            self.expr(ty, depth.min(2));
+        }
+        for _ in 1..n {
+            self.combine(ty);
+        }
+        let l = self.target(ty);
+        self.op(Instruction::LocalSet(l));
+    }
+
+    /// The results: each folds locals, so that what the body computed is seen.
+    pub fn results(&mut self, folded: usize) {
+        let types = self.sig.results.clone();
+        for ty in types {
+            self.leaf(ty);
+            let all: Vec<u32> = (0..self.locals.len() as u32)
+                .filter(|l| self.locals[*l as usize] == ty)
+                .collect();
+            let skip = all.len().saturating_sub(folded);
+            for l in &all[skip..] {
+                self.op(Instruction::LocalGet(*l));
+                self.rotate_xor(ty);
+            }
+        }
+    }
+
+    /// `rotl(a, 5) ^ b` with `b` on top: order matters, and nothing cancels.
+    fn rotate_xor(&mut self, ty: Ty) {
+        let l = self.local(ty);
+        self.op(Instruction::LocalSet(l));
+        let (five, rotate, xor) = match ty {
+            Ty::I32 => (
+                Instruction::I32Const(5),
+                Instruction::I32Rotl,
+                Instruction::I32Xor,
+            ),
+            Ty::I64 => (
+                Instruction::I64Const(5),
+                Instruction::I64Rotl,
+                Instruction::I64Xor,
+            ),
+        };
+        self.op(five);
+        self.op(rotate);
+        self.op(Instruction::LocalGet(l));
+        self.op(xor);
+    }
+}

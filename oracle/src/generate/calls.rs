@@ -1,0 +1,106 @@
+//! Family `calls`: the calling convention from both sides.
+//!
+//! Arguments past four words, i64 holes in registers and on the stack, many results, imports that change the
+//! memory and globals behind the caller's back, internal functions that are not exported, bounded recursion, start.
+
+use super::body::{Body, Expr, Stmt, Style};
+use super::draft::Draft;
+use super::draw::Draw;
+use super::{Shape, function, sig, surroundings};
+use crate::program::{Sig, Ty};
+use wasm_encoder::{BlockType, Instruction};
+
+fn style(draw: &mut Draw<'_>) -> Style {
+    Style {
+        exprs: vec![
+            (6, Expr::Get),
+            (2, Expr::Const),
+            (4, Expr::Op),
+            (6, Expr::Call),
+            (1, Expr::Tee),
+            (1, Expr::Load),
+            (2, Expr::Global),
+            (1, Expr::If),
+            (1, Expr::SetUnderGet),
+        ],
+        stmts: vec![
+            (4, Stmt::Set),
+            (6, Stmt::Call),
+            (2, Stmt::SetGlobal),
+            (1, Stmt::Store),
+            (1, Stmt::If),
+            (1, Stmt::Loop),
+            (1, Stmt::Deep),
+        ],
+        depth: 2,
+        body: (1, 5),
+        operators: 100,
+        longs: draw.pick(&[20, 50]),
+        tame: 90,
+    }
+}
+
+/// Makes a module of the family.
+pub fn make(draw: &mut Draw<'_>) -> Draft {
+    let mut draft = surroundings(
+        draw,
+        &Shape {
+            imports: 4,
+            globals: 4,
+            memory: 50,
+        },
+    );
+    for _ in 0..draw.range(10, 24) {
+        let style = style(draw);
+        let many = draw.pick(&[2, 4, 6, 12]);
+        let results = draw.pick(&[1, 1, 2, 5]);
+        let sig = sig(draw, many, results, style.longs);
+        if draw.chance(12) {
+            recursive(draw, &mut draft, &style, sig);
+        } else {
+            function(draw, &mut draft, &style, sig);
+        }
+        if let Some(last) = draft.funcs.last_mut() {
+            last.exported = !draw.chance(25);
+        }
+    }
+    if draw.chance(25) {
+        let style = style(draw);
+        function(draw, &mut draft, &style, Sig::default());
+        draft.start = Some(draft.funcs.len() - 1);
+    }
+    draft
+}
+
+/// `f(n, ...)`: at `n & 7 == 0` a leaf, else statements around one call of itself with `(n & 7) - 1`.
+fn recursive(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style, mut sig: Sig) {
+    sig.params.insert(0, Ty::I32);
+    let index = (draft.imports.len() + draft.funcs.len()) as u32;
+    let mut body = Body::new(draw, draft, style, sig.clone());
+    let depth = body.local(Ty::I32);
+    for op in [
+        Instruction::LocalGet(0),
+        Instruction::I32Const(7),
+        Instruction::I32And,
+        Instruction::LocalTee(depth),
+    ] {
+        body.op(op);
+    }
+    body.op(Instruction::If(BlockType::Empty));
+    body.op(Instruction::LocalGet(depth));
+    body.op(Instruction::I32Const(1));
+    body.op(Instruction::I32Sub);
+    for ty in &sig.params[1..] {
+        body.expr(*ty, 1);
+    }
+    body.op(Instruction::Call(index));
+    for ty in sig.results.iter().rev() {
+        let l = body.local(*ty);
+        body.op(Instruction::LocalSet(l));
+    }
+    body.op(Instruction::End);
+    body.results(8);
+    let mut ready = body.finish(true);
+    ready.cost *= 8;
+    draft.funcs.push(ready);
+}

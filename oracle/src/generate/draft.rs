@@ -1,0 +1,228 @@
+//! A module while it is being made: types, imports, globals, memory, functions; then its bytes.
+
+use crate::program::{Sig, Ty};
+use wasm_encoder::{
+    CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function,
+    FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction, MemorySection,
+    MemoryType, Module, StartSection, TypeSection, ValType,
+};
+
+/// A function that is ready.
+pub struct Ready {
+    /// Its type.
+    pub sig: Sig,
+    /// Types of its locals past the parameters.
+    pub locals: Vec<Ty>,
+    /// Its operators, without the last `end`.
+    pub code: Vec<Instruction<'static>>,
+    /// At most this many operators run in one call, those of callees included.
+    pub cost: u64,
+    /// Whether it is exported under its number.
+    pub exported: bool,
+}
+
+/// A global of the module.
+#[derive(Clone, Copy)]
+pub struct GlobalDraft {
+    /// Value type.
+    pub ty: Ty,
+    /// Whether it may be set.
+    pub mutable: bool,
+    /// Initial value, of those that are not imported.
+    pub value: u64,
+    /// Whether it comes from outside. Imported ones come first.
+    pub imported: bool,
+    /// Whether it is exported.
+    pub exported: bool,
+}
+
+/// A module under construction.
+#[derive(Default)]
+pub struct Draft {
+    pub(super) types: Vec<Sig>,
+    /// Types of imported functions.
+    pub imports: Vec<Sig>,
+    /// Functions in order; the index space continues after the imports.
+    pub funcs: Vec<Ready>,
+    /// Minimum and maximum pages of memory.
+    pub memory: Option<(u64, Option<u64>)>,
+    /// Whether the memory is exported.
+    pub memory_exported: bool,
+    /// Globals in order.
+    pub globals: Vec<GlobalDraft>,
+    /// Data segments: offset and bytes.
+    pub data: Vec<(u32, Vec<u8>)>,
+    /// Number of the start function among `funcs`.
+    pub start: Option<usize>,
+    /// Whether functions may trap.
+    pub wild: bool,
+}
+
+/// The encoder's name of a type.
+pub fn val_type(ty: Ty) -> ValType {
+    match ty {
+        Ty::I32 => ValType::I32,
+        Ty::I64 => ValType::I64,
+    }
+}
+
+impl Draft {
+    /// The index of a function type, made on first use.
+    pub fn type_index(&mut self, sig: &Sig) -> u32 {
+        let at = self.types.iter().position(|s| s == sig).unwrap_or_else(|| {
+            self.types.push(sig.clone());
+            self.types.len() - 1
+        });
+        at as u32
+    }
+
+    /// The type of a function of the index space.
+    pub fn sig(&self, index: usize) -> &Sig {
+        match index.checked_sub(self.imports.len()) {
+            Some(defined) => &self.funcs[defined].sig,
+            None => &self.imports[index],
+        }
+    }
+
+    /// The cost of calling a function of the index space.
+    pub fn cost(&self, index: usize) -> u64 {
+        // An import costs what its bookkeeping costs in operators.
+        index
+            .checked_sub(self.imports.len())
+            .map_or(200, |defined| self.funcs[defined].cost)
+    }
+
+    /// The bytes of the module. Exported functions are called `f0`, `f1` and so on by their number.
+    pub fn encode(mut self) -> Vec<u8> {
+        let imports: Vec<u32> = self
+            .imports
+            .clone()
+            .iter()
+            .map(|s| self.type_index(s))
+            .collect();
+        let sigs: Vec<Sig> = self.funcs.iter().map(|f| f.sig.clone()).collect();
+        let funcs: Vec<u32> = sigs.iter().map(|s| self.type_index(s)).collect();
+        let mut module = Module::new();
+        let mut types = TypeSection::new();
+        for sig in &self.types {
+            let list = |types: &[Ty]| types.iter().map(|t| val_type(*t)).collect::<Vec<_>>();
+            types.ty().function(list(&sig.params), list(&sig.results));
+        }
+        module.section(&types);
+        self.encode_imports(&mut module, &imports);
+        let mut section = FunctionSection::new();
+        for ty in &funcs {
+            section.function(*ty);
+        }
+        module.section(&section);
+        if let Some((minimum, maximum)) = self.memory {
+            let mut memory = MemorySection::new();
+            memory.memory(MemoryType {
+                minimum,
+                maximum,
+                memory64: false,
+                shared: false,
+                page_size_log2: None,
+            });
+            module.section(&memory);
+        }
+        self.encode_globals(&mut module);
+        self.encode_exports(&mut module);
+        if let Some(start) = self.start {
+            module.section(&StartSection {
+                function_index: (self.imports.len() + start) as u32,
+            });
+        }
+        let mut code = CodeSection::new();
+        for func in &self.funcs {
+            let mut body =
+                Function::new_with_locals_types(func.locals.iter().map(|t| val_type(*t)));
+            for instruction in &func.code {
+                body.instruction(instruction);
+            }
+            body.instruction(&Instruction::End);
+            code.function(&body);
+        }
+        module.section(&code);
+        if !self.data.is_empty() {
+            let mut data = DataSection::new();
+            for (offset, bytes) in &self.data {
+                data.active(
+                    0,
+                    &ConstExpr::i32_const(*offset as i32),
+                    bytes.iter().copied(),
+                );
+            }
+            module.section(&data);
+        }
+        module.finish()
+    }
+
+    fn encode_imports(&self, module: &mut Module, types: &[u32]) {
+        let mut section = ImportSection::new();
+        for (i, ty) in types.iter().enumerate() {
+            // Both ways of naming an import's symbol are used.
+            let (from, field) = if i % 2 == 0 {
+                ("env", format!("host{i}"))
+            } else {
+                ("dev", format!("io{i}"))
+            };
+            section.import(from, &field, EntityType::Function(*ty));
+        }
+        for (i, global) in self.globals.iter().enumerate().filter(|(_, g)| g.imported) {
+            section.import(
+                "env",
+                &format!("hostvar{i}"),
+                EntityType::Global(global_type(global)),
+            );
+        }
+        if !section.is_empty() {
+            module.section(&section);
+        }
+    }
+
+    fn encode_globals(&self, module: &mut Module) {
+        let mut section = GlobalSection::new();
+        for global in self.globals.iter().filter(|g| !g.imported) {
+            let value = match global.ty {
+                Ty::I32 => ConstExpr::i32_const(global.value as i32),
+                Ty::I64 => ConstExpr::i64_const(global.value as i64),
+            };
+            section.global(global_type(global), &value);
+        }
+        if !section.is_empty() {
+            module.section(&section);
+        }
+    }
+
+    fn encode_exports(&self, module: &mut Module) {
+        let mut section = ExportSection::new();
+        for (i, _) in self.funcs.iter().enumerate().filter(|(_, f)| f.exported) {
+            section.export(
+                &format!("f{i}"),
+                ExportKind::Func,
+                (self.imports.len() + i) as u32,
+            );
+        }
+        if self.memory.is_some() && self.memory_exported {
+            section.export("memory", ExportKind::Memory, 0);
+        }
+        for (i, _) in self
+            .globals
+            .iter()
+            .enumerate()
+            .filter(|(_, g)| g.exported && !g.imported)
+        {
+            section.export(&format!("g{i}"), ExportKind::Global, i as u32);
+        }
+        module.section(&section);
+    }
+}
+
+fn global_type(global: &GlobalDraft) -> GlobalType {
+    GlobalType {
+        val_type: val_type(global.ty),
+        mutable: global.mutable,
+        shared: false,
+    }
+}

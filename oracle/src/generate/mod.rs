@@ -1,0 +1,167 @@
+//! Generators: bytes to modules, one file a family.
+//!
+//! In: decisions. Out: a valid module in the compiler's scope whose every call ends. Invariants, checked by the tests of
+//! this file: the same bytes give the same module; every module validates; a family neither traps too often nor loses
+//! the operators that it is there for. Nine modules of ten are tame: no call of theirs traps.
+
+pub mod body;
+pub mod calls;
+pub mod control;
+pub mod draft;
+pub mod draw;
+pub mod memory;
+pub mod ops;
+pub mod pressure;
+pub mod smith;
+pub mod table;
+
+use crate::program::{Sig, Ty};
+use body::{Body, Style};
+use draft::{Draft, GlobalDraft};
+use draw::Draw;
+
+/// A made module.
+pub struct Made {
+    /// Its bytes.
+    pub wasm: Vec<u8>,
+    /// The exported global that bounds its running time and must be set before each call, and to what.
+    pub fuel: Option<(u32, u32)>,
+}
+
+/// A family of modules: one row each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[allow(missing_docs)]
+pub enum Family {
+    Ops,
+    Pressure,
+    Control,
+    Memory,
+    Calls,
+    Smith,
+}
+
+impl Family {
+    /// Every family.
+    pub const ALL: [Family; 6] = [
+        Family::Ops,
+        Family::Pressure,
+        Family::Control,
+        Family::Memory,
+        Family::Calls,
+        Family::Smith,
+    ];
+
+    /// The name on the command line and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::Ops => "ops",
+            Family::Pressure => "pressure",
+            Family::Control => "control",
+            Family::Memory => "memory",
+            Family::Calls => "calls",
+            Family::Smith => "smith",
+        }
+    }
+
+    /// The family of this name.
+    pub fn named(name: &str) -> Option<Family> {
+        Family::ALL.into_iter().find(|f| f.name() == name)
+    }
+
+    /// Makes a module; `None` if the bytes do not make one (only wasm-smith may say so).
+    pub fn make(self, draw: &mut Draw<'_>) -> Option<Made> {
+        let own = |draft: Draft| {
+            Some(Made {
+                wasm: draft.encode(),
+                fuel: None,
+            })
+        };
+        match self {
+            Family::Ops => own(ops::make(draw)),
+            Family::Pressure => own(pressure::make(draw)),
+            Family::Control => own(control::make(draw)),
+            Family::Memory => own(memory::make(draw)),
+            Family::Calls => own(calls::make(draw)),
+            Family::Smith => smith::make(draw),
+        }
+    }
+}
+
+/// What surrounds the functions of a module.
+pub struct Shape {
+    /// Most imported functions.
+    pub imports: usize,
+    /// Most globals.
+    pub globals: usize,
+    /// Percent of modules that have a memory.
+    pub memory: usize,
+}
+
+/// A module without functions: wild or tame, with globals, memory, data and imports as the shape says.
+pub fn surroundings(draw: &mut Draw<'_>, shape: &Shape) -> Draft {
+    let mut draft = Draft {
+        wild: draw.chance(10),
+        ..Draft::default()
+    };
+    for _ in 0..draw.below(shape.imports + 1) {
+        let sig = sig(draw, 6, 3, 40);
+        draft.imports.push(sig);
+    }
+    let imported = draw.below(shape.globals / 2 + 1);
+    for i in 0..draw.below(shape.globals + 1) {
+        let ty = if draw.chance(50) { Ty::I64 } else { Ty::I32 };
+        let value = draw.long();
+        let (mutable, exported) = (!draw.chance(25), draw.chance(50));
+        draft.globals.push(GlobalDraft {
+            ty,
+            mutable,
+            value,
+            imported: i < imported,
+            exported,
+        });
+    }
+    if draw.chance(shape.memory) {
+        let min = draw.pick(&[1, 1, 1, 2]);
+        let max = draw.pick(&[Some(min), Some(min + 1), Some(min + 2), Some(min)]);
+        draft.memory = Some((min, max));
+        draft.memory_exported = draw.chance(50);
+        for _ in 0..draw.below(4) {
+            let bytes: Vec<u8> = (0..draw.below(24)).map(|_| draw.below(256) as u8).collect();
+            let room = (min as usize) << 16;
+            let at = draw.pick(&[0, 1, 16, 255, 4096, 0x7ff8, room - 24]);
+            draft.data.push((at as u32, bytes));
+        }
+    }
+    draft
+}
+
+/// A random function type.
+pub fn sig(draw: &mut Draw<'_>, params: usize, results: usize, longs: usize) -> Sig {
+    let mut list = |most: usize, least: usize| -> Vec<Ty> {
+        let n = draw.range(least.min(most), most);
+        (0..n)
+            .map(|_| if draw.chance(longs) { Ty::I64 } else { Ty::I32 })
+            .collect()
+    };
+    Sig {
+        params: list(params, 0),
+        results: list(results, 1),
+    }
+}
+
+/// A function of the shared builder: statements by the style, then results that fold what was computed.
+pub fn function(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style, sig: Sig) {
+    let mut body = Body::new(draw, draft, style, sig);
+    let (least, most) = style.body;
+    for _ in 0..body.draw.range(least, most) {
+        if body.stmt(style.depth) {
+            break;
+        }
+    }
+    body.results(5);
+    let ready = body.finish(true);
+    draft.funcs.push(ready);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,262 @@
+//! The hunt: every thread makes cases from its own random stream and judges them until time is up.
+//!
+//! In: what to draw from, for how long, on how many threads. Out: counts, distinct differences as files, a status line
+//! while it runs. Invariant: the same seed and thread count make the same cases in the same order; a hunt that
+//! compared nothing says so, and the caller must not take it for success.
+
+use crate::check::{Counts, Judge, Report, Setup};
+use crate::compare::Kind;
+use crate::random::Random;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use thumbsmith::TrapKind;
+
+/// What to hunt for and how long.
+#[derive(Clone, Debug)]
+pub struct Hunt {
+    /// What to draw from.
+    pub setup: Setup,
+    /// Wall time; zero means until another limit ends it.
+    pub seconds: f64,
+    /// Stop after so many functions; zero means no such limit.
+    pub functions: u64,
+    /// Start of the random streams.
+    pub seed: u64,
+    /// Worker threads.
+    pub threads: usize,
+    /// Stop at the first difference.
+    pub first: bool,
+    /// Where to write differences.
+    pub out: Option<PathBuf>,
+    /// Print a status line.
+    pub status: bool,
+}
+
+/// What a hunt brought home.
+#[derive(Default)]
+pub struct Bag {
+    /// How much was judged.
+    pub counts: Counts,
+    /// One report for each key, the smallest module seen.
+    pub differences: BTreeMap<String, Report>,
+    /// Differences in all, duplicates included.
+    pub mismatches: u64,
+    /// Wall time in seconds.
+    pub seconds: f64,
+    /// Engines that did not start.
+    pub broken: Vec<String>,
+}
+
+/// Bytes of one case: enough for the largest family to end by its own limits.
+const CASE_BYTES: usize = 12 << 10;
+/// Stack of a worker: the compiler may recurse over what a generator nests.
+const WORKER_STACK: usize = 64 << 20;
+
+struct Shared<'a> {
+    hunt: &'a Hunt,
+    bag: Mutex<Bag>,
+    stop: AtomicBool,
+    start: Instant,
+}
+
+impl Shared<'_> {
+    fn bag(&self) -> std::sync::MutexGuard<'_, Bag> {
+        self.bag.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn over(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn work(&self, thread: usize) {
+        let mut judge = match Judge::new() {
+            Ok(judge) => judge,
+            Err(e) => {
+                self.bag().broken.push(e);
+                return self.stop.store(true, Ordering::Relaxed);
+            }
+        };
+        let mut random = Random::new(self.hunt.seed ^ (thread as u64) << 48);
+        while !self.over() {
+            let bytes = random.bytes(CASE_BYTES);
+            let verdict = judge.generated(&bytes, &self.hunt.setup);
+            let counts = std::mem::take(&mut judge.counts);
+            let mut bag = self.bag();
+            bag.counts.add(&counts);
+            if let Err(report) = verdict {
+                bag.mismatches += 1;
+                bag.keep(*report);
+                if self.hunt.first {
+                    self.stop.store(true, Ordering::Relaxed);
+                }
+            }
+            let enough = self.hunt.functions > 0 && bag.counts.functions >= self.hunt.functions;
+            let late =
+                self.hunt.seconds > 0.0 && self.start.elapsed().as_secs_f64() >= self.hunt.seconds;
+            if enough || late {
+                self.stop.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl Bag {
+    fn keep(&mut self, report: Report) {
+        let smaller = |old: &Report| report.wasm.len() < old.wasm.len();
+        if self.differences.get(&report.key()).is_none_or(smaller) {
+            self.differences.insert(report.key(), report);
+        }
+    }
+
+    /// Share of compared calls that trapped.
+    pub fn trapped(&self) -> f64 {
+        let traps: u64 = self.counts.tally.traps.iter().sum();
+        traps as f64 / self.counts.tally.executions.max(1) as f64
+    }
+
+    /// Names of the compiler's rules that never fired.
+    pub fn silent_rules(&self) -> Vec<&'static str> {
+        let fired = |name: &&'static str| self.counts.rules.get(name).copied().unwrap_or(0) > 0;
+        thumbsmith::rules()
+            .into_iter()
+            .filter(|r| !fired(r))
+            .collect()
+    }
+
+    fn status(&self, seconds: f64) -> String {
+        let (c, t) = (&self.counts, &self.counts.tally);
+        let rate = |n: u64| n as f64 / seconds.max(0.001);
+        let kinds: Vec<String> = TrapKind::ALL
+            .iter()
+            .zip(t.traps)
+            .filter(|(_, n)| *n > 0)
+            .map(|(k, n)| format!("{k:?} {n}"))
+            .collect();
+        format!(
+            "{seconds:.0}s  {} modules  {} functions ({:.0}/s)  {} executions ({:.0}/s)  trapped {:.1}% [{}]  \
+             rules silent {}  refused {}  mismatches {}",
+            c.modules,
+            c.functions,
+            rate(c.functions),
+            t.executions,
+            rate(t.executions),
+            100.0 * self.trapped(),
+            kinds.join(", "),
+            self.silent_rules().len(),
+            c.refused,
+            self.mismatches,
+        )
+    }
+
+    /// The summary, as the last line of a hunt.
+    pub fn json(&self) -> Value {
+        let (c, t) = (&self.counts, &self.counts.tally);
+        let rules = thumbsmith::rules().len();
+        let traps: BTreeMap<String, u64> = TrapKind::ALL
+            .iter()
+            .zip(t.traps)
+            .map(|(k, n)| (k.text().to_owned(), n))
+            .collect();
+        json!({
+            "modules": c.modules,
+            "functions": c.functions,
+            "executions": t.executions,
+            "seconds": (self.seconds * 1000.0).round() / 1000.0,
+            "mismatches": self.mismatches,
+            "distinct_mismatches": self.differences.len(),
+            "rules_total": rules,
+            "rules_fired": rules - self.silent_rules().len(),
+            "rules_silent": self.silent_rules(),
+            "refused": c.refused,
+            "void": t.void,
+            "traps": traps,
+            "families": c.families,
+            "broken": self.broken,
+        })
+    }
+
+    /// Whether the hunt compared something and found nothing.
+    pub fn clean(&self) -> bool {
+        self.mismatches == 0 && self.broken.is_empty() && self.counts.tally.executions > 0
+    }
+}
+
+/// Runs a hunt.
+pub fn run(hunt: &Hunt) -> Bag {
+    let shared = Shared {
+        hunt,
+        bag: Mutex::default(),
+        stop: AtomicBool::new(false),
+        start: Instant::now(),
+    };
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(hunt.threads + 1)
+        .stack_size(WORKER_STACK)
+        .build();
+    match pool {
+        Ok(pool) => pool.scope(|scope| {
+            for thread in 0..hunt.threads {
+                let shared = &shared;
+                scope.spawn(move |_| shared.work(thread));
+            }
+            watch(&shared);
+        }),
+        Err(e) => shared.bag().broken.push(e.to_string()),
+    }
+    let seconds = shared.start.elapsed().as_secs_f64();
+    let mut bag = shared
+        .bag
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    bag.seconds = seconds;
+    if let Some(out) = &hunt.out {
+        for report in bag.differences.values() {
+            if let Err(e) = write_report(out, report) {
+                eprintln!("{}: {e}", out.display());
+            }
+        }
+    }
+    bag
+}
+
+/// Prints the status line until the workers are told to stop.
+fn watch(shared: &Shared<'_>) {
+    let mut ticks = 0;
+    while !shared.over() {
+        std::thread::sleep(Duration::from_millis(100));
+        ticks += 1;
+        if shared.hunt.status && ticks % 10 == 0 {
+            eprint!(
+                "\r\x1b[K{}",
+                shared.bag().status(shared.start.elapsed().as_secs_f64())
+            );
+        }
+    }
+    if shared.hunt.status {
+        eprintln!(
+            "\r\x1b[K{}",
+            shared.bag().status(shared.start.elapsed().as_secs_f64())
+        );
+    }
+}
+
+/// Writes a difference as module, case and report.
+///
+/// # Errors
+/// Those of the file system.
+pub fn write_report(out: &Path, report: &Report) -> std::io::Result<()> {
+    std::fs::create_dir_all(out)?;
+    let stem = report.key().replace(['/', ' '], "_");
+    std::fs::write(out.join(format!("{stem}.wasm")), &report.wasm)?;
+    std::fs::write(out.join(format!("{stem}.txt")), format!("{report}\n"))?;
+    let mut case = crate::regression::Case::from_report(report);
+    if report.difference.kind == Kind::Refused {
+        case.guilty = "refused".into();
+    }
+    std::fs::write(out.join(format!("{stem}.wat")), case.print())
+}

@@ -1,0 +1,374 @@
+//! The command `oracle`: hunt, check, reduce, replay, seeds, run. Declarations and printing only.
+
+use clap::{Args, Parser, Subcommand};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use thumbsmith::options::by_name;
+use thumbsmith::{Bounds, Cpu, Level, Options};
+use thumbsmith_oracle::check::{Ask, CALLS, Judge, Setup};
+use thumbsmith_oracle::compare::Step;
+use thumbsmith_oracle::generate::Family;
+use thumbsmith_oracle::hunt::{Hunt, run, write_report};
+use thumbsmith_oracle::program::Info;
+use thumbsmith_oracle::{plan, reduce, regression, replay, seeds};
+
+/// Differential oracle of Thumbsmith: emitted code in a simulator beside wasmtime.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Generates modules and compares until time is up; exit status 1 on a mismatch.
+    Hunt(HuntArgs),
+    /// Judges a module of your own: every export with generated arguments.
+    Check {
+        /// The module, `.wasm` or `.wat`.
+        file: PathBuf,
+        #[command(flatten)]
+        target: Target,
+        /// Argument vectors for each function.
+        #[arg(long, default_value_t = CALLS)]
+        calls: usize,
+        /// Seed of the arguments.
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+        /// Folder for the report of a mismatch.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Shrinks a mismatch (a case that `hunt` wrote, or a module) and prints the regression file.
+    Reduce {
+        /// The case, `.wat` with step lines, or a module.
+        file: PathBuf,
+        #[command(flatten)]
+        target: Target,
+        /// Where to write the regression file; standard output without it.
+        #[arg(short, long)]
+        output: Option<PathBuf>,
+    },
+    /// Replays every regression on every CPU and level.
+    Replay {
+        /// Folder of regression files.
+        #[arg(default_value = "regressions")]
+        dir: PathBuf,
+    },
+    /// Hunts each seeded bug in a process of its own and reports which were found and how fast.
+    Seeds {
+        /// CPU seconds for each bug.
+        #[arg(long, default_value_t = 600.0)]
+        seconds: f64,
+        /// Only these bugs.
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<u16>,
+        /// Bugs hunted at the same time.
+        #[arg(long, default_value_t = 1)]
+        jobs: usize,
+        /// Print one JSON object instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Calls one export and prints each engine's answer.
+    Run {
+        /// The module, `.wasm` or `.wat`.
+        file: PathBuf,
+        /// The export.
+        export: String,
+        /// Arguments, decimal or hexadecimal.
+        #[arg(allow_negative_numbers = true)]
+        args: Vec<String>,
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+#[derive(Args)]
+struct HuntArgs {
+    /// Wall time.
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
+    /// Stop after so many functions.
+    #[arg(long, default_value_t = 0)]
+    functions: u64,
+    /// Start of the random streams; the clock without it.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Families to draw from.
+    #[arg(long, value_delimiter = ',')]
+    families: Vec<String>,
+    /// CPUs to compile for.
+    #[arg(long, value_delimiter = ',')]
+    cpu: Vec<String>,
+    /// Levels to compile at.
+    #[arg(long, value_delimiter = ',')]
+    level: Vec<String>,
+    /// Bounds modes to compile with.
+    #[arg(long, value_delimiter = ',')]
+    bounds: Vec<String>,
+    /// Worker threads; all cores without it.
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Stop at the first mismatch.
+    #[arg(long)]
+    first: bool,
+    /// Folder for mismatches.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// No status line.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct Target {
+    /// The CPU.
+    #[arg(long)]
+    cpu: Option<String>,
+    /// The level; every level where a command tries several.
+    #[arg(long)]
+    level: Option<String>,
+    /// The bounds mode.
+    #[arg(long)]
+    bounds: Option<String>,
+}
+
+type Outcome = Result<bool, String>;
+
+fn main() -> ExitCode {
+    // The seeded bug is this process's own affair: the compiler itself never reads the environment.
+    if let Some(number) = std::env::var("SEED_BUG").ok().and_then(|n| n.parse().ok()) {
+        seeds::activate(number);
+    }
+    let done = match Cli::parse().command {
+        Command::Hunt(args) => hunt(&args),
+        Command::Check {
+            file,
+            target,
+            calls,
+            seed,
+            out,
+        } => check(&file, &target, calls, seed, out.as_deref()),
+        Command::Reduce {
+            file,
+            target,
+            output,
+        } => reduce_file(&file, &target, output.as_deref()),
+        Command::Replay { dir } => replay_all(&dir),
+        Command::Seeds {
+            seconds,
+            only,
+            jobs,
+            json,
+        } => seed_table(seconds, &only, jobs, json),
+        Command::Run {
+            file,
+            export,
+            args,
+            target,
+        } => run_export(&file, &export, &args, &target),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(text) => {
+            eprintln!("oracle: {text}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn named<T: Copy>(
+    what: &str,
+    names: &[String],
+    all: &[T],
+    name: fn(T) -> &'static str,
+) -> Result<Vec<T>, String> {
+    names
+        .iter()
+        .map(|n| by_name(what, n, all, name).map_err(|e| e.to_string()))
+        .collect()
+}
+
+fn hunt(args: &HuntArgs) -> Outcome {
+    let family = |n: &String| Family::named(n).ok_or_else(|| format!("no family `{n}`"));
+    let setup = Setup {
+        families: args.families.iter().map(family).collect::<Result<_, _>>()?,
+        cpus: named("cpu", &args.cpu, &Cpu::ALL, Cpu::name)?,
+        levels: named("level", &args.level, &Level::ALL, Level::name)?,
+        bounds: named("bounds", &args.bounds, &Bounds::ALL, Bounds::name)?,
+    };
+    let clock = || {
+        std::time::UNIX_EPOCH
+            .elapsed()
+            .map_or(0, |d| d.as_nanos() as u64)
+    };
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let hunt = Hunt {
+        setup,
+        seconds: args.seconds,
+        functions: args.functions,
+        seed: args.seed.unwrap_or_else(clock),
+        threads: args.threads.unwrap_or_else(cores),
+        first: args.first,
+        out: args.out.clone(),
+        status: !args.json,
+    };
+    let bag = run(&hunt);
+    for report in bag.differences.values() {
+        eprintln!("{report}");
+    }
+    let mut summary = bag.json();
+    summary["seed"] = json!(hunt.seed);
+    summary["threads"] = json!(hunt.threads);
+    summary["cpu_seconds"] = json!(seeds::cpu_seconds());
+    summary["found"] = json!(bag.differences.keys().collect::<Vec<_>>());
+    println!("{summary}");
+    Ok(bag.clean())
+}
+
+fn module(file: &Path) -> Result<Vec<u8>, String> {
+    let bytes = std::fs::read(file).map_err(|e| format!("{}: {e}", file.display()))?;
+    wat::parse_bytes(&bytes)
+        .map(|b| b.into_owned())
+        .map_err(|e| format!("{}: {e}", file.display()))
+}
+
+fn target(target: &Target) -> Result<Options, String> {
+    let mut options = Options {
+        name: "m".into(),
+        ..Options::default()
+    };
+    if let Some(cpu) = &target.cpu {
+        options.cpu = by_name("cpu", cpu, &Cpu::ALL, Cpu::name).map_err(|e| e.to_string())?;
+    }
+    if let Some(level) = &target.level {
+        options.level =
+            by_name("level", level, &Level::ALL, Level::name).map_err(|e| e.to_string())?;
+    }
+    if let Some(bounds) = &target.bounds {
+        options.bounds =
+            by_name("bounds", bounds, &Bounds::ALL, Bounds::name).map_err(|e| e.to_string())?;
+    }
+    Ok(options)
+}
+
+fn check(file: &Path, asked: &Target, calls: usize, seed: u64, out: Option<&Path>) -> Outcome {
+    let wasm = module(file)?;
+    let info = Info::read(&wasm)?;
+    let steps = plan::steps(&info, seed, calls, None);
+    let mut judge = Judge::new()?;
+    let stem = file
+        .file_stem()
+        .map_or_else(|| "module".into(), |s| s.to_string_lossy().into_owned());
+    let levels = if asked.level.is_some() {
+        vec![target(asked)?.level]
+    } else {
+        Level::ALL.to_vec()
+    };
+    let mut clean = true;
+    for level in levels {
+        let options = Options {
+            level,
+            ..target(asked)?
+        };
+        if let Err(report) = judge.judge(&stem, &wasm, &options, &steps, Ask::THOROUGH) {
+            println!("{report}");
+            clean = false;
+            if let Some(out) = out {
+                write_report(out, &report).map_err(|e| e.to_string())?;
+            }
+        }
+    }
+    let tally = &judge.counts.tally;
+    let traps: u64 = tally.traps.iter().sum();
+    println!(
+        "{}: {} functions, {} executions compared, {traps} traps, {} ended early: {}",
+        file.display(),
+        info.exports.len(),
+        tally.executions,
+        tally.void,
+        if clean { "no difference" } else { "DIFFERENT" },
+    );
+    // A check that compared nothing is no success, unless there was nothing to call.
+    Ok(clean && (tally.executions > 0 || info.exports.is_empty()))
+}
+
+fn reduce_file(file: &Path, asked: &Target, output: Option<&Path>) -> Outcome {
+    let wasm = module(file)?;
+    let mut judge = Judge::new()?;
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let mut case = match regression::Case::parse(&text) {
+        Ok(case) if !case.steps.is_empty() => case,
+        _ => {
+            let steps = plan::steps(&Info::read(&wasm)?, 0, CALLS, None);
+            let options = target(asked)?;
+            match judge.judge("check", &wasm, &options, &steps, Ask::THOROUGH) {
+                Ok(()) => return Err("the module does not differ under these options".into()),
+                Err(report) => regression::Case::from_report(&report),
+            }
+        }
+    };
+    case = reduce::reduce(&mut judge, &case)?;
+    match output {
+        Some(path) => {
+            std::fs::write(path, case.print()).map_err(|e| format!("{}: {e}", path.display()))?
+        }
+        None => print!("{}", case.print()),
+    }
+    Ok(true)
+}
+
+fn replay_all(dir: &Path) -> Outcome {
+    let mut judge = Judge::new()?;
+    let done = replay::replay(&mut judge, dir)?;
+    for failure in &done.failures {
+        println!("{failure}");
+    }
+    println!(
+        "{}",
+        json!({ "files": done.files, "runs": done.runs, "failures": done.failures.len() })
+    );
+    Ok(done.failures.is_empty())
+}
+
+fn seed_table(seconds: f64, only: &[u16], jobs: usize, as_json: bool) -> Outcome {
+    let exe = std::env::current_exe().map_err(|e| e.to_string())?;
+    let found = seeds::hunt_all(&exe, seconds, only, jobs, &mut |result| {
+        if !as_json {
+            println!("{result}");
+        }
+    })?;
+    println!("{}", seeds::json(&found));
+    Ok(found.iter().all(|r| r.found))
+}
+
+fn run_export(file: &Path, export: &str, args: &[String], asked: &Target) -> Outcome {
+    let wasm = module(file)?;
+    let info = Info::read(&wasm)?;
+    let at = info
+        .export_named(export)
+        .ok_or_else(|| format!("no exported function `{export}`"))?;
+    let params = &info.exports[at].sig.params;
+    if params.len() != args.len() {
+        return Err(format!("`{export}` takes {} arguments", params.len()));
+    }
+    let number = |(text, ty): (&String, &thumbsmith_oracle::program::Ty)| {
+        regression::number(text)
+            .map(|n| ty.wrap(n))
+            .ok_or_else(|| format!("`{text}` is no number"))
+    };
+    let values = args
+        .iter()
+        .zip(params)
+        .map(number)
+        .collect::<Result<_, _>>()?;
+    let answers = Judge::new()?.answers(&wasm, &target(asked)?, &[Step::Call(at, values)])?;
+    for line in answers.iter().flatten() {
+        println!("{line}");
+    }
+    Ok(true)
+}

@@ -1,0 +1,353 @@
+//! What the oracle knows about a module before running it.
+//!
+//! In: a WebAssembly binary. Out: its observable surface: exports, imports, globals, memory. Invariant: only what
+//! the compiler's current scope can express gets through (integer values, no imported memory, no tables);
+//! everything else is an error that says so, so that "nothing was compared" is never mistaken for "equal".
+
+use std::collections::HashMap;
+use thumbsmith::Options;
+use wasmparser::{ExternalKind, Parser, Payload, TypeRef};
+
+/// A value type of the observable surface.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Ty {
+    /// 32-bit integer; carried zero-extended in a `u64`.
+    I32,
+    /// 64-bit integer.
+    I64,
+}
+
+impl Ty {
+    /// Width in 32-bit words.
+    pub fn words(self) -> usize {
+        match self {
+            Ty::I32 => 1,
+            Ty::I64 => 2,
+        }
+    }
+
+    /// `bits` cut to the width of the type.
+    pub fn wrap(self, bits: u64) -> u64 {
+        match self {
+            Ty::I32 => u64::from(bits as u32),
+            Ty::I64 => bits,
+        }
+    }
+
+    fn from_parser(ty: wasmparser::ValType) -> Result<Ty, String> {
+        match ty {
+            wasmparser::ValType::I32 => Ok(Ty::I32),
+            wasmparser::ValType::I64 => Ok(Ty::I64),
+            other => Err(format!("values of type {other} are not compared yet")),
+        }
+    }
+}
+
+/// A function type.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Sig {
+    /// Parameter types in order.
+    pub params: Vec<Ty>,
+    /// Result types in order.
+    pub results: Vec<Ty>,
+}
+
+/// An imported function.
+#[derive(Clone, Debug)]
+pub struct ImportFn {
+    /// Module name of the import.
+    pub module: String,
+    /// Field name of the import.
+    pub field: String,
+    /// Its type.
+    pub sig: Sig,
+}
+
+/// An exported function.
+#[derive(Clone, Debug)]
+pub struct ExportFn {
+    /// The export's name, which is its symbol in the object.
+    pub name: String,
+    /// Index in the module's function index space.
+    pub func: u32,
+    /// Its type.
+    pub sig: Sig,
+}
+
+/// A global of the module.
+#[derive(Clone, Debug)]
+pub struct Global {
+    /// Value type.
+    pub ty: Ty,
+    /// Whether it may be set.
+    pub mutable: bool,
+    /// Module and field, if it is imported.
+    pub import: Option<(String, String)>,
+    /// Name of its first export, if any.
+    pub export: Option<String>,
+}
+
+impl Global {
+    /// The data symbol that the firmware sees, if the global is visible.
+    pub fn symbol(&self) -> Option<String> {
+        match (&self.import, &self.export) {
+            (Some((m, f)), _) => Some(import_symbol(m, f)),
+            (None, Some(name)) => Some(name.clone()),
+            (None, None) => None,
+        }
+    }
+}
+
+/// The linear memory of the module.
+#[derive(Clone, Copy, Debug)]
+pub struct MemoryInfo {
+    /// Initial size in pages of 64 KiB.
+    pub min: u64,
+    /// Declared maximum in pages.
+    pub max: Option<u64>,
+    /// Whether the host may touch it by WebAssembly's own rules.
+    pub exported: bool,
+}
+
+/// The observable surface of a module.
+#[derive(Clone, Debug, Default)]
+pub struct Info {
+    /// Imported functions in index order.
+    pub imports: Vec<ImportFn>,
+    /// Exported functions in export order.
+    pub exports: Vec<ExportFn>,
+    /// All globals in index order.
+    pub globals: Vec<Global>,
+    /// The linear memory.
+    pub memory: Option<MemoryInfo>,
+    /// Number of functions defined in the module.
+    pub defined: usize,
+}
+
+/// The symbol of an import: its field for module `env`, else `module_field`.
+pub fn import_symbol(module: &str, field: &str) -> String {
+    if module == "env" {
+        field.to_owned()
+    } else {
+        format!("{module}_{field}")
+    }
+}
+
+impl Info {
+    /// Reads the surface of a valid module.
+    ///
+    /// # Errors
+    /// Text that names what is malformed, or what the oracle cannot observe.
+    pub fn read(wasm: &[u8]) -> Result<Info, String> {
+        let mut info = Info::default();
+        let mut types: Vec<Result<Sig, String>> = Vec::new();
+        let mut funcs: Vec<u32> = Vec::new();
+        for payload in Parser::new(0).parse_all(wasm) {
+            info.payload(payload.map_err(|e| e.to_string())?, &mut types, &mut funcs)?;
+        }
+        Ok(info)
+    }
+
+    fn payload(
+        &mut self,
+        payload: Payload<'_>,
+        types: &mut Vec<Result<Sig, String>>,
+        funcs: &mut Vec<u32>,
+    ) -> Result<(), String> {
+        let text = |e: wasmparser::BinaryReaderError| e.to_string();
+        match payload {
+            Payload::TypeSection(reader) => {
+                for ty in reader.into_iter_err_on_gc_types() {
+                    types.push(sig(&ty.map_err(text)?));
+                }
+            }
+            Payload::ImportSection(reader) => {
+                for import in reader.into_imports() {
+                    self.import(import.map_err(text)?, types, funcs)?;
+                }
+            }
+            Payload::FunctionSection(reader) => {
+                for ty in reader {
+                    funcs.push(ty.map_err(text)?);
+                    self.defined += 1;
+                }
+            }
+            Payload::TableSection(reader) if reader.count() > 0 => {
+                return Err("tables are not compared yet".into());
+            }
+            Payload::MemorySection(reader) => {
+                for memory in reader {
+                    let memory = memory.map_err(text)?;
+                    if self.memory.is_some() || memory.memory64 || memory.shared {
+                        return Err("only one 32-bit memory is compared".into());
+                    }
+                    self.memory = Some(MemoryInfo {
+                        min: memory.initial,
+                        max: memory.maximum,
+                        exported: false,
+                    });
+                }
+            }
+            Payload::GlobalSection(reader) => {
+                for global in reader {
+                    let ty = global.map_err(text)?.ty;
+                    self.global(ty, None)?;
+                }
+            }
+            Payload::ExportSection(reader) => {
+                for export in reader {
+                    self.export(export.map_err(text)?, types, funcs)?;
+                }
+            }
+            // Sections that change nothing about the surface: code, data, start, custom.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn global(
+        &mut self,
+        ty: wasmparser::GlobalType,
+        import: Option<(String, String)>,
+    ) -> Result<(), String> {
+        self.globals.push(Global {
+            ty: Ty::from_parser(ty.content_type)?,
+            mutable: ty.mutable,
+            import,
+            export: None,
+        });
+        Ok(())
+    }
+
+    fn import(
+        &mut self,
+        import: wasmparser::Import<'_>,
+        types: &[Result<Sig, String>],
+        funcs: &mut Vec<u32>,
+    ) -> Result<(), String> {
+        let names = (import.module.to_owned(), import.name.to_owned());
+        match import.ty {
+            TypeRef::Func(ty) => {
+                funcs.push(ty);
+                let sig = types
+                    .get(ty as usize)
+                    .ok_or("type index out of range")?
+                    .clone()?;
+                self.imports.push(ImportFn {
+                    module: names.0,
+                    field: names.1,
+                    sig,
+                });
+                Ok(())
+            }
+            TypeRef::Global(ty) => self.global(ty, Some(names)),
+            other => Err(format!(
+                "imports of this kind are not compared yet: {other:?}"
+            )),
+        }
+    }
+
+    fn export(
+        &mut self,
+        export: wasmparser::Export<'_>,
+        types: &[Result<Sig, String>],
+        funcs: &[u32],
+    ) -> Result<(), String> {
+        match export.kind {
+            ExternalKind::Func => {
+                let ty = *funcs
+                    .get(export.index as usize)
+                    .ok_or("function index out of range")?;
+                let sig = types
+                    .get(ty as usize)
+                    .ok_or("type index out of range")?
+                    .clone()?;
+                self.exports.push(ExportFn {
+                    name: export.name.to_owned(),
+                    func: export.index,
+                    sig,
+                });
+            }
+            ExternalKind::Memory => {
+                if let Some(memory) = &mut self.memory {
+                    memory.exported = true;
+                }
+            }
+            ExternalKind::Global => {
+                let global = self
+                    .globals
+                    .get_mut(export.index as usize)
+                    .ok_or("global index out of range")?;
+                global.export.get_or_insert_with(|| export.name.to_owned());
+            }
+            other => {
+                return Err(format!(
+                    "exports of this kind are not compared yet: {other:?}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Indices of the globals that the host may read: exported or imported.
+    pub fn visible_globals(&self) -> Vec<usize> {
+        (0..self.globals.len())
+            .filter(|&i| self.globals[i].symbol().is_some())
+            .collect()
+    }
+
+    /// Indices of the globals that the host may set.
+    pub fn settable_globals(&self) -> Vec<usize> {
+        self.visible_globals()
+            .into_iter()
+            .filter(|&i| self.globals[i].mutable)
+            .collect()
+    }
+
+    /// Export number by name.
+    pub fn export_named(&self, name: &str) -> Option<usize> {
+        self.exports.iter().position(|e| e.name == name)
+    }
+
+    /// Names that occur twice among the symbols of exports, imports and globals: such a module cannot be linked.
+    pub fn symbol_clash(&self) -> Option<String> {
+        let mut seen: HashMap<String, ()> = HashMap::new();
+        let funcs = self.exports.iter().map(|e| e.name.clone());
+        let imports = self
+            .imports
+            .iter()
+            .map(|i| import_symbol(&i.module, &i.field));
+        let globals = self.globals.iter().filter_map(Global::symbol);
+        funcs
+            .chain(imports)
+            .chain(globals)
+            .find(|s| seen.insert(s.clone(), ()).is_some())
+    }
+}
+
+fn sig(ty: &wasmparser::FuncType) -> Result<Sig, String> {
+    let list = |types: &[wasmparser::ValType]| {
+        types
+            .iter()
+            .map(|t| Ty::from_parser(*t))
+            .collect::<Result<Vec<_>, _>>()
+    };
+    Ok(Sig {
+        params: list(ty.params())?,
+        results: list(ty.results())?,
+    })
+}
+
+/// A module ready to be judged: binary, surface, and the object that the compiler made of it.
+pub struct Program {
+    /// The WebAssembly binary, as the compiler saw it.
+    pub wasm: Vec<u8>,
+    /// Its surface.
+    pub info: Info,
+    /// The relocatable object.
+    pub object: Vec<u8>,
+    /// What it was compiled with.
+    pub options: Options,
+    /// Largest memory in pages that the object has room for; the reference may not grow beyond it.
+    pub memory_limit: Option<u64>,
+}

@@ -1,0 +1,391 @@
+//! A module as the reducer sees it: sections as they were, function bodies as operator sequences to edit.
+//!
+//! In: a module. Out: the same module with one edit, by number; the numbers enumerate every edit. Validity is not this
+//! file's concern: an edit that breaks the types is thrown away by the validator before anything runs, which
+//! is cheaper than reasoning about stacks here.
+
+use std::rc::Rc;
+use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
+use wasm_encoder::{
+    CodeSection, Encode, ExportKind, ExportSection, Function, Instruction, RawSection, ValType,
+};
+use wasmparser::{Operator, Parser, Payload};
+
+/// What an edit needs to know about an operator.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    /// `block`, `loop` or `if`.
+    Open,
+    /// `else`.
+    Else,
+    /// `end`.
+    End,
+    /// `i32.const`.
+    I32(i32),
+    /// `i64.const`.
+    I64(i64),
+    /// Reads a local.
+    Get(u32),
+    /// Does nothing but drop a value.
+    Idle,
+    /// Anything else.
+    Other,
+}
+
+/// One operator: its encoding, and its class.
+#[derive(Clone)]
+struct Op {
+    bytes: Rc<[u8]>,
+    class: Class,
+}
+
+impl Op {
+    fn new(instruction: &Instruction<'_>, class: Class) -> Op {
+        let mut bytes = Vec::new();
+        instruction.encode(&mut bytes);
+        Op {
+            bytes: bytes.into(),
+            class,
+        }
+    }
+
+    fn i32(n: i32) -> Op {
+        Op::new(&Instruction::I32Const(n), Class::I32(n))
+    }
+
+    fn i64(n: i64) -> Op {
+        Op::new(&Instruction::I64Const(n), Class::I64(n))
+    }
+
+    fn get(n: u32) -> Op {
+        Op::new(&Instruction::LocalGet(n), Class::Get(n))
+    }
+
+    /// A constant is progress over what it replaces, a smaller constant over a larger one.
+    fn weight(&self) -> u64 {
+        match self.class {
+            Class::End => 1,
+            Class::I32(n) => 10 + u64::from(32 - n.unsigned_abs().leading_zeros()),
+            Class::I64(n) => 10 + u64::from(64 - n.unsigned_abs().leading_zeros()),
+            Class::Get(n) => 11 + u64::from(n.min(8)),
+            Class::Idle => 12,
+            Class::Open | Class::Else | Class::Other => 80,
+        }
+    }
+}
+
+/// One function's locals and operators, the final `end` included.
+#[derive(Clone)]
+struct Body {
+    locals: Vec<ValType>,
+    code: Vec<Op>,
+}
+
+/// A section in order.
+#[derive(Clone)]
+enum Section {
+    Raw(u8, Vec<u8>),
+    Exports(Vec<(String, ExportKind, u32)>),
+    Code,
+}
+
+/// A module to edit.
+#[derive(Clone)]
+pub struct Module {
+    sections: Vec<Section>,
+    bodies: Vec<Body>,
+}
+
+/// Longest run of operators that one edit takes away or replaces.
+const LONGEST: usize = 24;
+/// How far apart two operators may be that one edit takes away.
+const REACH: usize = 10;
+
+/// What a run of operators is replaced by.
+fn replacements() -> [Option<Op>; 7] {
+    let drop = Op::new(&Instruction::Drop, Class::Idle);
+    [
+        None,
+        Some(Op::i32(0)),
+        Some(Op::i64(0)),
+        Some(Op::i32(1)),
+        Some(Op::get(0)),
+        Some(Op::get(1)),
+        Some(drop),
+    ]
+}
+
+impl Module {
+    /// Reads a valid module; `None` if a part of it is out of the reducer's scope.
+    pub fn read(wasm: &[u8]) -> Option<Module> {
+        let mut module = Module {
+            sections: Vec::new(),
+            bodies: Vec::new(),
+        };
+        for payload in Parser::new(0).parse_all(wasm) {
+            match payload.ok()? {
+                Payload::CodeSectionStart { .. } => module.sections.push(Section::Code),
+                Payload::CodeSectionEntry(body) => module.bodies.push(read_body(wasm, &body)?),
+                Payload::ExportSection(reader) => {
+                    let mut exports = Vec::new();
+                    for export in reader {
+                        let export = export.ok()?;
+                        let kind = RoundtripReencoder.export_kind(export.kind).ok()?;
+                        exports.push((export.name.to_owned(), kind, export.index));
+                    }
+                    module.sections.push(Section::Exports(exports));
+                }
+                Payload::CustomSection(_) => {}
+                other => {
+                    if let Some((id, range)) = other.as_section() {
+                        let bytes = wasm[range.start as usize..range.end as usize].to_vec();
+                        module.sections.push(Section::Raw(id, bytes));
+                    }
+                }
+            }
+        }
+        Some(module)
+    }
+
+    /// The module's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = wasm_encoder::Module::new();
+        for section in &self.sections {
+            match section {
+                Section::Raw(id, data) => {
+                    out.section(&RawSection { id: *id, data });
+                }
+                Section::Exports(list) => {
+                    let mut exports = ExportSection::new();
+                    for (name, kind, index) in list {
+                        exports.export(name, *kind, *index);
+                    }
+                    out.section(&exports);
+                }
+                Section::Code => {
+                    let mut code = CodeSection::new();
+                    for body in &self.bodies {
+                        let mut function =
+                            Function::new_with_locals_types(body.locals.iter().copied());
+                        for op in &body.code {
+                            function.raw(op.bytes.iter().copied());
+                        }
+                        code.function(&function);
+                    }
+                    out.section(&code);
+                }
+            }
+        }
+        out.finish()
+    }
+
+    /// Keeps only these exported functions.
+    pub fn keep_function_exports(&mut self, names: &[String]) {
+        for section in &mut self.sections {
+            if let Section::Exports(list) = section {
+                list.retain(|(name, kind, _)| *kind != ExportKind::Func || names.contains(name));
+            }
+        }
+    }
+
+    /// What the edits make smaller.
+    pub fn weight(&self) -> u64 {
+        let sections: usize = self
+            .sections
+            .iter()
+            .map(|s| {
+                if let Section::Raw(_, b) = s {
+                    b.len()
+                } else {
+                    0
+                }
+            })
+            .sum();
+        let body =
+            |b: &Body| b.code.iter().map(Op::weight).sum::<u64>() + 20 * b.locals.len() as u64;
+        let exports: usize = self
+            .sections
+            .iter()
+            .map(|s| {
+                if let Section::Exports(l) = s {
+                    l.len()
+                } else {
+                    0
+                }
+            })
+            .sum();
+        self.bodies.iter().map(body).sum::<u64>() + sections as u64 + 10 * exports as u64
+    }
+
+    /// The module with edit number `number`; `None` if there is no such edit any more.
+    pub fn edited(&self, mut number: usize) -> Option<Module> {
+        for index in 0..self.sections.len() {
+            // A whole section, or one export.
+            let parts = match &self.sections[index] {
+                Section::Raw(..) => 1,
+                Section::Exports(list) => list.len(),
+                Section::Code => 0,
+            };
+            if number < parts {
+                return Some(self.without_part(index, number));
+            }
+            number -= parts;
+        }
+        for index in 0..self.bodies.len() {
+            let runs = self.bodies[index].edits();
+            if number < runs {
+                let mut next = self.clone();
+                self.bodies[index].edit(number, &mut next.bodies[index]);
+                return Some(next);
+            }
+            number -= runs;
+        }
+        None
+    }
+
+    fn without_part(&self, index: usize, part: usize) -> Module {
+        let mut next = self.clone();
+        match &mut next.sections[index] {
+            Section::Exports(list) => {
+                list.remove(part);
+            }
+            Section::Raw(..) | Section::Code => {
+                next.sections.remove(index);
+            }
+        }
+        next
+    }
+}
+
+fn read_body(wasm: &[u8], body: &wasmparser::FunctionBody<'_>) -> Option<Body> {
+    let mut locals = Vec::new();
+    for local in body.get_locals_reader().ok()? {
+        let (n, ty) = local.ok()?;
+        let ty = RoundtripReencoder.val_type(ty).ok()?;
+        locals.resize(locals.len() + n as usize, ty);
+    }
+    let mut code = Vec::new();
+    let mut reader = body.get_operators_reader().ok()?;
+    while !reader.eof() {
+        let start = reader.original_position() as usize;
+        let class = match reader.read().ok()? {
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => Class::Open,
+            Operator::Else => Class::Else,
+            Operator::End => Class::End,
+            Operator::I32Const { value } => Class::I32(value),
+            Operator::I64Const { value } => Class::I64(value),
+            Operator::LocalGet { local_index } => Class::Get(local_index),
+            Operator::Drop | Operator::Nop => Class::Idle,
+            // The editor treats all the rest alike; whether an edit of it makes sense, the validator says.
+            _ => Class::Other,
+        };
+        code.push(Op {
+            bytes: wasm.get(start..reader.original_position() as usize)?.into(),
+            class,
+        });
+    }
+    Some(Body { locals, code })
+}
+
+impl Body {
+    fn longest(&self) -> usize {
+        self.code.len().min(LONGEST)
+    }
+
+    /// Number of edits: the whole body, runs by each replacement, pairs, blocks, locals, constants.
+    fn edits(&self) -> usize {
+        let n = self.code.len();
+        1 + n * self.longest() * replacements().len()
+            + n * REACH
+            + 2 * n
+            + self.locals.len()
+            + 3 * n
+    }
+
+    fn edit(&self, mut number: usize, next: &mut Body) {
+        let n = self.code.len();
+        if number == 0 {
+            next.code = vec![
+                Op::new(&Instruction::Unreachable, Class::Idle),
+                Op::new(&Instruction::End, Class::End),
+            ];
+            next.locals.clear();
+            return;
+        }
+        number -= 1;
+        let menu = replacements();
+        let runs = n * self.longest() * menu.len();
+        if number < runs {
+            // Long runs first: they take the most away at once.
+            let length = self.longest() - number / (n * menu.len());
+            let at = number / menu.len() % n;
+            let end = (at + length).min(n.saturating_sub(1)).max(at);
+            next.code.splice(at..end, menu[number % menu.len()].clone());
+            return;
+        }
+        number -= runs;
+        if number < n * REACH {
+            return self.drop_pair(number / REACH, number % REACH + 2, next);
+        }
+        number -= n * REACH;
+        if number < 2 * n {
+            return self.unwrap_block(number / 2, number % 2 == 1, next);
+        }
+        number -= 2 * n;
+        if number < self.locals.len() {
+            return self.drop_local(number, next);
+        }
+        number -= self.locals.len();
+        self.smaller_constant(number / 3, number % 3, next);
+    }
+
+    /// Takes away two operators with others between: a value and what consumes it.
+    fn drop_pair(&self, at: usize, distance: usize, next: &mut Body) {
+        if at + distance + 1 < self.code.len() {
+            next.code.remove(at + distance);
+            next.code.remove(at);
+        }
+    }
+
+    /// Takes away a block's `block`, `loop` or `if` and its `end`, but not what is between. `drop`: the opening
+    /// becomes a `drop` of the condition, and an `else` goes with its arm.
+    fn unwrap_block(&self, at: usize, drop: bool, next: &mut Body) {
+        let mut depth = 0;
+        let mut otherwise = None;
+        for (i, op) in self.code.iter().enumerate().skip(at) {
+            match op.class {
+                Class::Open => depth += 1,
+                Class::End => depth -= 1,
+                Class::Else if depth == 1 => otherwise = Some(i),
+                Class::Else
+                | Class::I32(_)
+                | Class::I64(_)
+                | Class::Get(_)
+                | Class::Idle
+                | Class::Other => {}
+            }
+            if depth <= 0 {
+                if i > at && i + 1 < self.code.len() {
+                    next.code.drain(otherwise.unwrap_or(i)..=i);
+                    let opening = drop.then(|| Op::new(&Instruction::Drop, Class::Idle));
+                    next.code.splice(at..=at, opening);
+                }
+                return;
+            }
+        }
+    }
+
+    /// Takes away the last local if nothing names it; the validator finds out.
+    fn drop_local(&self, at: usize, next: &mut Body) {
+        next.locals.remove(at);
+    }
+
+    fn smaller_constant(&self, at: usize, way: usize, next: &mut Body) {
+        match self.code[at].class {
+            Class::I32(n) => next.code[at] = Op::i32([0, 1, n / 2][way]),
+            Class::I64(n) => next.code[at] = Op::i64([0, 1, n / 2][way]),
+            Class::Open | Class::Else | Class::End | Class::Get(_) | Class::Idle | Class::Other => {
+            }
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The reducer: from a difference to a few operators.
+//!
+//! In: a case that differs. Out: a smaller case that differs in the same kind, with the reference's values. First the
+//! steps: only the failing call if that is enough. Then wasm-shrink takes away whole functions and sections. Then
+//! edits over the operator sequence of [`edit`], smallest first, each kept only if the module still validates and
+//! still differs. Invariant: every accepted candidate was judged, so the result differs by construction.
+
+pub mod edit;
+#[cfg(test)]
+mod tests;
+
+use crate::check::{Ask, Judge};
+use crate::compare::{Kind, Step};
+use crate::program::Info;
+use crate::regression::Case;
+use edit::Module;
+use std::time::{Duration, Instant};
+
+/// A candidate: a module and what is done with it.
+#[derive(Clone)]
+pub struct Candidate {
+    /// The module.
+    pub wasm: Vec<u8>,
+    /// The steps; the last one differs.
+    pub steps: Vec<Step>,
+}
+
+/// Says whether a candidate still shows the difference.
+pub type Test<'a> = &'a mut dyn FnMut(&Candidate) -> bool;
+
+/// Attempts of wasm-shrink that may fail in a row.
+const SHRINK_ATTEMPTS: u32 = 300;
+/// Wall time after which the smallest candidate so far is good enough.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Reduces a case that differs under `judge`.
+///
+/// # Errors
+/// Text if the case does not differ, or the reference cannot give expectations.
+pub fn reduce(judge: &mut Judge, case: &Case) -> Result<Case, String> {
+    let options = case.options.clone();
+    let first = judge.judge("reduce", &case.wasm, &options, &case.steps, Ask::THOROUGH);
+    let Err(report) = first else {
+        return Err("the case does not differ".into());
+    };
+    let kind = report.difference.kind;
+    let mut test = |c: &Candidate| differs(judge, &options, c, kind);
+    let small = shrink(
+        Candidate {
+            wasm: case.wasm.clone(),
+            steps: report.steps.clone(),
+        },
+        &mut test,
+    );
+    let expected = judge.expectations(&small.wasm, &options, &small.steps)?;
+    Ok(Case {
+        found_by: case.found_by.clone(),
+        guilty: case.guilty.clone(),
+        options,
+        text: wasmprinter::print_bytes(&small.wasm).map_err(|e| e.to_string())?,
+        wasm: small.wasm,
+        steps: small.steps,
+        expected,
+    })
+}
+
+/// Whether a candidate differs in this kind. A candidate that the compiler refuses does not count, unless being
+/// refused is what is reduced.
+fn differs(judge: &mut Judge, options: &thumbsmith::Options, c: &Candidate, kind: Kind) -> bool {
+    match judge.judge("reduce", &c.wasm, options, &c.steps, Ask::THOROUGH) {
+        Err(report) => report.difference.kind == kind,
+        Ok(()) => false,
+    }
+}
+
+/// All passes in order, the last ones until nothing changes any more.
+pub fn shrink(mut best: Candidate, test: Test<'_>) -> Candidate {
+    let start = Instant::now();
+    fewer_steps(&mut best, test);
+    only_needed_exports(&mut best, test);
+    generic(&mut best, test);
+    loop {
+        let before = best.wasm.len();
+        let steps = best.steps.len();
+        edits(&mut best, test, start + LIMIT);
+        fewer_steps(&mut best, test);
+        only_needed_exports(&mut best, test);
+        let same = best.wasm.len() == before && best.steps.len() == steps;
+        if same || start.elapsed() > LIMIT {
+            return best;
+        }
+    }
+}
+
+/// Drops steps: all but the last, then halves, then one by one.
+fn fewer_steps(best: &mut Candidate, test: Test<'_>) {
+    let mut size = best.steps.len().saturating_sub(1);
+    while size > 0 {
+        let mut at = 0;
+        while at + size < best.steps.len() {
+            let mut steps = best.steps.clone();
+            steps.drain(at..at + size);
+            let candidate = Candidate {
+                wasm: best.wasm.clone(),
+                steps,
+            };
+            if test(&candidate) {
+                *best = candidate;
+            } else {
+                at += size;
+            }
+        }
+        size /= 2;
+    }
+}
+
+/// The steps of a candidate said by export name, so that exports may be renumbered.
+fn renumber(old: &Info, new: &Info, steps: &[Step]) -> Option<Vec<Step>> {
+    let step = |step: &Step| match step {
+        Step::Call(export, args) => {
+            let name = &old.exports.get(*export)?.name;
+            let at = new.export_named(name)?;
+            (new.exports[at].sig.params.len() == args.len()).then(|| Step::Call(at, args.clone()))
+        }
+        Step::Set(global, value) => new
+            .settable_globals()
+            .contains(global)
+            .then_some(Step::Set(*global, *value)),
+    };
+    steps.iter().map(step).collect()
+}
+
+fn with_module(best: &Candidate, wasm: Vec<u8>) -> Option<Candidate> {
+    wasmparser::validate(&wasm).ok()?;
+    let steps = renumber(
+        &Info::read(&best.wasm).ok()?,
+        &Info::read(&wasm).ok()?,
+        &best.steps,
+    )?;
+    Some(Candidate { wasm, steps })
+}
+
+fn accept(best: &mut Candidate, wasm: Vec<u8>, test: Test<'_>) -> bool {
+    match with_module(best, wasm) {
+        Some(candidate) if test(&candidate) => {
+            *best = candidate;
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Drops exports that no step calls.
+fn only_needed_exports(best: &mut Candidate, test: Test<'_>) {
+    let (Ok(info), Some(mut module)) = (Info::read(&best.wasm), Module::read(&best.wasm)) else {
+        return;
+    };
+    let called = |index: usize| {
+        best.steps
+            .iter()
+            .any(|s| matches!(s, Step::Call(e, _) if *e == index))
+    };
+    let names: Vec<String> = (0..info.exports.len())
+        .filter(|i| called(*i))
+        .map(|i| info.exports[i].name.clone())
+        .collect();
+    module.keep_function_exports(&names);
+    let wasm = module.encode();
+    if wasm.len() < best.wasm.len() {
+        accept(best, wasm, test);
+    }
+}
+
+/// The generic shrinker: strong at whole functions, sections and dead weight.
+fn generic(best: &mut Candidate, test: Test<'_>) {
+    let start = best.clone();
+    let mut smallest = start.clone();
+    let mut interesting = |wasm: &[u8]| match with_module(&start, wasm.to_vec()) {
+        Some(candidate) if test(&candidate) => {
+            if candidate.wasm.len() < smallest.wasm.len() {
+                smallest = candidate;
+            }
+            true
+        }
+        _ => false,
+    };
+    // Its only errors are about the input: an unreducible module stays as it is.
+    let _ = wasm_shrink::WasmShrink::default()
+        .attempts(SHRINK_ATTEMPTS)
+        .allow_empty(true)
+        .run(start.wasm.clone(), |wasm| Ok(interesting(wasm)));
+    *best = smallest;
+}
+
+/// Edits of single functions and of the module around them, until none helps.
+fn edits(best: &mut Candidate, test: Test<'_>, deadline: Instant) {
+    let Some(mut module) = Module::read(&best.wasm) else {
+        return;
+    };
+    let mut at = 0;
+    while let Some(next) = module.edited(at) {
+        if Instant::now() > deadline {
+            return;
+        }
+        let wasm = next.encode();
+        // An edit must make progress by the module's own measure, so the search ends.
+        if next.weight() < module.weight() && accept(best, wasm, test) {
+            // Positions behind the edit have moved up: stay here.
+            module = next;
+        } else {
+            at += 1;
+        }
+    }
+    shrink_arguments(best, test);
+}
+
+/// Small arguments instead of large ones.
+fn shrink_arguments(best: &mut Candidate, test: Test<'_>) {
+    for step in 0..best.steps.len() {
+        let Step::Call(_, args) = best.steps[step].clone() else {
+            continue;
+        };
+        for (i, old) in args.iter().enumerate() {
+            for value in [0, 1, 2, old & 0xff, old & 0xffff, old & 0xffff_ffff] {
+                let Step::Call(export, now) = best.steps[step].clone() else {
+                    break;
+                };
+                if value >= now[i] {
+                    continue;
+                }
+                let mut candidate = best.clone();
+                let mut smaller = now;
+                smaller[i] = value;
+                candidate.steps[step] = Step::Call(export, smaller);
+                if test(&candidate) {
+                    *best = candidate;
+                    break;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! The reference engine: wasmtime, compiled fast rather than well.
+//!
+//! In: a program; it runs the module behind a dispatcher (see [`crate::dispatch`]). Out: what the specification says.
+//! Invariant: no optimization and the single-pass allocator, so that the reference shares as little as possible
+//! with an optimizing compiler. A stack overflow is [`TrapKind::StackExhausted`], whose point differs between engines:
+//! the comparison treats it as the end of what can be said.
+
+use crate::dispatch;
+use crate::engine::{Engine, Outcome, answer, imported_global};
+use crate::program::{Info, Program, Ty};
+use std::sync::Arc;
+use thumbsmith::TrapKind;
+use wasmtime::{
+    Caller, Config, ExternType, Func, FuncType, Instance, Memory, Module, OptLevel,
+    RegallocAlgorithm, Store, StoreLimits, StoreLimitsBuilder, Trap, Val, ValType,
+};
+
+/// What the host's functions see.
+struct Host {
+    limits: StoreLimits,
+    info: Arc<Info>,
+    log: Vec<u64>,
+    calls: u64,
+}
+
+struct Running {
+    store: Store<Host>,
+    instance: Option<Instance>,
+    dispatch: Option<Func>,
+    memory: Option<Memory>,
+}
+
+/// wasmtime behind the engine trait.
+pub struct Reference {
+    engine: wasmtime::Engine,
+    fuel: Option<u64>,
+    module: Option<(Module, Arc<Info>, Option<u64>)>,
+    running: Option<Running>,
+    params: Vec<Val>,
+    results: Vec<Val>,
+}
+
+impl Reference {
+    /// A reference whose every call may use `fuel` units (about one for each operator); `None` trusts the
+    /// program to end, which is faster and right for generated modules.
+    ///
+    /// # Errors
+    /// Text of the engine if its configuration is refused on this host.
+    pub fn new(fuel: Option<u64>) -> Result<Reference, String> {
+        let mut config = Config::new();
+        config
+            .cranelift_opt_level(OptLevel::None)
+            .cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass)
+            .cranelift_debug_verifier(false)
+            .consume_fuel(fuel.is_some())
+            .generate_address_map(false)
+            .wasm_backtrace_max_frames(None)
+            .memory_init_cow(false)
+            .max_wasm_stack(256 << 10);
+        let engine = wasmtime::Engine::new(&config).map_err(|e| e.to_string())?;
+        Ok(Reference {
+            engine,
+            fuel,
+            module: None,
+            running: None,
+            params: Vec::new(),
+            results: Vec::new(),
+        })
+    }
+
+    fn outcome(result: Result<(), wasmtime::Error>) -> Result<(), Outcome> {
+        let error = match result {
+            Ok(()) => return Ok(()),
+            Err(e) => e,
+        };
+        Err(match error.downcast_ref::<Trap>() {
+            Some(Trap::UnreachableCodeReached) => Outcome::Trapped(TrapKind::Unreachable),
+            Some(Trap::IntegerDivisionByZero) => Outcome::Trapped(TrapKind::DivideByZero),
+            Some(Trap::IntegerOverflow) => Outcome::Trapped(TrapKind::IntegerOverflow),
+            Some(Trap::MemoryOutOfBounds) => Outcome::Trapped(TrapKind::OutOfBounds),
+            Some(Trap::StackOverflow) => Outcome::Trapped(TrapKind::StackExhausted),
+            _ => Outcome::Void(format!("{error:#}")),
+        })
+    }
+
+    fn refuel(store: &mut Store<Host>, fuel: Option<u64>) {
+        if let Some(units) = fuel {
+            // Fuel is configured exactly when `fuel` is set, so this cannot fail.
+            let _ = store.set_fuel(units);
+        }
+    }
+}
+
+fn val_type(ty: Ty) -> ValType {
+    match ty {
+        Ty::I32 => ValType::I32,
+        Ty::I64 => ValType::I64,
+    }
+}
+
+fn bits(value: &Val) -> u64 {
+    match value {
+        Val::I32(v) => u64::from(*v as u32),
+        Val::I64(v) => *v as u64,
+        other => unreachable!("the surface admits integers only, not {other:?}"),
+    }
+}
+
+fn val(ty: Ty, bits: u64) -> Val {
+    match ty {
+        Ty::I32 => Val::I32(bits as i32),
+        Ty::I64 => Val::I64(bits as i64),
+    }
+}
+
+/// The host's side of import number `index`.
+fn import(store: &mut Store<Host>, info: &Info, index: usize) -> Func {
+    let sig = &info.imports[index].sig;
+    let list = |types: &[Ty]| types.iter().map(|t| val_type(*t)).collect::<Vec<_>>();
+    let ty = FuncType::new(store.engine(), list(&sig.params), list(&sig.results));
+    Func::new(
+        store,
+        ty,
+        move |mut caller: Caller<'_, Host>, params, results| {
+            let args: Vec<u64> = params.iter().map(bits).collect();
+            let info = caller.data().info.clone();
+            let host = caller.data_mut();
+            host.log.push(index as u64);
+            host.log.extend_from_slice(&args);
+            let reply = answer(&info, index, host.calls, &args);
+            host.calls += 1;
+            for ((slot, value), ty) in results
+                .iter_mut()
+                .zip(&reply.results)
+                .zip(&info.imports[index].sig.results)
+            {
+                *slot = val(*ty, *value);
+            }
+            if let Some((address, byte)) = reply.store
+                && let Some(memory) = caller
+                    .get_export(dispatch::MEMORY)
+                    .and_then(|e| e.into_memory())
+            {
+                let data = memory.data_mut(&mut caller);
+                let at = address as usize % data.len();
+                data[at] = byte;
+            }
+            if let Some((which, value)) = reply.set {
+                let settable = info.settable_globals();
+                let g = settable[which % settable.len()];
+                if let Some(global) = caller
+                    .get_export(&dispatch::global_name(g))
+                    .and_then(|e| e.into_global())
+                {
+                    global.set(&mut caller, val(info.globals[g].ty, value))?;
+                }
+            }
+            Ok(())
+        },
+    )
+}
+
+impl Engine for Reference {
+    fn name(&self) -> String {
+        "wasmtime".into()
+    }
+
+    fn load(&mut self, program: &Program) -> Result<(), String> {
+        self.running = None;
+        let wrapped = dispatch::wrap(&program.wasm, &program.info)?;
+        let module = Module::new(&self.engine, wrapped).map_err(|e| format!("{e:#}"))?;
+        self.module = Some((module, Arc::new(program.info.clone()), program.memory_limit));
+        Ok(())
+    }
+
+    fn instantiate(&mut self) -> Outcome {
+        let Some((module, info, limit)) = &self.module else {
+            return Outcome::Void("nothing loaded".into());
+        };
+        let mut limits = StoreLimitsBuilder::new();
+        if let Some(pages) = limit {
+            limits = limits.memory_size((*pages as usize) << 16);
+        }
+        let host = Host {
+            limits: limits.build(),
+            info: info.clone(),
+            log: Vec::new(),
+            calls: 0,
+        };
+        let mut store = Store::new(&self.engine, host);
+        store.limiter(|host| &mut host.limits);
+        Self::refuel(&mut store, self.fuel);
+        let mut externs = Vec::new();
+        let (mut funcs, mut globals) = (0, 0);
+        for needed in module.imports() {
+            match needed.ty() {
+                ExternType::Func(_) => {
+                    externs.push(import(&mut store, info, funcs).into());
+                    funcs += 1;
+                }
+                ExternType::Global(ty) => {
+                    let value = val(
+                        info.globals[globals].ty,
+                        imported_global(globals, info.globals[globals].ty),
+                    );
+                    match wasmtime::Global::new(&mut store, ty, value) {
+                        Ok(global) => externs.push(global.into()),
+                        Err(e) => return Outcome::Void(format!("{e:#}")),
+                    }
+                    globals += 1;
+                }
+                other => return Outcome::Void(format!("import of kind {other:?}")),
+            }
+        }
+        let result = Instance::new(&mut store, module, &externs);
+        let mut running = Running {
+            store,
+            instance: None,
+            dispatch: None,
+            memory: None,
+        };
+        let outcome = match result {
+            Ok(instance) => {
+                running.dispatch = instance.get_func(&mut running.store, dispatch::DISPATCH);
+                running.memory = instance.get_memory(&mut running.store, dispatch::MEMORY);
+                running.instance = Some(instance);
+                Outcome::Returned(Default::default())
+            }
+            Err(e) => Self::outcome(Err(e))
+                .err()
+                .unwrap_or(Outcome::Void("no instance".into())),
+        };
+        let (params, results) = dispatch::arity(info);
+        self.params = vec![Val::I64(0); params + 1];
+        self.results = vec![Val::I64(0); results];
+        self.running = Some(running);
+        outcome
+    }
+
+    fn call(&mut self, export: usize, args: &[u64]) -> Outcome {
+        let (Some(running), Some((_, info, _))) = (&mut self.running, &self.module) else {
+            return Outcome::Void("nothing loaded".into());
+        };
+        let Some(dispatch) = running.dispatch else {
+            return Outcome::Void("no instance".into());
+        };
+        running.store.data_mut().log.clear();
+        Self::refuel(&mut running.store, self.fuel);
+        self.params[0] = Val::I32(export as i32);
+        for (slot, value) in self.params[1..].iter_mut().zip(args) {
+            *slot = Val::I64(*value as i64);
+        }
+        match Self::outcome(dispatch.call(&mut running.store, &self.params, &mut self.results)) {
+            Ok(()) => {
+                let n = info.exports[export].sig.results.len();
+                Outcome::Returned(self.results[..n].iter().map(bits).collect())
+            }
+            Err(outcome) => outcome,
+        }
+    }
+
+    fn memory(&mut self) -> &[u8] {
+        match &self.running {
+            Some(Running {
+                store,
+                memory: Some(memory),
+                ..
+            }) => memory.data(store),
+            _ => &[],
+        }
+    }
+
+    fn global(&mut self, global: usize) -> u64 {
+        let Some(Running {
+            store,
+            instance: Some(instance),
+            ..
+        }) = &mut self.running
+        else {
+            return 0;
+        };
+        match instance.get_global(&mut *store, &dispatch::global_name(global)) {
+            Some(g) => bits(&g.get(store)),
+            None => 0,
+        }
+    }
+
+    fn set_global(&mut self, global: usize, value: u64) {
+        let (Some(running), Some((_, info, _))) = (&mut self.running, &self.module) else {
+            return;
+        };
+        let Some(instance) = running.instance else {
+            return;
+        };
+        if let Some(g) = instance.get_global(&mut running.store, &dispatch::global_name(global)) {
+            // Only settable globals are ever set; the types agree by construction.
+            let _ = g.set(&mut running.store, val(info.globals[global].ty, value));
+        }
+    }
+
+    fn import_log(&self) -> &[u64] {
+        match &self.running {
+            Some(running) => &running.store.data().log,
+            None => &[],
+        }
+    }
+
+    fn violations(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+}
