@@ -3,11 +3,16 @@
 pub mod backend;
 pub mod choices;
 pub mod error;
+pub mod helpers;
+pub mod init;
 pub mod ir;
 pub mod isa;
+pub mod object;
 pub mod opt;
 pub mod options;
+pub mod pipeline;
 pub mod regalloc;
+pub mod report;
 pub mod seeded;
 pub mod trap;
 pub mod wasm;
@@ -24,6 +29,8 @@ pub struct Output {
     pub header: String,
     /// The assembly listing with WebAssembly offsets, if asked for.
     pub asm: String,
+    /// The IR after the pass that was asked for.
+    pub ir: String,
     /// Numbers that describe the compilation.
     pub stats: Stats,
 }
@@ -45,7 +52,10 @@ pub struct Stats {
 
 /// Names of all rewrite and lowering rules.
 pub fn rules() -> Vec<&'static str> {
-    Vec::new()
+    let rewrites = opt::rules::all().iter().map(|r| r.name);
+    rewrites
+        .chain(backend::rules::all().iter().map(|r| r.name))
+        .collect()
 }
 
 /// Compiles a WebAssembly binary.
@@ -53,6 +63,51 @@ pub fn rules() -> Vec<&'static str> {
 /// # Errors
 /// One [`Error`] with kind, function and byte offset; nothing is written anywhere.
 pub fn compile(wasm: &[u8], options: &Options) -> Result<Output> {
-    let _ = (wasm, options);
-    Err(Error::new(ErrorKind::Unsupported, "not connected yet"))
+    compile_with(wasm, options, None, false)
+}
+
+/// Like [`compile`], with the IR after a named pass, or with an assembly listing.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_with(
+    wasm: &[u8],
+    options: &Options,
+    dump: Option<&str>,
+    listing: bool,
+) -> Result<Output> {
+    let c = pipeline::compile(wasm, options, dump, listing)?;
+    let fired = |names: Vec<&'static str>, hits: &[u64]| -> Vec<(&'static str, u64)> {
+        names
+            .into_iter()
+            .zip(hits.iter().copied())
+            .filter(|(_, n)| *n > 0)
+            .collect()
+    };
+    let mut rules_fired = fired(
+        opt::rules::all().iter().map(|r| r.name).collect(),
+        &c.hits.0,
+    );
+    rules_fired.extend(fired(
+        backend::rules::all().iter().map(|r| r.name).collect(),
+        &c.hits.1,
+    ));
+    let asm = if listing {
+        report::listing(&c, options)
+    } else {
+        String::new()
+    };
+    Ok(Output {
+        object: object::elf::write(&c, options)?,
+        header: object::header::text(&c.module, options),
+        asm,
+        ir: c.dump.clone().unwrap_or_default(),
+        stats: Stats {
+            functions: c.functions.len(),
+            code_bytes: c.functions.iter().map(|(_, f)| f.bytes.len()).sum(),
+            rules_fired,
+            fuel_used: c.fuel_used,
+            last_rewrite: c.last_rewrite,
+        },
+    })
 }

@@ -30,6 +30,10 @@ bugs! {
     45 IndexScale "lower" "an index scaled by 8 is scaled by 4";
     46 SwitchOffByOne "lower" "a jump table is entered one past its end";
     47 CallKeepsR12 "abi" "r12 is taken to survive calls";
+    50 FlagsClobbered "flags" "a 16-bit form that sets the flags is taken where they are live";
+    51 LiteralMisaligned "layout" "a literal load at an odd halfword reads the word before";
+    52 CalleeSaveLost "frame" "r11 is not saved when many registers are";
+    53 HalfSwapped "object" "the upper half of an address is relocated as the lower";
     100 PairMisaligned "abi" "64-bit register arguments start at odd registers";
     150 SlotFreedEarly "spill" "a slot is shared before a loop has read it for the last time";
     151 StoreLost "spill" "a spilled block parameter is not stored where it is defined";

@@ -1,6 +1,10 @@
 //! From SSA to machine code.
 
 pub mod abi;
+pub mod code;
+pub mod emit;
+pub mod finish;
+pub mod layout;
 pub mod lower;
 pub mod mir;
 pub mod rules;

@@ -53,6 +53,7 @@ impl Symbols {
         let kind = match (imm >> 32) as u32 {
             k if k == SymKind::Memory as u32 => SymbolKind::Memory,
             k if k == SymKind::Globals as u32 => SymbolKind::Globals,
+            k if k >= SymKind::Data as u32 => SymbolKind::Data(k - SymKind::Data as u32),
             k => SymbolKind::Global(k - SymKind::Global as u32),
         };
         (self.get(kind), imm as i32)

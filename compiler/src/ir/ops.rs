@@ -218,10 +218,10 @@ ops! {
 
     /// The address of symbol `imm >> 32` plus the low word of `imm`; see [`SymKind`].
     Sym "sym" Float [] -> I;
-    /// Word at the operand + `imm`, of global variables.
+    /// Word at machine address operand + `imm`, outside of linear memory.
     GlobalLoad "global.load" Pin [I] -> I;
-    /// Stores the second operand at the first + `imm`, in global variables.
-    GlobalStore "global.store" Pin [I I] -> V;
+    /// Stores the second operand at machine address first + `imm`, outside of linear memory.
+    GlobalStore "global.store" Pin [I T] -> V;
 
     /// Yields the first operand; traps with kind `imm` if the second is not zero.
     Guard "guard" Pin [T I] -> T;
@@ -258,7 +258,7 @@ ops! {
 /// What a `sym` is the address of. Interpreters place linear memory at address 0, so that address
 /// arithmetic means the same before and after symbols appear.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[repr(u8)]
+#[repr(u32)]
 pub enum SymKind {
     /// Linear memory.
     Memory = 0,
@@ -266,6 +266,8 @@ pub enum SymKind {
     Globals = 1,
     /// Imported or exported global number `kind - 2`, which has a symbol of its own.
     Global = 2,
+    /// Contents of data number `kind - Data`, in flash.
+    Data = 0x4000_0000,
 }
 
 impl Op {

@@ -5,7 +5,7 @@
 //! instruction timings in the Cortex-M3 technical reference manual, section 3.3. M4, M7 and M33 differ in
 //! multiplications only: what they do in parallel is not modelled.
 
-use super::effects::{reads, writes};
+use super::effects::reads;
 use super::{Addr, Inst, Reg, Sem};
 use crate::options::Cpu;
 
@@ -45,11 +45,7 @@ pub fn cycles(inst: &Inst, context: &Context) -> u32 {
     if !context.executed {
         return 1;
     }
-    let refill = if writes(inst).contains(Reg::PC) {
-        REFILL
-    } else {
-        0
-    };
+    let refill = if loads_pc(inst) { REFILL } else { 0 };
     let multiply = |slow: u32| {
         if context.cpu == Cpu::CortexM3 {
             slow
@@ -88,6 +84,12 @@ pub fn cycles(inst: &Inst, context: &Context) -> u32 {
             // Folded into a 16-bit instruction before it.
             Sem::It => u32::from(context.previous.is_none_or(|(_, size)| size != 2)),
         }
+}
+
+/// Whether PC is what an operand or the list says is loaded.
+fn loads_pc(inst: &Inst) -> bool {
+    let loaded = matches!(inst.op.sem(), Sem::Load(..)) && inst.regs[0] == Reg::PC;
+    loaded || inst.list.contains(Reg::PC)
 }
 
 /// Whether the load overlaps with a single load before it, whose result must not be part of its address.

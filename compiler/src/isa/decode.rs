@@ -6,7 +6,7 @@
 //! Checked on all 65,536 halfwords and on random words.
 
 use super::form::{FIXED, Form};
-use super::{Cond, Inst, Place, Reg, RegSet, Sem, Shift, ShiftKind, table::FORMS};
+use super::{Cond, Inst, Place, Reg, RegSet, Shift, ShiftKind, table::FORMS};
 use crate::options::Cpu;
 use std::fmt;
 
@@ -145,13 +145,6 @@ impl Form {
             p.extract(word, b'r'),
             p.extract(word, b'y'),
             p.extract(word, b'z'),
-        );
-        debug_assert!(
-            r == 0
-                || matches!(
-                    self.op.sem(),
-                    Sem::LoadMany { .. } | Sem::StoreMany { .. } | Sem::Push | Sem::Pop
-                )
         );
         RegSet((r | y << 14 | z << 15) as u16)
     }

@@ -137,11 +137,18 @@ pub struct Machine {
     /// The core whose cycles are counted and whose instructions exist.
     pub cpu: Cpu,
     previous: Option<(Inst, u32)>,
-    cache: FxHashMap<u32, Box<Page>>,
+    /// Decoded code, and where its pages are by the upper bits of their addresses.
+    pages: Vec<Page>,
+    numbers: FxHashMap<u32, usize>,
+    /// The page used last: upper bits of its address, and where it is.
+    current: (u32, usize),
 }
 
 /// Decoded instructions of 256 bytes of code.
-type Page = [Option<Decoded>; 128];
+type Page = Box<[Option<Decoded>; 128]>;
+
+/// What `current` is before any page: upper bits that no address has.
+const NO_PAGE: (u32, usize) = (u32::MAX, 0);
 
 /// What one instruction did.
 #[derive(Default)]
@@ -163,13 +170,17 @@ impl Machine {
             cycles: 0,
             cpu,
             previous: None,
-            cache: FxHashMap::default(),
+            pages: Vec::new(),
+            numbers: FxHashMap::default(),
+            current: NO_PAGE,
         }
     }
 
     /// Forgets decoded instructions. To be called after code was changed.
     pub fn forget_code(&mut self) {
-        self.cache.clear();
+        self.pages.clear();
+        self.numbers.clear();
+        self.current = NO_PAGE;
     }
 
     /// The condition that the IT block gives to the next instruction, if it stands in one.
@@ -243,11 +254,14 @@ impl Machine {
     fn decoded(&mut self, bus: &mut impl Bus) -> Result<Decoded, Stop> {
         let pc = self.r[15];
         let in_it = self.it_condition();
-        let page = self
-            .cache
-            .entry(pc >> 8)
-            .or_insert_with(|| Box::new([None; 128]));
-        let slot = &mut page[(pc >> 1 & 127) as usize];
+        if self.current.0 != pc >> 8 {
+            let page = *self.numbers.entry(pc >> 8).or_insert_with(|| {
+                self.pages.push(Box::new([None; 128]));
+                self.pages.len() - 1
+            });
+            self.current = (pc >> 8, page);
+        }
+        let slot = &mut self.pages[self.current.1][(pc >> 1 & 127) as usize];
         if let Some(decoded) = slot
             && decoded.it == self.it
         {

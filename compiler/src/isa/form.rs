@@ -24,7 +24,7 @@ pub enum Flags {
     Keep,
     /// Sets them if field `s` is 1.
     Bit,
-    /// Sets them outside of IT blocks and only there (Arm v7-M manual, A7.2.2).
+    /// Sets them outside of IT blocks and only there.
     OutsideIt,
     /// Always sets them: comparisons.
     Always,

@@ -87,7 +87,7 @@ impl Imm {
         let value = match self {
             Imm::None => (imm == 0).then_some(0)?,
             Imm::Unsigned(2) if on(Bug::HalfwordOffsetScale) && p.size == 2 && w == 5 => {
-                scaled(imm, 2, w)? * 2 & 31
+                (scaled(imm, 2, w)? * 2) & 31
             }
             Imm::Unsigned(unit) => scaled(imm, unit, w)?,
             Imm::Offset(unit) => {
@@ -202,10 +202,10 @@ pub fn decode_modified_imm(code: u16) -> Option<u32> {
     let byte = code & 0xff;
     match code >> 8 {
         0 => Some(byte),
-        1 if byte != 0 => Some(byte * 0x0001_0001),
-        2 if byte != 0 => Some(byte * 0x0100_0100),
-        3 if byte != 0 => Some(byte * 0x0101_0101),
-        0..=3 => None,
+        1..=3 if byte == 0 => None,
+        1 => Some(byte * 0x0001_0001),
+        2 => Some(byte * 0x0100_0100),
+        3 => Some(byte * 0x0101_0101),
         _ => Some((byte & 0x7f | 0x80).rotate_right(code >> 7)),
     }
 }

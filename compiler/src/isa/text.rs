@@ -1,7 +1,7 @@
 //! Instructions as text: UAL syntax that GNU as and `llvm-mc` accept.
 //!
 //! In: an [`Inst`], optionally the size its text must force, and a dialect. Out: text. The operand part of each
-//! operation's text is a template, which [`super::parse`] reads too. Invariant: parsing what was printed
+//! operation's text is a template, which [`super::parse()`] reads too. Invariant: parsing what was printed
 //! gives the instruction back. Checked by that round trip and by two assemblers.
 
 use super::form::{Flags, Form};

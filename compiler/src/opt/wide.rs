@@ -442,6 +442,19 @@ impl Wide<'_, '_> {
                     Some(self.pin(Op::GlobalGet, Ty::I32, &[], n.imm | 1 << 32, n.loc)),
                 )
             }
+            Op::GlobalStore if args.len() == 3 => {
+                self.pin(Op::GlobalStore, Ty::Void, &args[..2], n.imm, n.loc);
+                (
+                    self.pin(
+                        Op::GlobalStore,
+                        Ty::Void,
+                        &[args[0], args[2]],
+                        n.imm + 4,
+                        n.loc,
+                    ),
+                    None,
+                )
+            }
             Op::GlobalSet if args.len() == 2 => {
                 self.pin(Op::GlobalSet, Ty::Void, &args[..1], n.imm, n.loc);
                 (

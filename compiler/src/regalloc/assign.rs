@@ -9,7 +9,7 @@
 //! what other edges have elsewhere is moved on the edge. At calls, values are moved out of clobbered registers and
 //! into fixed ones by one parallel move.
 
-use super::facts::{Facts, NONE};
+use super::facts::{CHEAP, Facts, NONE};
 use super::hints::{Hints, NO_REG};
 use super::loops::Loops;
 use super::moves::{From, Move, Mover};
@@ -50,6 +50,7 @@ pub(super) fn assign(
         heuristic: choices.is_heuristic(),
         choices,
         val: [NONE; 16],
+        free: RegSet::ALLOCATABLE,
         loc: vec![NO_REG; values],
         leaving: vec![NONE; values],
         entry: vec![[NONE; 16]; n],
@@ -82,6 +83,8 @@ struct Assigner<'a, 'b> {
     heuristic: bool,
     /// Per register, the value in it.
     val: Map,
+    /// Registers without a value.
+    free: RegSet,
     /// Per value, its register.
     loc: Vec<u8>,
     /// Per value, the position of the instruction at which it leaves its register.
@@ -100,13 +103,13 @@ impl Assigner<'_, '_> {
     fn block(&mut self, b: u32) -> Result<()> {
         let facts = self.facts;
         self.block = b;
-        for v in std::mem::replace(&mut self.val, [NONE; 16]) {
-            if v != NONE {
-                self.loc[v as usize] = NO_REG;
-            }
-        }
-        self.scan_hints(b);
+        self.vacate_all();
+        let around = self.scan_hints(b);
         self.enter(b)?;
+        if around {
+            // What its back edge wants is known only now.
+            self.scan_hints(b);
+        }
         let block = &facts.f.blocks[b as usize];
         for param in &block.params {
             self.store_definition(param.0, 0);
@@ -135,17 +138,30 @@ impl Assigner<'_, '_> {
                 }
             }
         }
-        self.out.edits.push(std::mem::take(&mut self.edits));
+        self.out.edits.push(self.edits.as_slice().into());
+        self.edits.clear();
         self.out.regs.push(std::mem::take(&mut self.regs));
         self.out.starts.push(starts);
         Ok(())
     }
 
-    fn scan_hints(&mut self, b: u32) {
+    /// Finds out which registers the values of block `b` are wanted in; tells whether it is its own successor.
+    fn scan_hints(&mut self, b: u32) -> bool {
         let facts = self.facts;
+        let mut around = false;
         let mut ends: SmallVec<[(u32, u8); 32]> = SmallVec::new();
-        for edge in &facts.f.blocks[b as usize].succs {
+        for mut edge in &facts.f.blocks[b as usize].succs {
+            // A block that only jumps on, as on a split edge, wants what its own successor wants.
+            let target = &facts.f.blocks[edge.to.0 as usize];
+            if let ([_], [next], true) = (
+                &target.insts[..],
+                &target.succs[..],
+                target.params.is_empty(),
+            ) {
+                edge = next;
+            }
             let s = edge.to.0 as usize;
+            around |= edge.to.0 == b;
             let params = &facts.f.blocks[s].params;
             if edge.to.0 <= b {
                 for (r, &v) in self.entry[s]
@@ -168,6 +184,7 @@ impl Assigner<'_, '_> {
             }
         }
         self.hints.scan(facts, b, &ends);
+        around
     }
 
     /// Gives the values held on entry their registers.
@@ -190,7 +207,9 @@ impl Assigner<'_, '_> {
         };
         let before = self.exit[p as usize];
         let head = facts.is_loop_head(b);
+        let mut stay: SmallVec<[(u32, u8); 16]> = SmallVec::new();
         let mut rest: SmallVec<[(u32, u8); 16]> = SmallVec::new();
+        self.set_locations(&before, true);
         for held in self.plan.entry(b) {
             let v = held.value;
             if held.original && self.plan.omitted(facts, v) {
@@ -202,18 +221,17 @@ impl Assigner<'_, '_> {
             } else {
                 v
             };
-            let at = before
-                .iter()
-                .position(|&o| o == source)
-                .map_or(NO_REG, |r| r as u8);
+            let at = self.loc[source as usize];
             // In a loop with calls, a value moves out of their way once, before the loop.
             let moves_out = (param || head) && at != NO_REG && self.is_caller_saved(v, at);
             if at != NO_REG && !param && !moves_out {
-                self.place(v, Reg(at));
+                stay.push((v, at));
             } else {
                 rest.push((v, if moves_out { NO_REG } else { at }));
             }
         }
+        self.set_locations(&before, false);
+        stay.iter().for_each(|&(v, at)| self.place(v, Reg(at)));
         for (v, at) in rest {
             let wish = if facts.is_param_of(v, b) {
                 let want = self.hints.at_entry(facts, b, v);
@@ -230,7 +248,7 @@ impl Assigner<'_, '_> {
             } else {
                 at
             };
-            let r = self.choose(v, self.free(), wish, RegSet::EMPTY)?;
+            let r = self.choose(v, self.free, wish, RegSet::EMPTY)?;
             self.place(v, r);
         }
         self.entry[b as usize] = self.val;
@@ -254,24 +272,17 @@ impl Assigner<'_, '_> {
     }
 
     fn wants_callee_saved(&self, v: u32) -> bool {
-        self.plan.crosses[v as usize] && !self.plan.spilled[v as usize]
+        let v = v as usize;
+        self.plan.crosses[v] && !self.plan.spilled[v] && self.facts.kind[v] & CHEAP == 0
     }
 
     fn is_free(&self, r: u8) -> bool {
         r != NO_REG && self.val[r as usize] == NONE
     }
 
-    fn free(&self) -> RegSet {
-        RegSet(
-            RegSet::ALLOCATABLE
-                .iter()
-                .filter(|r| self.val[r.0 as usize] == NONE)
-                .fold(0, |s, r| s | 1 << r.0),
-        )
-    }
-
     fn place(&mut self, v: u32, r: Reg) {
         self.val[r.0 as usize] = v;
+        self.free.remove(r);
         self.loc[v as usize] = r.0;
         self.mover.used.insert(r);
     }
@@ -280,7 +291,17 @@ impl Assigner<'_, '_> {
         let r = std::mem::replace(&mut self.loc[v as usize], NO_REG);
         if r != NO_REG {
             self.val[r as usize] = NONE;
+            self.free.insert(Reg(r));
         }
+    }
+
+    fn vacate_all(&mut self) {
+        for v in std::mem::replace(&mut self.val, [NONE; 16]) {
+            if v != NONE {
+                self.loc[v as usize] = NO_REG;
+            }
+        }
+        self.free = RegSet::ALLOCATABLE;
     }
 
     /// Chooses a register for `v` among `allowed`: `wish` if it can be had, else by cost; rather none of `avoid`.
@@ -424,7 +445,7 @@ impl Assigner<'_, '_> {
 
     fn load(&mut self, v: u32, i: u32, inst: &MInst) -> Result<()> {
         let avoid = self.hints.avoid[i as usize];
-        let mut r = self.choose(v, self.free(), NO_REG, avoid)?;
+        let mut r = self.choose(v, self.free, NO_REG, avoid)?;
         if seeded::on(Bug::LoadIntoLive)
             && let Some(other) = inst
                 .uses
@@ -497,7 +518,7 @@ impl Assigner<'_, '_> {
             self.regs[uses + k] = Reg(r);
         }
         let mut own: SmallVec<[u8; 4]> = SmallVec::from_elem(NO_REG, inst.defs.len());
-        let mut free = self.free();
+        let mut free = self.free;
         for (d, u) in inst.tied() {
             let v = inst.uses[u].0;
             let r = self.regs[uses + u];
@@ -544,7 +565,9 @@ impl Assigner<'_, '_> {
             if own[d] == NO_REG {
                 // A result in the register of the first operand has a 16-bit form more often.
                 let wish = match hint(self, d) {
-                    NO_REG => inst.uses.first().map_or(NO_REG, |_| self.regs[uses].0),
+                    NO_REG if !inst.uses.is_empty() && !avoid.contains(self.regs[uses]) => {
+                        self.regs[uses].0
+                    }
                     r => r,
                 };
                 own[d] = self.choose(v.0, free, wish, avoid)?.0;
@@ -602,7 +625,7 @@ impl Assigner<'_, '_> {
         evicted.extend(loads.map(|e| e.value));
         for v in evicted {
             let room = stays.minus(taken);
-            let empty = room.and(self.free());
+            let empty = room.and(self.free);
             let room = if self.heuristic && !empty.is_empty() {
                 empty
             } else {
@@ -630,12 +653,7 @@ impl Assigner<'_, '_> {
             self.bring(u.0, r);
         }
         self.mover.run(i, taken.or(fixed_uses), &mut self.edits);
-        for v in std::mem::replace(&mut self.val, [NONE; 16])
-            .into_iter()
-            .filter(|&v| v != NONE)
-        {
-            self.loc[v as usize] = NO_REG;
-        }
+        self.vacate_all();
         for (v, r) in homes {
             if !self.is_leaving(v, i) {
                 self.place(v, r);
@@ -663,6 +681,7 @@ impl Assigner<'_, '_> {
     fn bring(&mut self, v: u32, to: Reg) {
         let from = match self.loc[v as usize] {
             NO_REG => self.memory(v),
+            r if r == to.0 => return,
             r => From::Loc(Loc::Reg(Reg(r))),
         };
         self.mover.moves.push(Move {

@@ -25,18 +25,19 @@
 //! - An edge renames: each place gets the parameters whose arguments it holds, and keeps what it held apart from
 //!   old instances of the parameters.
 //!
+//! **Size.** States share what they have in common (see `known`), so functions with many blocks and many slots
+//! cost what changes, not blocks times slots.
+//!
 //! Registers are those that the allocator may use, written ones are in `used`, slots are below `slots`, edits are
 //! ordered and come before an instruction of their block.
 
+use super::known::{Known, State};
 use super::{Allocation, Edit, Loc, internal};
-use crate::backend::mir::{MBlock, MFunc, MInst, VReg};
+use crate::backend::mir::{MBlock, MFunc, MInst};
 use crate::error::Result;
 use crate::isa::{Reg, RegSet};
 use crate::seeded::{self, Bug};
 use smallvec::SmallVec;
-
-/// Values known to be in one place.
-type Known = SmallVec<[u32; 2]>;
 
 /// Checks that `a` is a right allocation of `f`.
 ///
@@ -55,15 +56,16 @@ struct Checker<'a> {
     remat: Vec<bool>,
     /// (rematerializable value, parameter that is always equal to it), in order.
     equal: Vec<(u32, u32)>,
-    /// Per block, (place, value) pairs known on entry, in order; `None` if not reached yet.
-    entry: Vec<Option<Vec<(u32, u32)>>>,
-    /// Per place (registers, then slots), what it is known to hold.
-    known: Vec<Known>,
-    /// Per value, places that may hold it.
-    places: Vec<SmallVec<[u32; 2]>>,
+    /// Per block, what is known on entry; `None` if not reached yet.
+    entry: Vec<Option<State>>,
+    /// What is known now.
+    now: State,
+    /// Per value, the slots that have ever been known to hold it.
+    slots: Vec<SmallVec<[u32; 2]>>,
 }
 
 const SLOTS: u32 = 16;
+const REGS: std::ops::Range<u32> = 0..SLOTS;
 
 fn place(loc: Loc) -> u32 {
     match loc {
@@ -96,8 +98,8 @@ impl<'a> Checker<'a> {
             equal: equal_parameters(f, &remat),
             remat,
             entry: vec![None; f.blocks.len()],
-            known: vec![Known::new(); SLOTS as usize + a.slots as usize],
-            places: vec![SmallVec::new(); f.vregs as usize],
+            now: State::new(SLOTS + a.slots),
+            slots: vec![SmallVec::new(); f.vregs as usize],
         })
     }
 
@@ -226,7 +228,7 @@ impl<'a> Checker<'a> {
         let n = self.f.blocks.len();
         let mut dirty = vec![false; n];
         if let Some(entry) = self.entry.first_mut() {
-            *entry = Some(Vec::new());
+            *entry = Some(self.now.clone());
             dirty[0] = true;
         }
         while dirty.contains(&true) {
@@ -246,12 +248,8 @@ impl<'a> Checker<'a> {
 
     /// Follows one block from its entry state.
     fn block(&mut self, b: usize) -> Result<()> {
-        for place in 0..self.known.len() {
-            self.set(place as u32, Known::new());
-        }
-        for (place, v) in self.entry[b].clone().unwrap_or_default() {
-            self.known[place as usize].push(v);
-            self.places[v as usize].push(place);
+        if let Some(entry) = &self.entry[b] {
+            self.now = entry.clone();
         }
         let block: &'a MBlock = &self.f.blocks[b];
         let edits: &'a [(u32, Edit)] = &self.a.edits[b];
@@ -269,19 +267,33 @@ impl<'a> Checker<'a> {
 
     /// Makes `known` the set of `place`.
     fn set(&mut self, place: u32, known: Known) {
-        for v in std::mem::take(&mut self.known[place as usize]) {
-            self.places[v as usize].retain(|p| *p != place);
+        if place >= SLOTS {
+            for &v in &known {
+                self.may_be_in(v, place);
+            }
         }
-        for &v in &known {
-            self.places[v as usize].push(place);
+        self.now.set(place, known);
+    }
+
+    fn may_be_in(&mut self, v: u32, place: u32) {
+        let slots = &mut self.slots[v as usize];
+        if place >= SLOTS && !slots.contains(&place) {
+            slots.push(place);
         }
-        self.known[place as usize] = known;
+    }
+
+    /// The places that hold `v` now.
+    fn holders(&self, v: u32) -> SmallVec<[u32; 8]> {
+        let slots = self.slots[v as usize].iter().copied();
+        REGS.chain(slots)
+            .filter(|&p| self.now.get(p).contains(&v))
+            .collect()
     }
 
     fn edit(&mut self, edit: Edit) {
         match edit {
             Edit::Move { from, to } => {
-                let known = self.known[place(from) as usize].clone();
+                let known = self.now.get(place(from)).clone();
                 self.set(place(to), known);
             }
             Edit::Remat { value, to } => {
@@ -297,8 +309,8 @@ impl<'a> Checker<'a> {
             }
             Edit::Swap(x, y) => {
                 let (kx, ky) = (
-                    self.known[x.0 as usize].clone(),
-                    self.known[y.0 as usize].clone(),
+                    self.now.get(x.0 as u32).clone(),
+                    self.now.get(y.0 as u32).clone(),
                 );
                 self.set(x.0 as u32, ky);
                 self.set(y.0 as u32, kx);
@@ -314,8 +326,8 @@ impl<'a> Checker<'a> {
         }
         let (defs, uses) = a.operands(b as u32, i as u32, inst);
         for (u, r) in inst.uses.iter().zip(uses) {
-            if !self.known[r.0 as usize].contains(&u.0) {
-                let holds = &self.known[r.0 as usize];
+            let holds = self.now.get(r.0 as u32);
+            if !holds.contains(&u.0) {
                 return self.fail(
                     b,
                     i,
@@ -343,8 +355,10 @@ impl<'a> Checker<'a> {
 
     /// Takes old instances of a value out of all places.
     fn forget(&mut self, v: u32) {
-        for place in std::mem::take(&mut self.places[v as usize]) {
-            self.known[place as usize].retain(|known| *known != v);
+        for place in self.holders(v) {
+            let mut known = self.now.get(place).clone();
+            known.retain(|known| *known != v);
+            self.now.set(place, known);
         }
     }
 
@@ -354,36 +368,25 @@ impl<'a> Checker<'a> {
         let Some(params) = self.f.blocks.get(edge.to.0 as usize).map(|t| &t.params) else {
             return self.fail(b, k, "an edge to nowhere");
         };
-        let mut state: Vec<(u32, u32)> = Vec::new();
-        for (place, known) in self.known.iter().enumerate() {
-            let renewed = |v: &&u32| !params.contains(&VReg(**v));
-            state.extend(known.iter().filter(renewed).map(|&v| (place as u32, v)));
+        // Arguments are read before parameters are written.
+        let before = self.now.clone();
+        let holders: Vec<_> = edge.args.iter().map(|arg| self.holders(arg.0)).collect();
+        params.iter().for_each(|p| self.forget(p.0));
+        for (param, places) in params.iter().zip(holders) {
+            for place in places {
+                let mut known = self.now.get(place).clone();
+                known.push(param.0);
+                self.set(place, known);
+            }
         }
-        for (param, arg) in params.iter().zip(&edge.args) {
-            state.extend(
-                self.places[arg.0 as usize]
-                    .iter()
-                    .map(|&place| (place, param.0)),
-            );
-        }
-        state.sort_unstable();
-        match &mut self.entry[edge.to.0 as usize] {
+        let after = std::mem::replace(&mut self.now, before);
+        Ok(match &mut self.entry[edge.to.0 as usize] {
             unreached @ None => {
-                *unreached = Some(state);
-                Ok(true)
+                *unreached = Some(after);
+                true
             }
-            Some(entry) => {
-                let before = entry.len();
-                let mut at = 0;
-                entry.retain(|pair| {
-                    while state.get(at).is_some_and(|p| p < pair) {
-                        at += 1;
-                    }
-                    state.get(at) == Some(pair)
-                });
-                Ok(entry.len() != before)
-            }
-        }
+            Some(entry) => entry.meet(&after),
+        })
     }
 }
 

@@ -12,6 +12,7 @@ mod assign;
 pub mod checker;
 mod facts;
 mod hints;
+mod known;
 mod liveness;
 mod loops;
 mod moves;
@@ -23,6 +24,8 @@ mod spill;
 pub mod testgen;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_quality;
 
 use crate::backend::mir::{MFunc, MInst, VReg};
 use crate::choices::Choices;

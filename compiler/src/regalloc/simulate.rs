@@ -8,11 +8,39 @@
 //! allocation says, a tied operand is read from the register of the result, clobbers destroy, early results are
 //! written before operands are read.
 
-use super::{Allocation, Edit, Loc};
+use super::{Allocation, Edit, Loc, allocate, check, internal, testgen};
 use crate::backend::mir::{MFunc, MInst, VReg};
+use crate::choices::{Choices, Source};
+use crate::error::Result;
 use crate::isa::Reg;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// Makes a function from some of the bytes, allocates it with choices from the others, checks the result and
+/// compares execution on a few paths: the whole of a fuzz target.
+///
+/// # Errors
+/// What failed: allocation, the checker, or execution (then the checker has accepted a wrong allocation).
+pub fn judge(bytes: &[u8]) -> Result<()> {
+    let (choices, function) = bytes.split_at(bytes.len() / 3);
+    let f = testgen::function(function);
+    let source = match choices.first() {
+        Some(0..128) => Source::Bytes(choices.into()),
+        Some(_) | None => Source::Heuristic,
+    };
+    let a = allocate(&f, &mut Choices::new(source, None))?;
+    check(&f, &a)?;
+    if differs(&f, &a) {
+        return internal(&f, "execution differs and the checker accepts");
+    }
+    Ok(())
+}
+
+/// Whether execution of the allocation differs from that of the function on one of a few paths.
+pub fn differs(f: &MFunc, a: &Allocation) -> bool {
+    const STEPS: usize = 400;
+    (0..4).any(|seed| run_virtual(f, seed, STEPS) != run_allocated(f, a, seed, STEPS))
+}
 
 /// Executes the function itself for at most `steps` instructions.
 pub fn run_virtual(f: &MFunc, seed: u64, steps: usize) -> Vec<u64> {

@@ -256,14 +256,15 @@ impl Spiller<'_, '_> {
             let (from, to) = self.plan.exits[p as usize];
             for at in from..to {
                 let held = self.plan.held[at as usize];
-                bump(&mut self.seen, self.mark, held.value);
+                let original = if held.original { ORIGINAL } else { 0 };
+                bump(&mut self.seen, self.mark, held.value, original);
                 self.place[held.value as usize] = 0;
             }
             let args = &facts.f.blocks[p as usize].succs[k as usize].args;
             for (param, arg) in facts.f.blocks[b as usize].params.iter().zip(args) {
                 let made = facts.kind[arg.0 as usize] & CHEAP != 0;
                 if made || self.place[arg.0 as usize] != ABSENT {
-                    bump(&mut self.seen, self.mark, param.0);
+                    bump(&mut self.seen, self.mark, param.0, 0);
                 }
             }
             for at in from..to {
@@ -275,7 +276,7 @@ impl Spiller<'_, '_> {
 
     fn count(&self, value: u32, mark: u32) -> u32 {
         let (m, count) = self.seen[value as usize];
-        if m == mark { count } else { 0 }
+        if m == mark { count & !ORIGINAL } else { 0 }
     }
 
     /// Entry of a block all of whose predecessors are done: what they agree on, then what most of them hold.
@@ -332,17 +333,11 @@ impl Spiller<'_, '_> {
         }
     }
 
+    /// Holds a value from the entry on; the counts are those of the edges into `b`.
     fn hold_on_entry(&mut self, b: u32, value: u32) {
-        let facts = self.facts;
-        let original = facts.is_param_of(value, b)
-            || facts.preds(b).iter().any(|&(p, _)| {
-                p < b
-                    && self
-                        .plan
-                        .exit(p)
-                        .iter()
-                        .any(|held| held.value == value && held.original)
-            });
+        let (m, count) = self.seen[value as usize];
+        let original = m == self.mark && count & ORIGINAL != 0;
+        let original = original || self.facts.is_param_of(value, b);
         self.hold(Held {
             value,
             next: FAR,
@@ -629,23 +624,35 @@ impl Spiller<'_, '_> {
                     _ => {}
                 }
             }
-            self.leave_on_edge(s);
         }
     }
 
-    /// Values live into `s` that are held before the edge and not after it cannot be stored late.
-    fn leave_on_edge(&mut self, s: u32) {
-        self.place_entry(s, 0);
-        for live in self.live.live_in(s) {
-            let v = live.value as usize;
-            if self.seen[v] == (self.mark, 1)
-                && self.place[v] == ABSENT
-                && !seeded::on(Bug::EdgeStoreLost)
-            {
-                self.leave_cost[v] = f32::INFINITY;
+    /// Spilled values live into a successor of `b` that are held before the edge and not after it cannot be
+    /// stored late.
+    fn leave_on_edges(&mut self, b: u32) {
+        self.mark += 1;
+        let (from, to) = self.plan.exits[b as usize];
+        let mut any = false;
+        for at in from..to {
+            let held = self.plan.held[at as usize];
+            if held.original && self.plan.spilled[held.value as usize] {
+                self.seen[held.value as usize].0 = self.mark;
+                any = true;
             }
         }
-        self.place_entry(s, ABSENT);
+        if !any || seeded::on(Bug::EdgeStoreLost) {
+            return;
+        }
+        for edge in &self.facts.f.blocks[b as usize].succs {
+            self.place_entry(edge.to.0, 0);
+            for live in self.live.live_in(edge.to.0) {
+                let v = live.value as usize;
+                if self.seen[v].0 == self.mark && self.place[v] == ABSENT {
+                    self.leave_cost[v] = f32::INFINITY;
+                }
+            }
+            self.place_entry(edge.to.0, ABSENT);
+        }
     }
 
     fn place_entry(&mut self, s: u32, to: u8) {
@@ -679,8 +686,11 @@ impl Spiller<'_, '_> {
     }
 
     fn choose_stores(&mut self) {
-        if !self.live.exact {
+        if !self.live.exact || !self.plan.spilled.contains(&true) {
             return;
+        }
+        for b in 0..self.facts.blocks() {
+            self.leave_on_edges(b);
         }
         for v in 0..self.plan.spilled.len() {
             if !self.plan.spilled[v]
@@ -701,9 +711,12 @@ impl Spiller<'_, '_> {
     }
 }
 
-fn bump(seen: &mut [(u32, u32)], mark: u32, value: u32) {
+/// A bit of a count: some of what was counted is original.
+const ORIGINAL: u32 = 1 << 31;
+
+fn bump(seen: &mut [(u32, u32)], mark: u32, value: u32, original: u32) {
     let (m, count) = &mut seen[value as usize];
-    *count = if *m == mark { *count + 1 } else { 1 };
+    *count = if *m == mark { *count + 1 } else { 1 } | original;
     *m = mark;
 }
 

@@ -264,6 +264,7 @@ impl Gen<'_> {
                 2 if nesting < 6 => self.loop_(nesting),
                 3 if nesting < 6 => self.switch(nesting),
                 4 if !self.breaks.is_empty() => self.break_if(),
+                5 if nesting < 6 && self.source.below(4) == 0 => self.two_entries(nesting),
                 _ => self.instruction(),
             }
         }
@@ -383,6 +384,47 @@ impl Gen<'_> {
             ends.push((end, std::mem::replace(&mut self.scope, scope)));
             self.join(ends);
         }
+    }
+
+    /// A loop that is entered at two places: `from` goes to `a` or `b`, `a` to `b`, `b` to `a` or out.
+    fn two_entries(&mut self, nesting: u32) {
+        let count = self.source.below(4);
+        let from = self.branch();
+        let scope = self.scope.clone();
+        let to_a = self.open(&[]);
+        self.edge(from, to_a, &[]);
+        let args = self.some(count);
+        self.jump();
+        self.depth += 1;
+        let params = self.values(count);
+        let a = self.open(&params);
+        self.edge(to_a, a, &args);
+        self.scope.extend(&params);
+        self.sequence(nesting + 1);
+        let args = self.some(count);
+        let end_a = self.jump();
+        self.depth -= 1;
+        self.scope = scope;
+        let to_b = self.open(&[]);
+        self.edge(from, to_b, &[]);
+        let args_b = self.some(count);
+        self.jump();
+        self.depth += 1;
+        let params = self.values(count);
+        let b = self.open(&params);
+        self.edge(end_a, b, &args);
+        self.edge(to_b, b, &args_b);
+        self.scope.extend(&params);
+        self.sequence(nesting + 1);
+        let end_b = self.branch();
+        let latch = self.open(&[]);
+        self.edge(end_b, latch, &[]);
+        let args = self.some(count);
+        self.jump();
+        self.edge(latch, a, &args);
+        self.depth -= 1;
+        self.open(&[]);
+        self.edge(end_b, self.current(), &[]);
     }
 
     fn break_if(&mut self) {

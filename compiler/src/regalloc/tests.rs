@@ -1,11 +1,10 @@
 //! Tests of the allocator and of its checker, over random functions and random choices.
 
-use super::{Allocation, Edit, Loc, allocate, check, simulate, testgen};
+use super::simulate::{self, differs};
+use super::{Allocation, Edit, Loc, allocate, check, testgen};
 use crate::backend::mir::MFunc;
 use crate::choices::{Choices, Source};
 use crate::isa::{Reg, RegSet};
-
-const STEPS: usize = 400;
 
 fn random(seed: u64) -> MFunc {
     testgen::function(&testgen::bytes(seed, 64 + (seed % 13) as usize * 90))
@@ -17,11 +16,6 @@ fn source(seed: u64) -> Source {
         1 => Source::Seed(seed),
         _ => Source::Bytes(testgen::bytes(seed ^ 77, 400)),
     }
-}
-
-/// Whether execution of the allocation differs from that of the function on one of a few paths.
-fn differs(f: &MFunc, a: &Allocation) -> bool {
-    (0..4).any(|s| simulate::run_virtual(f, s, STEPS) != simulate::run_allocated(f, a, s, STEPS))
 }
 
 fn count_insts(f: &MFunc) -> usize {
@@ -54,6 +48,13 @@ fn random_functions_with_random_choices_are_allocated_rightly() {
         insts > 500_000 && edits > 50_000,
         "the generator degenerated: {insts} instructions, {edits} edits"
     );
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_give_a_function_that_is_allocated_rightly(bytes in proptest::collection::vec(0u8.., 0..600)) {
+        simulate::judge(&bytes).unwrap();
+    }
 }
 
 /// The same over far more functions; run it with `--ignored` after changing the allocator.
@@ -138,4 +139,64 @@ fn what_execution_tells_apart_the_checker_rejects() {
         different > 8_000,
         "rejected {different}, accepted {harmless}, rejected without witness {strict}"
     );
+}
+
+/// Prints time and quality per shape; run it with `--release --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn measure() {
+    for (name, reach, calls) in [
+        ("leaf, low pressure", 6, false),
+        ("leaf, high pressure", 30, false),
+        ("calls, low", 6, true),
+        ("calls, high", 30, true),
+    ] {
+        let shape = testgen::Shape {
+            budget: 250,
+            reach,
+            calls,
+        };
+        let functions: Vec<MFunc> = (0..400)
+            .map(|seed| testgen::shaped(&testgen::bytes(seed, 2000), shape))
+            .collect();
+        let insts: usize = functions.iter().map(count_insts).sum();
+        let mut best = f64::INFINITY;
+        let mut counts = [0usize; 5];
+        for _ in 0..5 {
+            let start = std::time::Instant::now();
+            let all: Vec<Allocation> = functions
+                .iter()
+                .map(|f| allocate(f, &mut Choices::new(Source::Heuristic, None)).unwrap())
+                .collect();
+            best = best.min(start.elapsed().as_nanos() as f64 / insts as f64);
+            counts = [0; 5];
+            for (_, edit) in all.iter().flat_map(|a| a.edits.iter().flatten()) {
+                let kind = match edit {
+                    Edit::Move {
+                        from: Loc::Reg(_),
+                        to: Loc::Reg(_),
+                    } => 0,
+                    Edit::Move {
+                        from: Loc::Slot(_), ..
+                    } => 1,
+                    Edit::Move { .. } => 2,
+                    Edit::Remat { .. } => 3,
+                    Edit::Swap(..) => 4,
+                };
+                counts[kind] += 1;
+            }
+        }
+        let start = std::time::Instant::now();
+        for f in &functions {
+            let a = allocate(f, &mut Choices::new(Source::Heuristic, None)).unwrap();
+            check(f, &a).unwrap();
+        }
+        let checked = start.elapsed().as_nanos() as f64 / insts as f64 - best;
+        let per = counts.map(|c| c as f64 / insts as f64);
+        println!(
+            "{name}: {insts} instructions, {best:.0} ns each ({checked:.0} to check); per instruction: moves {:.3}, \
+             loads {:.3}, stores {:.3}, remats {:.3}, swaps {:.4}",
+            per[0], per[1], per[2], per[3], per[4]
+        );
+    }
 }

@@ -1,0 +1,426 @@
+//! Emission: machine IR and its allocation become linear code with physical registers.
+//!
+//! In: an [`MFunc`] and an [`Allocation`]. Out: [`Item`]s, frame included. Frame, from the stack pointer up: outgoing
+//! area, spill slots, an emergency word if the frame is larger than an immediate reaches, saved registers; then the
+//! caller's outgoing area, which holds the stack arguments. A function that saves nothing and keeps nothing on the stack
+//! has no prologue. Nothing emitted for an edit touches the flags.
+
+use super::code::{Item, Kind, Label, Literal};
+use super::mir::{MFunc, MInst, MOp, Symbol, VReg};
+use crate::error::Result;
+use crate::isa::{self, Cond, Inst, Op as I, Reg, RegSet, Role};
+use crate::regalloc::{Allocation, Edit, Loc};
+use crate::seeded::{Bug, on};
+use crate::trap::TrapKind;
+
+/// Largest offset that loads and stores take from the stack pointer.
+const REACH: u32 = 4092;
+
+/// The frame of a function.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Frame {
+    /// Registers pushed at entry; `lr` among them if any.
+    pub saved: RegSet,
+    /// Bytes below them.
+    pub local: u32,
+    /// Offset of the spill slots.
+    slots_at: u32,
+    /// Offset of the emergency word.
+    emergency: u32,
+}
+
+impl Frame {
+    /// Decides the frame.
+    pub fn new(f: &MFunc, a: &Allocation) -> Frame {
+        let mut saved = a.used.and(RegSet::CALLEE_SAVED);
+        if on(Bug::CalleeSaveLost) && saved.len() > 4 {
+            saved.remove(Reg::R11);
+        }
+        if f.has_calls || a.used.contains(Reg::LR) || !saved.is_empty() {
+            saved.insert(Reg::LR);
+        }
+        let (slots, large) = (4 * a.slots, f.out_bytes + 4 * a.slots > REACH - 64);
+        // The emergency word must be in reach itself, so it comes before the slots.
+        let emergency = f.out_bytes;
+        let slots_at = f.out_bytes + 4 * large as u32;
+        let mut local = slots_at + slots;
+        // The stack pointer is a multiple of 8 at calls (AAPCS, 6.2.1.2).
+        let total = local + 4 * saved.len() as u32;
+        if total % 8 != 0 && f.has_calls {
+            let r3_returns = f.blocks.iter().filter_map(|b| b.insts.last()).any(|i| {
+                i.op == MOp::Ret && i.abi.as_ref().is_some_and(|a| a.uses.contains(&Reg(3)))
+            });
+            if local == 0 && !r3_returns {
+                // A register more to push and pop is shorter than moving the stack pointer.
+                saved.insert(Reg(3));
+            } else {
+                local += 4;
+            }
+        }
+        Frame {
+            saved,
+            local,
+            slots_at,
+            emergency,
+        }
+    }
+
+    /// Bytes of stack the function uses.
+    pub fn bytes(&self) -> u32 {
+        self.local + 4 * self.saved.len() as u32
+    }
+}
+
+struct Emit<'a> {
+    f: &'a MFunc,
+    a: &'a Allocation,
+    frame: Frame,
+    /// The symbol of the stack limit and the bytes to check for, if the function checks.
+    stack_check: Option<(Symbol, u32)>,
+    out: Vec<Item>,
+    /// Trap pads to put at the end: label, kind, origin.
+    pads: Vec<(Label, u8, u32)>,
+    next_label: u32,
+    loc: u32,
+    /// Whether constants may lie in a literal pool.
+    pool: bool,
+    /// By virtual register: where it is defined, for rematerialization.
+    defs: rustc_hash::FxHashMap<VReg, (u32, u32)>,
+}
+
+/// Emits a function.
+///
+/// # Errors
+/// None at present; kept for limits of the frame.
+pub fn emit(
+    f: &MFunc,
+    a: &Allocation,
+    frame: Frame,
+    stack_check: Option<(Symbol, u32)>,
+) -> Result<Vec<Item>> {
+    let size: usize = f
+        .blocks
+        .iter()
+        .zip(&a.edits)
+        .map(|(b, e)| b.insts.len() + e.len() + b.succs.len())
+        .sum();
+    let mut e = Emit {
+        f,
+        a,
+        frame,
+        stack_check,
+        out: Vec::with_capacity(size + 8),
+        pads: Vec::new(),
+        next_label: f.blocks.len() as u32,
+        loc: 0,
+        // Past this many instructions the end of the function may be out of a literal load's reach.
+        pool: size < 700,
+        defs: Default::default(),
+    };
+    e.find_remats();
+    e.prologue();
+    for b in 0..f.blocks.len() as u32 {
+        e.block(b);
+    }
+    for (label, kind, loc) in std::mem::take(&mut e.pads) {
+        e.loc = loc;
+        e.push(Kind::Label(label));
+        e.push(Kind::Trap(kind));
+    }
+    Ok(e.out)
+}
+
+impl Emit<'_> {
+    fn find_remats(&mut self) {
+        if !self
+            .a
+            .edits
+            .iter()
+            .flatten()
+            .any(|(_, e)| matches!(e, Edit::Remat { .. }))
+        {
+            return;
+        }
+        for (b, block) in self.f.blocks.iter().enumerate() {
+            for (i, inst) in block.insts.iter().enumerate() {
+                if inst.is_rematerializable() {
+                    self.defs.insert(inst.defs[0], (b as u32, i as u32));
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, kind: Kind) {
+        self.out.push(Item {
+            kind,
+            loc: self.loc,
+        });
+    }
+
+    fn inst(&mut self, op: I, regs: &[Reg], imm: i32) {
+        self.push(Kind::Inst(Inst::new(op, regs, imm)));
+    }
+
+    fn label(&mut self) -> Label {
+        self.next_label += 1;
+        Label(self.next_label - 1)
+    }
+
+    fn trap_pad(&mut self, kind: u8) -> Label {
+        let l = self.label();
+        self.pads.push((l, kind, self.loc));
+        l
+    }
+
+    fn prologue(&mut self) {
+        if let Some((limit, bytes)) = self.stack_check {
+            self.check_stack(limit, bytes);
+        }
+        if !self.frame.saved.is_empty() {
+            let mut i = Inst::new(I::Push, &[], 0);
+            i.list = self.frame.saved;
+            self.push(Kind::Inst(i));
+        }
+        self.move_sp(I::SubI, self.frame.local);
+    }
+
+    /// Traps if less than `bytes` are left above the limit. Only r12 is free here, and lr is live.
+    fn check_stack(&mut self, limit: Symbol, bytes: u32) {
+        self.load_literal(Reg::R12, Literal::Addr(limit, 0));
+        self.inst(I::LdrI, &[Reg::R12, Reg::R12], 0);
+        let mut left = bytes;
+        while left > 0 {
+            // The largest part that an addition takes: eight bits from the top.
+            let part = if left <= 4095 {
+                left
+            } else {
+                left & 0xffu32 << (24 - left.leading_zeros())
+            };
+            self.inst(I::AddI, &[Reg::R12, Reg::R12], part as i32);
+            left -= part;
+        }
+        self.inst(I::CmpR, &[Reg::SP, Reg::R12], 0);
+        let pad = self.trap_pad(TrapKind::StackExhausted.code());
+        self.push(Kind::Branch(Cond::Lo, pad));
+    }
+
+    /// Adds to or subtracts from the stack pointer.
+    fn move_sp(&mut self, op: I, bytes: u32) {
+        let mut left = bytes;
+        while left > 0 {
+            let part = if left <= 4092 {
+                left
+            } else {
+                left & 0xffu32 << (24 - left.leading_zeros())
+            };
+            self.inst(op, &[Reg::SP, Reg::SP], part as i32);
+            left -= part;
+        }
+    }
+
+    fn epilogue(&mut self) {
+        self.move_sp(I::AddI, self.frame.local);
+        if self.frame.saved.is_empty() {
+            return self.inst(I::BxR, &[Reg::LR], 0);
+        }
+        let mut list = self.frame.saved;
+        list.remove(Reg::LR);
+        list.insert(Reg::PC);
+        let mut i = Inst::new(I::Pop, &[], 0);
+        i.list = list;
+        self.push(Kind::Inst(i));
+    }
+
+    fn block(&mut self, b: u32) {
+        let (f, a) = (self.f, self.a);
+        let block = &f.blocks[b as usize];
+        self.push(Kind::Label(Label(b)));
+        let mut edits = a.edits[b as usize].iter().peekable();
+        for (i, inst) in block.insts.iter().enumerate() {
+            self.loc = inst.loc;
+            while let Some(&(_, e)) = edits.next_if(|(at, _)| *at as usize == i) {
+                self.edit(e);
+            }
+            if !a.is_omitted(b, i as u32) {
+                let (defs, uses) = a.operands(b, i as u32, inst);
+                self.minst(b, inst, defs, uses);
+            }
+        }
+    }
+
+    fn edit(&mut self, e: Edit) {
+        match e {
+            Edit::Move {
+                from: Loc::Reg(from),
+                to: Loc::Reg(to),
+            } => self.inst(I::MovR, &[to, from], 0),
+            Edit::Move {
+                from: Loc::Slot(s),
+                to: Loc::Reg(to),
+            } => self.stack(I::LdrI, to, self.frame.slots_at + 4 * s),
+            Edit::Move {
+                from: Loc::Reg(from),
+                to: Loc::Slot(s),
+            } => self.stack(I::StrI, from, self.frame.slots_at + 4 * s),
+            Edit::Move { .. } => debug_assert!(false, "a move has at most one slot"),
+            Edit::Remat { value, to } => {
+                let Some(&(b, i)) = self.defs.get(&value) else {
+                    return;
+                };
+                let f = self.f;
+                let inst = &f.blocks[b as usize].insts[i as usize];
+                self.minst(b, inst, &[to], &[]);
+            }
+            Edit::Swap(x, y) => {
+                for (d, o) in [(x, y), (y, x), (x, y)] {
+                    self.inst(I::EorR, &[d, d, o], 0);
+                }
+            }
+        }
+    }
+
+    /// Loads or stores a word of the frame.
+    fn stack(&mut self, op: I, r: Reg, offset: u32) {
+        if offset <= REACH {
+            return self.inst(op, &[r, Reg::SP], offset as i32);
+        }
+        if op == I::LdrI {
+            // The destination holds the address first.
+            self.inst(I::Movw, &[r], (offset & 0xffff) as i32);
+            if offset > 0xffff {
+                self.inst(I::Movt, &[r], (offset >> 16) as i32);
+            }
+            self.inst(I::AddR, &[r, Reg::SP, r], 0);
+            return self.inst(op, &[r, r], 0);
+        }
+        // A register is borrowed for the address.
+        let t = if r == Reg::R0 { Reg(1) } else { Reg::R0 };
+        let home = self.frame.emergency;
+        self.inst(I::StrI, &[t, Reg::SP], home as i32);
+        self.inst(I::Movw, &[t], (offset & 0xffff) as i32);
+        if offset > 0xffff {
+            self.inst(I::Movt, &[t], (offset >> 16) as i32);
+        }
+        self.inst(I::AddR, &[t, Reg::SP, t], 0);
+        self.inst(op, &[r, t], 0);
+        self.inst(I::LdrI, &[t, Reg::SP], home as i32);
+    }
+
+    /// Byte offset of the incoming stack area.
+    fn incoming(&self, imm: i32) -> u32 {
+        self.frame.bytes() + imm as u32
+    }
+
+    fn minst(&mut self, b: u32, m: &MInst, defs: &[Reg], uses: &[Reg]) {
+        let f = self.f;
+        let succ = |i: usize| Label(f.blocks[b as usize].succs[i].to.0);
+        match m.op {
+            MOp::Isa(op) => self.isa(op, m, defs, uses),
+            MOp::Args => {}
+            MOp::Copy => self.inst(I::MovR, &[defs[0], uses[0]], 0),
+            MOp::Const => self.constant(defs[0], m.imm),
+            MOp::SymAddr => {
+                if let Some(s) = m.sym {
+                    self.load_literal(defs[0], Literal::Addr(s, m.imm));
+                }
+            }
+            MOp::InArg => self.stack(I::LdrI, defs[0], self.incoming(m.imm)),
+            MOp::InStore => self.stack(I::StrI, uses[0], self.incoming(m.imm)),
+            MOp::OutArg => self.stack(I::StrI, uses[0], m.imm as u32),
+            MOp::OutLoad => self.stack(I::LdrI, defs[0], m.imm as u32),
+            MOp::OutAddr => self.inst(I::AddI, &[defs[0], Reg::SP], m.imm),
+            MOp::Call => {
+                if let Some(s) = m.sym {
+                    self.push(Kind::Call(s));
+                }
+            }
+            MOp::CallReg => self.inst(I::BlxR, &[uses[0]], 0),
+            MOp::TrapIf => {
+                let pad = self.trap_pad(m.imm as u8);
+                self.push(Kind::Branch(m.cond, pad));
+            }
+            MOp::TrapIfZero => {
+                let pad = self.trap_pad(m.imm as u8);
+                self.push(Kind::BranchZero(uses[0], m.cond == Cond::Eq, pad));
+            }
+            MOp::Jump => self.push(Kind::Branch(Cond::Al, succ(0))),
+            MOp::Branch => {
+                self.push(Kind::Branch(m.cond, succ(0)));
+                self.push(Kind::Branch(Cond::Al, succ(1)));
+            }
+            MOp::BranchZero => {
+                self.push(Kind::BranchZero(uses[0], m.cond == Cond::Eq, succ(0)));
+                self.push(Kind::Branch(Cond::Al, succ(1)));
+            }
+            MOp::Switch => {
+                let targets = f.blocks[b as usize]
+                    .succs
+                    .iter()
+                    .map(|e| Label(e.to.0))
+                    .collect();
+                self.push(Kind::Table(uses[0], targets));
+            }
+            MOp::Ret => self.epilogue(),
+            MOp::Trap => self.push(Kind::Trap(m.imm as u8)),
+        }
+    }
+
+    fn isa(&mut self, op: I, m: &MInst, defs: &[Reg], uses: &[Reg]) {
+        let mut i = Inst::new(op, &[], m.imm);
+        i.cond = m.cond;
+        i.s = m.s;
+        i.imm2 = m.imm2;
+        i.shift = m.shift;
+        let (mut d, mut u) = (0, 0);
+        for (k, role) in op.roles().iter().enumerate() {
+            i.regs[k] = match role {
+                Role::Def | Role::Tied => defs[d],
+                Role::Use => uses[u],
+            };
+            d += (*role != Role::Use) as usize;
+            u += (*role != Role::Def) as usize;
+        }
+        self.push(Kind::Inst(i));
+    }
+
+    fn constant(&mut self, r: Reg, c: i32) {
+        if isa::fits(I::MovI, c, false) {
+            self.inst(I::MovI, &[r], c);
+        } else if isa::fits(I::MvnI, !c, false) {
+            self.inst(I::MvnI, &[r], !c);
+        } else if c as u32 <= 0xffff {
+            self.inst(I::Movw, &[r], c);
+        } else {
+            self.load_literal(r, Literal::Const(c as u32));
+        }
+    }
+
+    /// A word that needs two instructions: from the literal pool where the function is small enough for its loads to
+    /// reach, which is as fast and smaller; else by MOVW and MOVT.
+    fn load_literal(&mut self, r: Reg, l: Literal) {
+        if self.pool {
+            return self.push(Kind::Load(r, l));
+        }
+        match l {
+            Literal::Const(c) => {
+                self.inst(I::Movw, &[r], (c & 0xffff) as i32);
+                self.inst(I::Movt, &[r], (c >> 16) as i32);
+            }
+            Literal::Addr(s, offset) => {
+                self.push(Kind::HalfAddress(Inst::new(I::Movw, &[r], 0), s));
+                self.push(Kind::HalfAddress(Inst::new(I::Movt, &[r], 0), s));
+                // The addend of a half address has only 16 bits, so an offset is added.
+                let mut left = offset as u32;
+                while left > 0 {
+                    let part = if left <= 4095 {
+                        left
+                    } else {
+                        left & 0xffu32 << (24 - left.leading_zeros())
+                    };
+                    self.inst(I::AddI, &[r, r], part as i32);
+                    left -= part;
+                }
+            }
+        }
+    }
+}

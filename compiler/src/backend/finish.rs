@@ -1,0 +1,217 @@
+//! The last changes to linear code: dead moves, jumps, IT blocks, narrow encodings.
+//!
+//! In: items as emitted. Out: items in which moves to themselves and jumps to the next place are gone, branches skip empty
+//! blocks, predicated instructions stand in IT blocks, and instructions whose flags nobody reads take the 16-bit
+//! flag-setting form. Invariant: flags are never live into a label.
+
+use super::code::{Item, Kind, Label};
+use crate::choices::Choices;
+use crate::isa::{self, Cond, Inst, Op as I, Place};
+use crate::options::Cpu;
+use crate::seeded::{Bug, on};
+use rustc_hash::FxHashMap;
+
+/// Runs all of it.
+pub fn finish(mut items: Vec<Item>, cpu: Cpu, choices: &mut Choices) -> Vec<Item> {
+    items.retain(|i| !matches!(&i.kind, Kind::Inst(i) if i.op == I::MovR && i.regs[0] == i.regs[1] && i.shift.amount == 0 && !i.s));
+    thread(&mut items);
+    drop_jumps(&mut items);
+    narrow(&mut items, cpu, choices);
+    it_blocks(&mut items);
+    items
+}
+
+/// Branches to a block that only jumps go where it jumps. Entries of tables stay, as they reach forward only.
+fn thread(items: &mut [Item]) {
+    let mut jumps: FxHashMap<Label, Label> = FxHashMap::default();
+    let mut waiting: Vec<Label> = Vec::new();
+    for i in items.iter() {
+        match &i.kind {
+            Kind::Label(l) => waiting.push(*l),
+            Kind::Branch(Cond::Al, to) => jumps.extend(waiting.drain(..).map(|l| (l, *to))),
+            _ => waiting.clear(),
+        }
+    }
+    let resolve = |l: Label| {
+        let mut to = l;
+        // An endless loop of jumps ends where it began.
+        for _ in 0..64 {
+            match jumps.get(&to) {
+                Some(&n) if n != to => to = n,
+                _ => break,
+            }
+        }
+        to
+    };
+    for i in items.iter_mut() {
+        match &mut i.kind {
+            Kind::Branch(_, l) | Kind::BranchZero(_, _, l) => *l = resolve(*l),
+            _ => {}
+        }
+    }
+}
+
+/// Removes code after jumps up to the next label that something goes to, turns around branches over jumps, and removes
+/// jumps to what follows.
+fn drop_jumps(items: &mut Vec<Item>) {
+    loop {
+        let before = items.len();
+        remove_unreachable(items);
+        invert_over_jumps(items);
+        remove_jumps_to_next(items);
+        if items.len() == before {
+            return;
+        }
+    }
+}
+
+fn remove_unreachable(items: &mut Vec<Item>) {
+    let mut used = rustc_hash::FxHashSet::default();
+    for i in items.iter() {
+        match &i.kind {
+            Kind::Branch(_, l) | Kind::BranchZero(_, _, l) => {
+                used.insert(*l);
+            }
+            Kind::Table(_, ls) => used.extend(ls.iter().copied()),
+            _ => {}
+        }
+    }
+    let mut reachable = true;
+    items.retain(|i| {
+        if let Kind::Label(l) = &i.kind {
+            reachable |= used.contains(l);
+            return used.contains(l);
+        }
+        let keep = reachable;
+        match &i.kind {
+            Kind::Branch(Cond::Al, _) | Kind::Table(..) | Kind::Trap(_) => reachable = false,
+            Kind::Inst(i) if is_return(i) => reachable = false,
+            _ => {}
+        }
+        keep
+    });
+}
+
+fn is_return(i: &Inst) -> bool {
+    i.cond == Cond::Al && (i.op == I::BxR || i.op == I::Pop && i.list.contains(isa::Reg::PC))
+}
+
+/// Whether the label stands at `at`, possibly among others.
+fn is_at(items: &[Item], mut at: usize, label: Label) -> bool {
+    while let Some(Kind::Label(l)) = items.get(at).map(|i| &i.kind) {
+        if *l == label {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
+fn invert_over_jumps(items: &mut Vec<Item>) {
+    for i in 0..items.len().saturating_sub(1) {
+        let Kind::Branch(Cond::Al, to) = items[i + 1].kind else {
+            continue;
+        };
+        let inverted = match &items[i].kind {
+            Kind::Branch(c, l) if *c != Cond::Al && is_at(items, i + 2, *l) => {
+                Kind::Branch(c.invert(), to)
+            }
+            Kind::BranchZero(r, z, l) if is_at(items, i + 2, *l) => Kind::BranchZero(*r, !z, to),
+            _ => continue,
+        };
+        items[i].kind = inverted;
+        items[i + 1].kind = Kind::Label(Label(u32::MAX));
+    }
+    items.retain(|i| i.kind != Kind::Label(Label(u32::MAX)));
+}
+
+fn remove_jumps_to_next(items: &mut Vec<Item>) {
+    let mut keep = vec![true; items.len()];
+    for i in 0..items.len() {
+        keep[i] = match &items[i].kind {
+            Kind::Branch(_, l) | Kind::BranchZero(_, _, l) => !is_at(items, i + 1, *l),
+            _ => true,
+        };
+    }
+    let mut keep = keep.iter();
+    items.retain(|_| *keep.next().unwrap_or(&true));
+}
+
+/// Takes 16-bit encodings that set the flags where nothing reads them.
+fn narrow(items: &mut [Item], cpu: Cpu, choices: &mut Choices) {
+    let mut live = false;
+    for item in items.iter_mut().rev() {
+        match &mut item.kind {
+            Kind::Inst(i) => {
+                if i.cond == Cond::Al && choices.flip(true) {
+                    if let Some(n) =
+                        isa::narrow(i, cpu, Place::Outside, !live || on(Bug::FlagsClobbered))
+                    {
+                        *i = n;
+                    }
+                }
+                if isa::writes_flags(i) && i.cond == Cond::Al {
+                    live = false;
+                }
+                if isa::reads_flags(i) || i.cond != Cond::Al {
+                    live = true;
+                }
+            }
+            Kind::Branch(c, _) => live = *c != Cond::Al,
+            Kind::BranchZero(..)
+            | Kind::Call(_)
+            | Kind::Table(..)
+            | Kind::Trap(_)
+            | Kind::Label(_) => live = false,
+            Kind::HalfAddress(..) | Kind::Load(..) => {}
+        }
+    }
+}
+
+/// Puts runs of predicated instructions under IT instructions (Arm v7-M manual, A7.7.38).
+fn it_blocks(items: &mut Vec<Item>) {
+    if !items
+        .iter()
+        .any(|i| matches!(&i.kind, Kind::Inst(i) if i.cond != Cond::Al))
+    {
+        return;
+    }
+    let predicated = |i: &Item| match &i.kind {
+        Kind::Inst(i) if i.cond != Cond::Al => Some(*i),
+        _ => None,
+    };
+    let mut out = Vec::with_capacity(items.len() + 8);
+    let mut at = 0;
+    while at < items.len() {
+        let Some(first) = predicated(&items[at]) else {
+            out.push(items[at].clone());
+            at += 1;
+            continue;
+        };
+        let mut run = 1;
+        // What sets the flags ends the block: later conditions are about its flags.
+        while run < 4 && !isa::writes_flags(&predicated(&items[at + run - 1]).unwrap_or(first)) {
+            match items.get(at + run).and_then(predicated) {
+                Some(i) if i.cond == first.cond || i.cond == first.cond.invert() => run += 1,
+                _ => break,
+            }
+        }
+        let mut mask = 0;
+        for k in 0..run {
+            let c = predicated(&items[at + k]).map_or(first.cond, |i| i.cond);
+            if k > 0 {
+                mask |= (c as i32 & 1) << (4 - k);
+            }
+        }
+        mask |= 1 << (4 - run);
+        let mut it = Inst::new(I::It, &[], mask);
+        it.cond = first.cond;
+        out.push(Item {
+            kind: Kind::Inst(it),
+            loc: items[at].loc,
+        });
+        out.extend_from_slice(&items[at..at + run]);
+        at += run;
+    }
+    *items = out;
+}

@@ -1,0 +1,412 @@
+//! Layout: addresses, sizes of branches, literal pools, bytes.
+//!
+//! In: finished items. Out: [`Code`]. Branches start short and grow until all reach; sizes only grow, so this ends. A
+//! zero branch that does not reach becomes a comparison and a branch. Jump tables stand behind their TBB or TBH, literals at
+//! the end. Invariant: the size that layout assumes of an instruction is the size that is encoded (each is asked of
+//! the one encoder, and the encoder is told the size).
+
+use super::code::{Code, Item, Kind, Label, Literal, Reloc, RelocKind};
+use crate::error::{Error, ErrorKind, Result};
+use crate::isa::{self, Cond, Inst, Op as I, Place, Reg};
+use crate::options::Cpu;
+use crate::seeded::{Bug, on};
+use rustc_hash::FxHashMap;
+
+/// Lays out a function. With `listing`, its text is kept.
+///
+/// # Errors
+/// `Limit` if a jump table's targets are too far away; `Internal` if an instruction has no encoding.
+pub fn layout(items: &[Item], cpu: Cpu, name: &str, listing: bool) -> Result<Code> {
+    let places = it_places(items);
+    let mut l = Layout {
+        items,
+        cpu,
+        name,
+        places,
+        size: vec![0; items.len()],
+        at: vec![0; items.len()],
+        labels: FxHashMap::default(),
+        literals: Vec::new(),
+        pool: 0,
+        code: Code::default(),
+        listing,
+    };
+    l.measure()?;
+    l.relax()?;
+    l.encode()?;
+    Ok(l.code)
+}
+
+/// By item: where it stands with respect to IT blocks.
+fn it_places(items: &[Item]) -> Vec<Place> {
+    let mut places = vec![Place::Outside; items.len()];
+    for (i, item) in items.iter().enumerate() {
+        if let Kind::Inst(Inst { op: I::It, imm, .. }) = item.kind {
+            let n = 4 - (imm.trailing_zeros() as usize).min(3);
+            for (k, p) in places[i + 1..].iter_mut().take(n).enumerate() {
+                *p = if k + 1 == n {
+                    Place::Last
+                } else {
+                    Place::Inside
+                };
+            }
+        }
+    }
+    places
+}
+
+struct Layout<'a> {
+    items: &'a [Item],
+    cpu: Cpu,
+    name: &'a str,
+    places: Vec<Place>,
+    size: Vec<u32>,
+    at: Vec<u32>,
+    labels: FxHashMap<Label, u32>,
+    /// Pool entries in order, each once.
+    literals: Vec<Literal>,
+    /// Address of the pool.
+    pool: u32,
+    code: Code,
+    listing: bool,
+}
+
+fn table_entry(item: &Item, size: u32) -> Option<(u32, u32)> {
+    match &item.kind {
+        Kind::Table(_, ls) => {
+            let bytes = (ls.len() as u32).next_multiple_of(2);
+            // A table of bytes with its TBB, or else of halfwords.
+            Some(if size == 4 + bytes {
+                (1, 4 + bytes)
+            } else {
+                (2, 4 + 2 * ls.len() as u32)
+            })
+        }
+        _ => None,
+    }
+}
+
+impl Layout<'_> {
+    fn internal(&self, what: impl std::fmt::Display) -> Error {
+        Error::new(
+            ErrorKind::Internal,
+            format!("layout of {}: {what}", self.name),
+        )
+    }
+
+    /// Smallest sizes.
+    fn measure(&mut self) -> Result<()> {
+        for (i, item) in self.items.iter().enumerate() {
+            self.size[i] = match &item.kind {
+                Kind::Inst(inst) => {
+                    isa::size(inst, self.cpu, self.places[i]).map_err(|e| self.internal(e))?
+                }
+                Kind::HalfAddress(..) | Kind::Call(_) => 4,
+                Kind::Label(_) => 0,
+                Kind::Branch(..) | Kind::Trap(_) => 2,
+                Kind::BranchZero(r, _, _) => {
+                    if r.is_low() {
+                        2
+                    } else {
+                        4 + 2 * (r.0 > 7) as u32 - 2
+                    }
+                }
+                Kind::Load(r, lit) => {
+                    if !self.literals.contains(lit) {
+                        self.literals.push(*lit);
+                    }
+                    if r.is_low() { 2 } else { 4 }
+                }
+                Kind::Table(_, ls) => 4 + (ls.len() as u32).next_multiple_of(2),
+            };
+        }
+        Ok(())
+    }
+
+    fn place(&mut self) {
+        let mut at = 0;
+        for (i, item) in self.items.iter().enumerate() {
+            self.at[i] = at;
+            if let Kind::Label(l) = item.kind {
+                self.labels.insert(l, at);
+            }
+            at += self.size[i];
+        }
+        self.pool = at.next_multiple_of(4);
+    }
+
+    fn target(&self, l: Label) -> Result<u32> {
+        self.labels
+            .get(&l)
+            .copied()
+            .ok_or_else(|| self.internal(format!("label {} stands nowhere", l.0)))
+    }
+
+    /// Displacement from the PC of an instruction at `at`.
+    fn displacement(&self, at: u32, l: Label) -> Result<i32> {
+        Ok(self.target(l)? as i32 - (at as i32 + 4))
+    }
+
+    fn literal_displacement(&self, at: u32, lit: &Literal) -> Result<i32> {
+        let k = self
+            .literals
+            .iter()
+            .position(|x| x == lit)
+            .ok_or_else(|| self.internal("a literal is missing"))?;
+        Ok((self.pool + 4 * k as u32) as i32 - ((at + 4) & !3) as i32)
+    }
+
+    fn relax(&mut self) -> Result<()> {
+        loop {
+            self.place();
+            let mut grew = false;
+            for i in 0..self.items.len() {
+                let needed = self.needed(i)?;
+                if needed > self.size[i] {
+                    self.size[i] = needed;
+                    grew = true;
+                }
+            }
+            if !grew {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Size that an item needs where everything is now.
+    fn needed(&self, i: usize) -> Result<u32> {
+        let at = self.at[i];
+        Ok(match &self.items[i].kind {
+            Kind::Branch(c, l) => self.branch_size(*c, self.displacement(at, *l)?)?,
+            Kind::BranchZero(r, zero, l) => {
+                if r.is_low()
+                    && isa::encode(
+                        &zero_branch(*r, *zero, self.displacement(at, *l)?),
+                        self.cpu,
+                        Place::Outside,
+                    )
+                    .is_ok()
+                {
+                    2
+                } else {
+                    let cmp = compare_zero(*r);
+                    let size =
+                        isa::size(&cmp, self.cpu, Place::Outside).map_err(|e| self.internal(e))?;
+                    size + self.branch_size(Cond::Ne, self.displacement(at + size, *l)?)?
+                }
+            }
+            Kind::Load(r, lit) => {
+                let load = Inst::new(I::LdrLit, &[*r], self.literal_displacement(at, lit)?);
+                isa::size(&load, self.cpu, Place::Outside).map_err(|e| self.internal(e))?
+            }
+            Kind::Table(_, ls) => {
+                let mut far = false;
+                for l in ls {
+                    let offset = self.target(*l)? as i64 - (at as i64 + 4);
+                    if offset < 0 || offset > 2 * 0xffff {
+                        return Err(Error::new(
+                            ErrorKind::Limit,
+                            format!("function {} is too large for a jump table", self.name),
+                        )
+                        .help("split the function"));
+                    }
+                    far |= offset > 2 * 0xff;
+                }
+                if far {
+                    4 + 2 * ls.len() as u32
+                } else {
+                    4 + (ls.len() as u32).next_multiple_of(2)
+                }
+            }
+            Kind::Inst(_)
+            | Kind::HalfAddress(..)
+            | Kind::Label(_)
+            | Kind::Call(_)
+            | Kind::Trap(_) => self.size[i],
+        })
+    }
+
+    fn branch_size(&self, cond: Cond, displacement: i32) -> Result<u32> {
+        let b = Inst {
+            cond,
+            ..Inst::new(I::B, &[], displacement)
+        };
+        isa::size(&b, self.cpu, Place::Outside).map_err(|_| {
+            Error::new(
+                ErrorKind::Limit,
+                format!("function {} is too large for its branches", self.name),
+            )
+            .help("split the function")
+        })
+    }
+
+    fn put(&mut self, inst: &Inst, size: u32, place: Place, loc: u32) -> Result<()> {
+        let e = isa::encode_sized(inst, self.cpu, place, size).map_err(|e| self.internal(e))?;
+        let at = self.code.bytes.len() as u32;
+        for hw in e.halfwords() {
+            self.code.bytes.extend(hw.to_le_bytes());
+        }
+        self.code.instructions += 1;
+        if self.code.lines.last().is_none_or(|&(_, l)| l != loc) && loc != 0 {
+            self.code.lines.push((at, loc));
+        }
+        if self.listing {
+            let text = inst.text_sized(self.cpu, place, size, isa::Dialect::Gnu);
+            self.code.listing.push((at, loc, text));
+        }
+        Ok(())
+    }
+
+    fn reloc(&mut self, kind: RelocKind, symbol: super::mir::Symbol) {
+        let offset = self.code.bytes.len() as u32;
+        self.code.relocs.push(Reloc {
+            offset,
+            kind,
+            symbol,
+        });
+    }
+
+    fn encode(&mut self) -> Result<()> {
+        for i in 0..self.items.len() {
+            let (at, size, loc) = (self.at[i], self.size[i], self.items[i].loc);
+            if self.code.bytes.len() as u32 != at {
+                return Err(self.internal(format!(
+                    "item {i} was planned at {at:#x} and is at {:#x}",
+                    self.code.bytes.len()
+                )));
+            }
+            match &self.items[i].kind {
+                Kind::Label(_) => {}
+                Kind::Inst(inst) => self.put(inst, size, self.places[i], loc)?,
+                Kind::HalfAddress(inst, s) => {
+                    self.reloc(
+                        if inst.op == I::Movw {
+                            RelocKind::MovwAbs
+                        } else {
+                            RelocKind::MovtAbs
+                        },
+                        *s,
+                    );
+                    self.put(inst, 4, Place::Outside, loc)?;
+                }
+                Kind::Call(s) => {
+                    self.reloc(RelocKind::Call, *s);
+                    // REL: the addend -4 stands in the instruction, as its displacement from the PC.
+                    self.put(&Inst::new(I::Bl, &[], -4), 4, Place::Outside, loc)?;
+                }
+                Kind::Branch(c, l) => {
+                    let b = Inst {
+                        cond: *c,
+                        ..Inst::new(I::B, &[], self.displacement(at, *l)?)
+                    };
+                    self.put(&b, size, Place::Outside, loc)?;
+                }
+                Kind::BranchZero(r, zero, l) => {
+                    self.put_zero_branch(*r, *zero, *l, at, size, loc)?
+                }
+                Kind::Load(r, lit) => {
+                    let mut d = self.literal_displacement(at, lit)?;
+                    if on(Bug::LiteralMisaligned) && at % 4 == 2 && d >= 8 {
+                        d -= 4;
+                    }
+                    self.put(&Inst::new(I::LdrLit, &[*r], d), size, Place::Outside, loc)?;
+                }
+                Kind::Trap(kind) => {
+                    self.code.traps.push((at, *kind, loc));
+                    self.put(
+                        &Inst::new(I::Udf, &[], *kind as i32),
+                        2,
+                        Place::Outside,
+                        loc,
+                    )?;
+                }
+                Kind::Table(r, ls) => self.put_table(*r, ls, at, i, loc)?,
+            }
+        }
+        self.put_pool();
+        Ok(())
+    }
+
+    fn put_zero_branch(
+        &mut self,
+        r: Reg,
+        zero: bool,
+        l: Label,
+        at: u32,
+        size: u32,
+        loc: u32,
+    ) -> Result<()> {
+        if size == 2 {
+            return self.put(
+                &zero_branch(r, zero, self.displacement(at, l)?),
+                2,
+                Place::Outside,
+                loc,
+            );
+        }
+        let cmp = compare_zero(r);
+        let cmp_size = isa::size(&cmp, self.cpu, Place::Outside).map_err(|e| self.internal(e))?;
+        self.put(&cmp, cmp_size, Place::Outside, loc)?;
+        let cond = if zero { Cond::Eq } else { Cond::Ne };
+        let b = Inst {
+            cond,
+            ..Inst::new(I::B, &[], self.displacement(at + cmp_size, l)?)
+        };
+        self.put(&b, size - cmp_size, Place::Outside, loc)
+    }
+
+    fn put_table(&mut self, r: Reg, ls: &[Label], at: u32, i: usize, loc: u32) -> Result<()> {
+        let (entry, size) =
+            table_entry(&self.items[i], self.size[i]).ok_or_else(|| self.internal("no table"))?;
+        let op = if entry == 1 { I::Tbb } else { I::Tbh };
+        self.put(&Inst::new(op, &[Reg::PC, r], 0), 4, Place::Outside, loc)?;
+        let start = at + 4;
+        for l in ls {
+            let offset = (self.target(*l)? - start) / 2;
+            if entry == 1 {
+                self.code.bytes.push(offset as u8);
+            } else {
+                self.code.bytes.extend((offset as u16).to_le_bytes());
+            }
+        }
+        self.code.bytes.resize((at + size) as usize, 0);
+        self.code.data.push((start, at + size));
+        if self.listing {
+            self.code
+                .listing
+                .push((start, loc, format!("@ jump table of {} entries", ls.len())));
+        }
+        Ok(())
+    }
+
+    fn put_pool(&mut self) {
+        if self.literals.is_empty() {
+            return;
+        }
+        let start = self.code.bytes.len() as u32;
+        self.code.bytes.resize(self.pool as usize, 0);
+        for k in 0..self.literals.len() {
+            let at = self.code.bytes.len() as u32;
+            let word = match self.literals[k] {
+                Literal::Const(c) => c,
+                Literal::Addr(s, offset) => {
+                    self.reloc(RelocKind::Abs32, s);
+                    offset as u32
+                }
+            };
+            self.code.bytes.extend(word.to_le_bytes());
+            if self.listing {
+                self.code.listing.push((at, 0, format!(".word {word:#x}")));
+            }
+        }
+        self.code.data.push((start, self.code.bytes.len() as u32));
+    }
+}
+
+fn zero_branch(r: Reg, zero: bool, displacement: i32) -> Inst {
+    Inst::new(if zero { I::Cbz } else { I::Cbnz }, &[r], displacement)
+}
+
+fn compare_zero(r: Reg) -> Inst {
+    Inst::new(I::CmpI, &[r], 0)
+}

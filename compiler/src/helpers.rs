@@ -1,0 +1,81 @@
+//! Runtime helpers: functions that the compiler adds to a module that needs them.
+//!
+//! In: a module whose 64-bit values are split. Out: the same, with the helpers that its operations call. They are
+//! written in WebAssembly (`helpers.wat`) and go through the same pipeline as everything else; what is not called is
+//! dropped like any function that nothing reaches.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::ir::{Module, Op};
+use crate::options::{Bounds, Options};
+use std::sync::OnceLock;
+
+const SOURCE: &str = include_str!("helpers.wat");
+
+/// The operations that are calls, and the helpers' names.
+const HELPERS: [(Op, &str); 4] = [
+    (Op::DivU64, "div_u64"),
+    (Op::DivS64, "div_s64"),
+    (Op::RemU64, "rem_u64"),
+    (Op::RemS64, "rem_s64"),
+];
+
+fn library() -> Result<&'static Module> {
+    static LIBRARY: OnceLock<Result<Module>> = OnceLock::new();
+    LIBRARY
+        .get_or_init(|| {
+            let wasm = wat::parse_str(SOURCE)
+                .map_err(|e| Error::new(ErrorKind::Internal, format!("helpers: {e}")))?;
+            let options = Options {
+                bounds: Bounds::None,
+                ..Options::default()
+            };
+            let mut m = crate::wasm::decode(&wasm, &options)?;
+            for f in m.funcs.iter_mut().filter_map(|f| f.body.as_mut()) {
+                // The callers have checked: a guard here is its operand.
+                for n in f.nodes.iter_mut().filter(|n| n.op == Op::Guard) {
+                    n.op = Op::Assume;
+                    n.args.truncate(1);
+                }
+            }
+            Ok(m)
+        })
+        .as_ref()
+        .map_err(Clone::clone)
+}
+
+/// Whether an operation is a call of a helper after 64-bit values are split, or may become one.
+pub fn is_division(op: Op) -> bool {
+    matches!(op, Op::DivS | Op::DivU | Op::RemS | Op::RemU) || HELPERS.iter().any(|h| h.0 == op)
+}
+
+/// Adds all helpers to a module; returns the index of the first.
+///
+/// # Errors
+/// `Internal`, if the helpers do not compile.
+pub fn add(module: &mut Module) -> Result<u32> {
+    let base = module.funcs.len() as u32;
+    for f in &library()?.funcs {
+        let mut f = f.clone();
+        for n in f
+            .body
+            .iter_mut()
+            .flat_map(|b| b.nodes.iter_mut())
+            .filter(|n| n.op == Op::Call)
+        {
+            n.imm += base as i64;
+        }
+        module.funcs.push(f);
+    }
+    Ok(base)
+}
+
+/// The index of the helper of an operation, in a module whose helpers start at `base`.
+pub fn index(op: Op, base: u32) -> Option<u32> {
+    let (_, name) = HELPERS.iter().find(|h| h.0 == op)?;
+    let at = library()
+        .ok()?
+        .funcs
+        .iter()
+        .position(|f| f.name.as_deref() == Some(name))?;
+    Some(base + at as u32)
+}

@@ -1,0 +1,264 @@
+//! Functions that the compiler makes: initialization, and wrappers of exports.
+//!
+//! In: a module. Out: SSA that enters the pipeline like any function of the module, and the initial contents of
+//! memory as [`Chunk`]s that lie in flash. `NAME_init` does what instantiation does (specification, 4.5.4): globals, then data
+//! segments in order, then the start function.
+
+use crate::ir::ops::SymKind;
+use crate::ir::{
+    Args, Block, Edge, Func, FuncType, GlobalInit, Module, Node, Op, Term, TermOp, Ty, Value,
+};
+use crate::opt::address::sym_imm;
+use crate::trap::TrapKind;
+use smallvec::smallvec;
+
+/// A piece of the initial contents of memory.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Chunk {
+    /// Where it goes.
+    pub to: GlobalInit,
+    /// Its words. At a constant address, which is a multiple of 4, they are copied as they are; at an address that an
+    /// imported global gives, each holds one byte.
+    pub words: Vec<u32>,
+    /// Whether it does not fit memory, so that instantiation traps here.
+    pub out_of_bounds: bool,
+    /// Byte offset of the segment in the binary.
+    pub at: u32,
+}
+
+/// Neighbours with gaps of no more bytes than this are one chunk.
+const GAP: u32 = 16;
+
+/// The data segments as chunks: segments at constant addresses are laid over each other in order.
+pub fn image(module: &Module) -> Vec<Chunk> {
+    let size = module.memory.as_ref().map_or(0, |m| m.min_bytes());
+    let mut out: Vec<Chunk> = Vec::new();
+    let mut run: Vec<(u32, &[u8])> = Vec::new();
+    for d in &module.data {
+        match d.offset {
+            GlobalInit::Const(at) if at + d.bytes.len() as u64 <= size => {
+                run.push((at as u32, &d.bytes))
+            }
+            to => {
+                out.extend(overlay(&std::mem::take(&mut run)));
+                let out_of_bounds = matches!(to, GlobalInit::Const(_));
+                let words = d.bytes.iter().map(|&b| b as u32).collect();
+                out.push(Chunk {
+                    to,
+                    words,
+                    out_of_bounds,
+                    at: d.at,
+                });
+                if out_of_bounds {
+                    return out;
+                }
+            }
+        }
+    }
+    out.extend(overlay(&run));
+    out
+}
+
+fn overlay(run: &[(u32, &[u8])]) -> Vec<Chunk> {
+    let mut sorted: Vec<(u32, u32)> = run
+        .iter()
+        .filter(|s| !s.1.is_empty())
+        .map(|&(a, b)| (a & !3, (a + b.len() as u32).next_multiple_of(4)))
+        .collect();
+    sorted.sort_unstable();
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for (a, b) in sorted {
+        match ranges.last_mut() {
+            Some(last) if a <= last.1.saturating_add(GAP) => last.1 = last.1.max(b),
+            _ => ranges.push((a, b)),
+        }
+    }
+    let fill = |&(a, b): &(u32, u32)| {
+        let mut bytes = vec![0u8; (b - a) as usize];
+        for &(at, data) in run {
+            if at >= a && at < b {
+                bytes[(at - a) as usize..][..data.len()].copy_from_slice(data);
+            }
+        }
+        let words = bytes
+            .chunks_exact(4)
+            .map(|c| u32::from_le_bytes([c[0], c[1], c[2], c[3]]))
+            .collect();
+        Chunk {
+            to: GlobalInit::Const(a as u64),
+            words,
+            out_of_bounds: false,
+            at: 0,
+        }
+    };
+    ranges.iter().map(fill).collect()
+}
+
+struct Builder {
+    f: Func,
+    block: Block,
+}
+
+impl Builder {
+    fn pin(&mut self, op: Op, ty: Ty, args: &[Value], imm: i64) -> Value {
+        self.f.pin(self.block, op, ty, args, imm, 0)
+    }
+    fn k(&mut self, v: u32) -> Value {
+        self.f.iconst(Ty::I32, v as u64)
+    }
+    fn init_value(&mut self, init: GlobalInit, ty: Ty) -> Value {
+        match init {
+            GlobalInit::Const(c) => self.f.iconst(ty, c),
+            GlobalInit::Global(g) => self.pin(Op::GlobalGet, ty, &[], g as i64),
+        }
+    }
+    fn ret(mut self) -> Func {
+        let term = Term {
+            op: TermOp::Return,
+            args: smallvec![],
+            edges: smallvec![],
+            loc: 0,
+        };
+        self.f.block_mut(self.block).term = term;
+        self.f
+    }
+
+    /// Copies the words of data number `data` to memory: word `i` to `base + step * i`, of which `step` bytes.
+    fn copy(&mut self, data: usize, count: u32, base: Value, base_imm: u32, step: u32) {
+        let (body, done) = (self.f.add_block(), self.f.add_block());
+        let zero = self.k(0);
+        self.f.block_mut(self.block).term = Term::jump(body, [zero]);
+        self.block = body;
+        let i = self.f.add_param(body, Ty::I32);
+        let sym = Node {
+            op: Op::Sym,
+            ty: Ty::I32,
+            args: Args::new(),
+            imm: sym_imm(SymKind::Data as u32 + data as u32, 0),
+            loc: 0,
+        };
+        let sym = self.f.add_node(sym);
+        let source = self.f.float(Op::Add, Ty::I32, &[sym, i]);
+        let v = self.pin(Op::GlobalLoad, Ty::I32, &[source], 0);
+        if step == 4 {
+            let to = self.f.float(Op::Add, Ty::I32, &[base, i]);
+            self.pin(Op::Store32, Ty::Void, &[to, v], base_imm as i64);
+        } else {
+            let two = self.k(2);
+            let at = self.f.float(Op::ShrU, Ty::I32, &[i, two]);
+            let to = self.f.float(Op::Add, Ty::I32, &[base, at]);
+            self.pin(Op::Store8, Ty::Void, &[to, v], base_imm as i64);
+        }
+        let four = self.k(4);
+        let next = self.f.float(Op::Add, Ty::I32, &[i, four]);
+        let end = self.k(4 * count);
+        let more = self.f.float(Op::Ne, Ty::I32, &[next, end]);
+        let edges = smallvec![
+            Edge {
+                to: body,
+                args: smallvec![next]
+            },
+            Edge {
+                to: done,
+                args: smallvec![]
+            }
+        ];
+        self.f.block_mut(body).term = Term {
+            op: TermOp::Br,
+            args: smallvec![more],
+            edges,
+            loc: 0,
+        };
+        self.block = done;
+    }
+}
+
+/// The initialization function.
+pub fn init_function(module: &Module, image: &[Chunk]) -> (FuncType, Func) {
+    let mut b = Builder {
+        f: Func::new(&[], &[]),
+        block: Func::ENTRY,
+    };
+    for (i, g) in module.globals.iter().enumerate() {
+        let read = g.mutable || !g.exports.is_empty() || matches!(g.init, GlobalInit::Global(_));
+        if g.import.is_none() && read {
+            let v = b.init_value(g.init, g.ty);
+            b.pin(Op::GlobalSet, Ty::Void, &[v], i as i64);
+        }
+    }
+    let size = module.memory.as_ref().map_or(0, |m| m.min_bytes());
+    for (n, c) in image.iter().enumerate() {
+        if c.out_of_bounds {
+            b.f.block_mut(b.block).term = Term::trap(TrapKind::OutOfBounds, c.at);
+            return (FuncType::default(), b.f);
+        }
+        let count = c.words.len() as u32;
+        match c.to {
+            GlobalInit::Const(at) if count > 0 => {
+                let zero = b.k(0);
+                b.copy(n, count, zero, at as u32, 4);
+            }
+            GlobalInit::Const(_) => {}
+            GlobalInit::Global(g) => {
+                let base = b.pin(Op::GlobalGet, Ty::I32, &[], g as i64);
+                let limit = size.checked_sub(count as u64);
+                let bad = match limit {
+                    Some(l) => {
+                        let l = b.k(l as u32);
+                        b.f.float(Op::LtU, Ty::I32, &[l, base])
+                    }
+                    None => b.k(1),
+                };
+                let base = b.f.pin(
+                    b.block,
+                    Op::Guard,
+                    Ty::I32,
+                    &[base, bad],
+                    TrapKind::OutOfBounds.code() as i64,
+                    c.at,
+                );
+                if count > 0 {
+                    b.copy(n, count, base, 0, 1);
+                }
+            }
+        }
+    }
+    if let Some(start) = module.start {
+        b.pin(Op::Call, Ty::Void, &[], start as i64);
+    }
+    (FuncType::default(), b.ret())
+}
+
+/// The wrapper of an exported function of several results: takes a pointer to a struct in front of the parameters
+/// (AAPCS, 6.4) and stores the results there.
+pub fn export_wrapper(module: &Module, index: u32) -> (FuncType, Func) {
+    let ty = &module.funcs[index as usize].ty;
+    let params = std::iter::once(Ty::I32)
+        .chain(ty.params.iter().copied())
+        .collect();
+    let wrapper = FuncType {
+        params,
+        results: Vec::new(),
+    };
+    let mut b = Builder {
+        f: Func::new(&wrapper.params, &[]),
+        block: Func::ENTRY,
+    };
+    let args: Vec<Value> = b.f.block(Func::ENTRY).params.clone();
+    let call = b.pin(Op::Call, Ty::Void, &args[1..], index as i64);
+    let mut offset = 0u32;
+    for (i, &t) in ty.results.iter().enumerate() {
+        let node = Node {
+            op: Op::Proj,
+            ty: t,
+            args: Args::from_slice(&[call]),
+            imm: i as i64,
+            loc: 0,
+        };
+        let v = b.f.add_node(node);
+        offset = offset.next_multiple_of(4 * t.words());
+        b.pin(Op::GlobalStore, Ty::Void, &[args[0], v], offset as i64);
+        offset += 4 * t.words();
+    }
+    (wrapper, b.ret())
+}

@@ -1,0 +1,41 @@
+//! Build attributes: what lets a linker refuse objects that do not fit together.
+//!
+//! In: options. Out: the bytes of `.ARM.attributes` (Addenda to the ABI for the Arm Architecture, section 3).
+
+use crate::options::Cpu;
+
+/// Tags that we use, with values for a core.
+fn tags(cpu: Cpu) -> Vec<(u8, u8)> {
+    let arch = match cpu {
+        Cpu::CortexM3 => 10,                 // v7
+        Cpu::CortexM4 | Cpu::CortexM7 => 13, // v7E-M
+        Cpu::CortexM33 => 17,                // v8-M mainline
+    };
+    vec![
+        (6, arch),                                      // Tag_CPU_arch
+        (7, b'M'),                                      // Tag_CPU_arch_profile
+        (9, if cpu == Cpu::CortexM33 { 3 } else { 2 }), // Tag_THUMB_ISA_use
+        (24, 1),                                        // Tag_ABI_align_needed: 8 bytes
+        (25, 1),                                        // Tag_ABI_align_preserved: 8 bytes
+        (34, 1),                                        // Tag_CPU_unaligned_access
+    ]
+}
+
+/// The section's contents.
+pub fn section(cpu: Cpu) -> Vec<u8> {
+    let mut attributes = vec![5]; // Tag_CPU_name
+    attributes.extend(cpu.name().bytes());
+    attributes.push(0);
+    for (tag, value) in tags(cpu) {
+        attributes.extend([tag, value]);
+    }
+    let mut file = vec![1]; // Tag_File
+    file.extend((attributes.len() as u32 + 5).to_le_bytes());
+    file.extend(attributes);
+    let vendor = b"aeabi\0";
+    let mut out = vec![b'A'];
+    out.extend((4 + vendor.len() as u32 + file.len() as u32).to_le_bytes());
+    out.extend(vendor);
+    out.extend(file);
+    out
+}

@@ -1,0 +1,373 @@
+//! The relocatable ELF file.
+//!
+//! In: a [`Compiled`] module. Out: the bytes of an ET_REL file, EABI5, one section a function, `$t` and `$d` mapping
+//! symbols (ELF for the Arm Architecture, 5.5.5), Thumb bits on function symbols, build attributes. Linear memory has a
+//! section of its own without contents; data lies in flash and is copied by `NAME_init`. The section
+//! `.thumbsmith.traps` is not loaded; it holds a pair of words for each trap: the address of its UDF, and the byte
+//! offset of the operator in the WebAssembly binary.
+
+use super::{TRAP_SECTION, attributes};
+use crate::backend::code::{Code, RelocKind};
+use crate::backend::symbols::{self, SymbolKind};
+use crate::error::{Error, ErrorKind, Result};
+use crate::options::{Bounds, Options};
+use crate::pipeline::Compiled;
+use crate::seeded::{Bug, on};
+use object::write::{
+    Object, Relocation, SectionId, StandardSegment, Symbol, SymbolId, SymbolSection,
+};
+use object::{
+    Architecture, BinaryFormat, Endianness, FileFlags, RelocationFlags, SectionFlags, SectionKind,
+    SymbolFlags, SymbolScope, elf,
+};
+
+struct Writer<'a> {
+    c: &'a Compiled,
+    options: &'a Options,
+    obj: Object<'static>,
+    /// ELF symbol by symbol number.
+    ids: Vec<Option<SymbolId>>,
+}
+
+/// Writes the object file.
+///
+/// # Errors
+/// `Internal`, if the file cannot be written; `Limit`, if two symbols have one name.
+pub fn write(c: &Compiled, options: &Options) -> Result<Vec<u8>> {
+    let mut obj = Object::new(BinaryFormat::Elf, Architecture::Arm, Endianness::Little);
+    obj.flags = FileFlags::Elf {
+        os_abi: elf::ELFOSABI_NONE,
+        abi_version: 0,
+        e_flags: elf::EF_ARM_EABI_VER5,
+    };
+    let mut w = Writer {
+        c,
+        options,
+        obj,
+        ids: vec![None; c.symbols.kinds.len()],
+    };
+    w.check_names()?;
+    w.symbols();
+    for (kind, code) in &c.functions {
+        w.function(kind, code)?;
+    }
+    w.traps()?;
+    let id = w.obj.add_section(
+        Vec::new(),
+        b".ARM.attributes".to_vec(),
+        SectionKind::Metadata,
+    );
+    w.obj.section_mut(id).flags = SectionFlags::Elf {
+        sh_type: elf::SHT_ARM_ATTRIBUTES,
+        sh_flags: Default::default(),
+    };
+    w.obj
+        .append_section_data(id, &attributes::section(options.cpu), 1);
+    w.obj
+        .write()
+        .map_err(|e| Error::new(ErrorKind::Internal, format!("object file: {e}")))
+}
+
+impl Writer<'_> {
+    fn text(&self, kind: &SymbolKind) -> String {
+        symbols::text(kind, &self.c.module, &self.options.name)
+    }
+
+    /// Export names, and the names that the compiler gives, must not meet.
+    fn check_names(&self) -> Result<()> {
+        let n = &self.options.name;
+        let own = [
+            format!("{n}_init"),
+            format!("{n}_memory"),
+            format!("{n}_memory_pages"),
+            format!("{n}_stack_limit"),
+        ];
+        let m = &self.c.module;
+        let exports = m
+            .funcs
+            .iter()
+            .flat_map(|f| &f.exports)
+            .chain(m.globals.iter().flat_map(|g| &g.exports));
+        let imports: Vec<String> = m
+            .funcs
+            .iter()
+            .filter_map(|f| f.import.as_ref().map(|i| i.symbol()))
+            .collect();
+        for e in exports {
+            let clash = if own.contains(e) {
+                "a symbol that the compiler defines"
+            } else if imports.contains(e) {
+                "the symbol of an import"
+            } else {
+                continue;
+            };
+            return Err(Error::new(
+                ErrorKind::Limit,
+                format!("export `{e}` has the name of {clash}"),
+            )
+            .help("choose another prefix with --name, or rename the export"));
+        }
+        Ok(())
+    }
+
+    fn section(&mut self, name: String, kind: SectionKind) -> SectionId {
+        self.obj.add_section(
+            self.obj.segment_name(StandardSegment::Data).to_vec(),
+            name.into_bytes(),
+            kind,
+        )
+    }
+
+    fn define(
+        &mut self,
+        name: &str,
+        section: SectionId,
+        value: u64,
+        size: u64,
+        ty: elf::SymbolType,
+        global: bool,
+    ) -> SymbolId {
+        let bind = if global {
+            elf::STB_GLOBAL
+        } else {
+            elf::STB_LOCAL
+        };
+        self.obj.add_symbol(Symbol {
+            name: name.as_bytes().to_vec(),
+            value,
+            size,
+            kind: object::SymbolKind::Unknown,
+            scope: if global {
+                SymbolScope::Dynamic
+            } else {
+                SymbolScope::Compilation
+            },
+            weak: false,
+            section: SymbolSection::Section(section),
+            flags: SymbolFlags::Elf {
+                st_info: bind | ty,
+                st_other: elf::STV_DEFAULT.into(),
+            },
+        })
+    }
+
+    fn undefined(&mut self, name: &str) -> SymbolId {
+        self.obj.add_symbol(Symbol {
+            name: name.as_bytes().to_vec(),
+            value: 0,
+            size: 0,
+            kind: object::SymbolKind::Unknown,
+            scope: SymbolScope::Unknown,
+            weak: false,
+            section: SymbolSection::Undefined,
+            flags: SymbolFlags::Elf {
+                st_info: elf::STB_GLOBAL | elf::STT_NOTYPE,
+                st_other: elf::STV_DEFAULT.into(),
+            },
+        })
+    }
+
+    fn zeroed(&mut self, name: &str, size: u64, global: bool) -> SymbolId {
+        let s = self.section(format!(".bss.{name}"), SectionKind::UninitializedData);
+        self.obj.append_section_bss(s, size, 8);
+        self.define(name, s, 0, size, elf::STT_OBJECT, global)
+    }
+
+    /// All symbols but those of functions with bodies.
+    fn symbols(&mut self) {
+        let c = self.c;
+        for (i, kind) in c.symbols.kinds.iter().enumerate() {
+            let name = self.text(kind);
+            self.ids[i] = match kind {
+                SymbolKind::Func(f) if c.module.funcs[*f as usize].import.is_some() => {
+                    Some(self.undefined(&name))
+                }
+                SymbolKind::Func(_)
+                | SymbolKind::Wrapper(_)
+                | SymbolKind::Init
+                | SymbolKind::Memory => None,
+                SymbolKind::Globals => {
+                    Some(self.zeroed(&name, c.globals.size.max(4) as u64, false))
+                }
+                SymbolKind::Global(g) if c.module.globals[*g as usize].import.is_some() => {
+                    Some(self.undefined(&name))
+                }
+                SymbolKind::Global(_) => None,
+                SymbolKind::StackLimit => Some(self.undefined(&name)),
+                SymbolKind::Data(n) => {
+                    let bytes: Vec<u8> = c.image[*n as usize]
+                        .words
+                        .iter()
+                        .flat_map(|w| w.to_le_bytes())
+                        .collect();
+                    let s = self.section(format!(".rodata.{name}"), SectionKind::ReadOnlyData);
+                    self.obj.append_section_data(s, &bytes, 4);
+                    Some(self.define(&name, s, 0, bytes.len() as u64, elf::STT_OBJECT, false))
+                }
+            };
+        }
+        // Every global that others may see, and memory, exist even if no code names them.
+        for (g, global) in c.module.globals.iter().enumerate() {
+            let kind = SymbolKind::Global(g as u32);
+            let pages = c.module.memory.as_ref().and_then(|m| m.pages_global) == Some(g as u32);
+            if global.import.is_none() && (!global.exports.is_empty() || pages) {
+                let id = self.zeroed(&self.text(&kind), 4 * global.ty.words() as u64, true);
+                self.bind(&kind, id);
+                for other in global.exports.iter().skip(1) {
+                    self.alias(id, other);
+                }
+            }
+        }
+        if let Some(m) = &c.module.memory {
+            // An access that wraps by its mask may still end past the last byte.
+            let slack = if self.options.bounds == Bounds::Mask {
+                8
+            } else {
+                0
+            };
+            let id = self.zeroed(&self.text(&SymbolKind::Memory), m.max_bytes() + slack, true);
+            self.bind(&SymbolKind::Memory, id);
+        }
+    }
+
+    fn bind(&mut self, kind: &SymbolKind, id: SymbolId) {
+        if let Some(i) = self.c.symbols.kinds.iter().position(|k| k == kind) {
+            self.ids[i] = Some(id);
+        }
+    }
+
+    fn alias(&mut self, id: SymbolId, name: &str) {
+        let s = self.obj.symbol(id);
+        let (value, size, section) = (s.value, s.size, s.section.id());
+        let ty = match s.flags {
+            SymbolFlags::Elf { st_info, .. } => st_info.st_type(),
+            _ => elf::STT_NOTYPE,
+        };
+        if let Some(section) = section {
+            self.define(name, section, value, size, ty, true);
+        }
+    }
+
+    /// The names under which others see a function.
+    fn exported(&self, kind: &SymbolKind) -> &[String] {
+        match kind {
+            SymbolKind::Func(i) if self.c.module.funcs[*i as usize].ty.results.len() < 2 => {
+                &self.c.module.funcs[*i as usize].exports
+            }
+            SymbolKind::Wrapper(i) => &self.c.module.funcs[*i as usize].exports,
+            _ => &[],
+        }
+    }
+
+    fn function(&mut self, kind: &SymbolKind, code: &Code) -> Result<()> {
+        let name = self.text(kind);
+        let section = self.obj.add_section(
+            Vec::new(),
+            format!(".text.{name}").into_bytes(),
+            SectionKind::Text,
+        );
+        self.obj.append_section_data(section, &code.bytes, 4);
+        let size = code.bytes.len() as u64;
+        let global = *kind == SymbolKind::Init;
+        let id = self.define(&name, section, 1, size, elf::STT_FUNC, global);
+        self.bind(kind, id);
+        for e in self.exported(kind).to_vec() {
+            self.alias(id, &e);
+        }
+        let mut at = 0;
+        for &(start, end) in &code.data {
+            if start > at || at == 0 {
+                self.define("$t", section, at as u64, 0, elf::STT_NOTYPE, false);
+            }
+            self.define("$d", section, start as u64, 0, elf::STT_NOTYPE, false);
+            at = end;
+        }
+        if (at as u64) < size {
+            self.define("$t", section, at as u64, 0, elf::STT_NOTYPE, false);
+        }
+        Ok(())
+    }
+
+    /// Relocations come last, when every symbol is there; so does the table of traps.
+    fn traps(&mut self) -> Result<()> {
+        let c = self.c;
+        let sections: Vec<SectionId> = c
+            .functions
+            .iter()
+            .map(|(k, _)| {
+                c.symbols
+                    .kinds
+                    .iter()
+                    .position(|x| x == k)
+                    .and_then(|i| self.ids[i])
+            })
+            .map(|id| id.and_then(|id| self.obj.symbol(id).section.id()))
+            .collect::<Option<_>>()
+            .ok_or_else(|| Error::new(ErrorKind::Internal, "a function has no section"))?;
+        let mut table = Vec::new();
+        let mut entries = Vec::new();
+        for ((_, code), &section) in c.functions.iter().zip(&sections) {
+            self.relocations(section, code)?;
+            let base = self.obj.section_symbol(section);
+            for &(offset, _, wasm) in &code.traps {
+                entries.push((table.len() as u64, base));
+                table.extend(offset.to_le_bytes());
+                table.extend(wasm.to_le_bytes());
+            }
+        }
+        let id = self.obj.add_section(
+            Vec::new(),
+            TRAP_SECTION.as_bytes().to_vec(),
+            SectionKind::Metadata,
+        );
+        self.obj.section_mut(id).flags = SectionFlags::Elf {
+            sh_type: elf::SHT_PROGBITS,
+            sh_flags: Default::default(),
+        };
+        self.obj.append_section_data(id, &table, 4);
+        for (offset, symbol) in entries {
+            self.relocation(id, offset, elf::R_ARM_ABS32, symbol)?;
+        }
+        Ok(())
+    }
+
+    fn relocations(&mut self, section: SectionId, code: &Code) -> Result<()> {
+        for r in &code.relocs {
+            let symbol = self.ids[r.symbol.0 as usize].ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Internal,
+                    format!("symbol {} is not defined", r.symbol.0),
+                )
+            })?;
+            let ty = match r.kind {
+                RelocKind::Abs32 => elf::R_ARM_ABS32,
+                RelocKind::Call => elf::R_ARM_THM_PC22,
+                RelocKind::MovwAbs => elf::R_ARM_THM_MOVW_ABS_NC,
+                RelocKind::MovtAbs if on(Bug::HalfSwapped) => elf::R_ARM_THM_MOVW_ABS_NC,
+                RelocKind::MovtAbs => elf::R_ARM_THM_MOVT_ABS,
+            };
+            self.relocation(section, r.offset as u64, ty, symbol)?;
+        }
+        Ok(())
+    }
+
+    fn relocation(
+        &mut self,
+        section: SectionId,
+        offset: u64,
+        r_type: elf::RelocationType,
+        symbol: SymbolId,
+    ) -> Result<()> {
+        self.obj
+            .add_relocation(
+                section,
+                Relocation {
+                    offset,
+                    symbol,
+                    addend: 0,
+                    flags: RelocationFlags::Elf { r_type },
+                },
+            )
+            .map_err(|e| Error::new(ErrorKind::Internal, format!("relocation: {e}")))
+    }
+}

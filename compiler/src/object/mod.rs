@@ -1,0 +1,8 @@
+//! Object files: relocatable ELF, and the C header that goes with it.
+
+mod attributes;
+pub mod elf;
+pub mod header;
+
+/// The section with the table of traps; see [`elf`].
+pub const TRAP_SECTION: &str = ".thumbsmith.traps";

@@ -1,0 +1,419 @@
+//! The pipeline: every pass is one row.
+//!
+//! In: a WebAssembly binary. Out: a [`Compiled`] module. A row names the pass, the levels that run it, what must have
+//! run before it, and the function that does it; the optimization levels are columns of this table, not other
+//! paths. The order constraints are checked before anything runs.
+
+use crate::backend::code::Code;
+use crate::backend::mir::{MFunc, MOp};
+use crate::backend::symbols::{SymbolKind, Symbols};
+use crate::backend::{abi, code, emit, finish, layout, lower};
+use crate::choices::Choices;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ir::{Cfg, Func, FuncType, Module, Op, Ty};
+use crate::opt::{self, address::GlobalLayout, schedule::Schedule, simplify::Known};
+use crate::options::{Level, Options};
+use crate::regalloc::{self, Allocation};
+use crate::{helpers, init};
+
+/// The state of one function on its way.
+pub struct Unit {
+    /// Index in the module.
+    pub index: u32,
+    /// Name for messages.
+    pub name: String,
+    /// Its type.
+    pub ty: FuncType,
+    /// SSA, up to lowering.
+    pub func: Func,
+    mir: MFunc,
+    allocation: Allocation,
+    items: Vec<code::Item>,
+    frame: Option<emit::Frame>,
+    /// Machine code, at the end.
+    pub code: Code,
+}
+
+/// What passes share.
+pub struct Cx<'a> {
+    module: &'a Module,
+    options: &'a Options,
+    choices: Choices,
+    hits: Vec<u64>,
+    lower_hits: Vec<u64>,
+    symbols: Symbols,
+    globals: GlobalLayout,
+    helpers: Option<u32>,
+    /// Text of functions after the pass that was asked for.
+    dump: Option<(String, String)>,
+}
+
+type Run = fn(&mut Unit, &mut Cx<'_>) -> Result<()>;
+
+/// A row of the table.
+pub struct Pass {
+    /// Name.
+    pub name: &'static str,
+    /// Levels that run it, as in `Level::name`.
+    pub levels: &'static str,
+    /// Passes that must stand before it.
+    pub after: &'static [&'static str],
+    run: Run,
+}
+
+const ALL: &str = "0123sz";
+
+/// The passes of a function, in order. Whole-module passes come before: see [`compile`].
+pub const PASSES: &[Pass] = &[
+    Pass {
+        name: "simplify",
+        levels: "123sz",
+        after: &[],
+        run: simplify,
+    },
+    Pass {
+        name: "wide",
+        levels: ALL,
+        after: &[],
+        run: wide,
+    },
+    Pass {
+        name: "simplify-words",
+        levels: "123sz",
+        after: &["wide"],
+        run: simplify,
+    },
+    Pass {
+        name: "address",
+        levels: ALL,
+        after: &["wide"],
+        run: addresses,
+    },
+    Pass {
+        name: "lower",
+        levels: ALL,
+        after: &["address"],
+        run: lower_func,
+    },
+    Pass {
+        name: "regalloc",
+        levels: ALL,
+        after: &["lower"],
+        run: allocate,
+    },
+    Pass {
+        name: "emit",
+        levels: ALL,
+        after: &["regalloc"],
+        run: emit_func,
+    },
+    Pass {
+        name: "finish",
+        levels: ALL,
+        after: &["emit"],
+        run: finish_func,
+    },
+    Pass {
+        name: "layout",
+        levels: ALL,
+        after: &["finish"],
+        run: layout_func,
+    },
+];
+
+/// Checks the order constraints of the table.
+///
+/// # Errors
+/// `Internal`, naming the row.
+pub fn check_order(passes: &[&Pass]) -> Result<()> {
+    for (i, p) in passes.iter().enumerate() {
+        for a in p.after {
+            let known = PASSES.iter().any(|q| q.name == *a);
+            let runs = PASSES.iter().any(|q| q.name == *a && q.levels == ALL);
+            let before = passes[..i].iter().any(|q| q.name == *a);
+            if !known || !before && (runs || passes.iter().any(|q| q.name == *a)) {
+                return Err(Error::new(
+                    ErrorKind::Internal,
+                    format!("pass {} must stand after {a}", p.name),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn runs_at(levels: &str, level: Level) -> bool {
+    levels.contains(level.name())
+}
+
+/// A compiled module, before it becomes an object file.
+pub struct Compiled {
+    /// The module: its functions' bodies are gone.
+    pub module: Module,
+    /// Functions with their symbols, in order.
+    pub functions: Vec<(SymbolKind, Code)>,
+    /// The symbols.
+    pub symbols: Symbols,
+    /// Where global variables lie.
+    pub globals: GlobalLayout,
+    /// Contents of memory at the start.
+    pub image: Vec<init::Chunk>,
+    /// Rewrite rules' and lowering rules' hits.
+    pub hits: (Vec<u64>, Vec<u64>),
+    /// Rewrites done.
+    pub fuel_used: u64,
+    /// The last rewrite.
+    pub last_rewrite: Option<&'static str>,
+    /// The dump that was asked for.
+    pub dump: Option<String>,
+}
+
+/// Compiles a module. `dump` names a pass whose result is wanted as text.
+///
+/// # Errors
+/// Any kind; see [`Error`].
+pub fn compile(
+    wasm: &[u8],
+    options: &Options,
+    dump: Option<&str>,
+    listing: bool,
+) -> Result<Compiled> {
+    let passes: Vec<&Pass> = PASSES
+        .iter()
+        .filter(|p| runs_at(p.levels, options.level))
+        .collect();
+    check_order(&passes)?;
+    let mut module = crate::wasm::decode(wasm, options)?;
+    let divides = module
+        .funcs
+        .iter()
+        .flat_map(|f| &f.body)
+        .flat_map(|b| &b.nodes);
+    let has_division = divides
+        .into_iter()
+        .any(|n| helpers::is_division(n.op) && n.ty == Ty::I64);
+    let helper_base = if has_division {
+        Some(helpers::add(&mut module)?)
+    } else {
+        None
+    };
+    let globals = GlobalLayout::new(&module);
+    let image = init::image(&module);
+    let mut bodies: Vec<Option<Func>> = module.funcs.iter_mut().map(|f| f.body.take()).collect();
+    let (choices, fuel) = (options.choices.clone(), options.fuel);
+    let mut cx = Cx {
+        module: &module,
+        options,
+        choices: Choices::new(choices, fuel),
+        hits: vec![0; opt::rules::all().len()],
+        lower_hits: vec![0; crate::backend::rules::all().len()],
+        symbols: Symbols::default(),
+        globals,
+        helpers: helper_base,
+        dump: dump.map(|d| (d.to_owned(), String::new())),
+    };
+    let mut functions = Vec::new();
+    let mut reached = Reached::new(&module, &mut cx.symbols);
+    while let Some(kind) = reached.next(&module, &cx.symbols) {
+        let (ty, func) = match &kind {
+            SymbolKind::Func(i) => match bodies[*i as usize].take() {
+                Some(f) => (module.funcs[*i as usize].ty.clone(), f),
+                None => continue,
+            },
+            SymbolKind::Wrapper(i) => init::export_wrapper(&module, *i),
+            SymbolKind::Init => init::init_function(&module, &image),
+            SymbolKind::Memory
+            | SymbolKind::Globals
+            | SymbolKind::Global(_)
+            | SymbolKind::StackLimit
+            | SymbolKind::Data(_) => continue,
+        };
+        let index = match &kind {
+            SymbolKind::Func(i) | SymbolKind::Wrapper(i) => *i,
+            _ => u32::MAX,
+        };
+        let name = crate::backend::symbols::text(&kind, &module, &options.name);
+        let mut unit = Unit {
+            index,
+            name: name.clone(),
+            ty,
+            func,
+            mir: MFunc::default(),
+            allocation: Allocation::default(),
+            items: Vec::new(),
+            frame: None,
+            code: Code::default(),
+        };
+        unit.code.listing = if listing {
+            vec![(0, 0, String::new())]
+        } else {
+            Vec::new()
+        };
+        for p in &passes {
+            let context = |e: Error| {
+                if index == u32::MAX {
+                    e
+                } else {
+                    e.in_function(index, Some(&name))
+                }
+            };
+            (p.run)(&mut unit, &mut cx).map_err(context)?;
+            cx.after(p, &unit);
+        }
+        functions.push((kind, unit.code));
+    }
+    let Cx {
+        choices,
+        hits,
+        lower_hits,
+        symbols,
+        globals,
+        dump,
+        ..
+    } = cx;
+    Ok(Compiled {
+        functions,
+        symbols,
+        globals,
+        image,
+        hits: (hits, lower_hits),
+        fuel_used: choices.used(),
+        last_rewrite: choices.last(),
+        dump: dump.map(|d| d.1),
+        module,
+    })
+}
+
+/// The functions still to compile: exports first, then whatever a symbol names.
+struct Reached {
+    seen: usize,
+}
+
+impl Reached {
+    fn new(module: &Module, symbols: &mut Symbols) -> Reached {
+        for (i, f) in module.funcs.iter().enumerate() {
+            if !f.exports.is_empty() && f.import.is_none() {
+                symbols.get(if f.ty.results.len() > 1 {
+                    SymbolKind::Wrapper(i as u32)
+                } else {
+                    SymbolKind::Func(i as u32)
+                });
+            }
+        }
+        symbols.get(SymbolKind::Init);
+        Reached { seen: 0 }
+    }
+
+    fn next(&mut self, _: &Module, symbols: &Symbols) -> Option<SymbolKind> {
+        self.seen += 1;
+        symbols.kinds.get(self.seen - 1).cloned()
+    }
+}
+
+impl Cx<'_> {
+    fn after(&mut self, pass: &Pass, unit: &Unit) {
+        if let Some((name, text)) = &mut self.dump {
+            if name == pass.name {
+                text.push_str(&format!("{:#?}\n", unit.func));
+            }
+        }
+    }
+
+    fn rewrites(&self) -> bool {
+        self.options.level != Level::O0
+    }
+}
+
+fn simplify(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
+    u.func = opt::simplify::simplify(
+        &u.func,
+        &Known::default(),
+        &mut cx.choices,
+        &mut cx.hits,
+        true,
+    );
+    Ok(())
+}
+
+fn wide(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
+    let rewrite = cx.rewrites();
+    u.func = opt::wide::widen(&u.func, cx.module, &mut cx.choices, &mut cx.hits, rewrite);
+    Ok(())
+}
+
+fn addresses(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
+    let rewrite = cx.rewrites();
+    u.func =
+        opt::address::lower_addresses(&u.func, &cx.globals, &mut cx.choices, &mut cx.hits, rewrite);
+    Ok(())
+}
+
+fn lower_func(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
+    let cfg = Cfg::new(&u.func);
+    let sched = Schedule::new(&u.func, &cfg, &mut cx.choices);
+    if cx.options.verify {
+        sched
+            .verify(&u.func, &cfg)
+            .map_err(|e| Error::new(ErrorKind::Internal, format!("schedule: {e}")))?;
+    }
+    let base = cx.helpers;
+    let find = |op: Op| helpers::index(op, base?);
+    let mut lcx = lower::Context {
+        module: cx.module,
+        options: cx.options,
+        symbols: &mut cx.symbols,
+        choices: &mut cx.choices,
+        hits: &mut cx.lower_hits,
+        helpers: &find,
+    };
+    let sig = abi::internal(&u.ty);
+    u.mir = lower::lower(&u.func, &cfg, &sched, &sig, &u.name, &mut lcx)?;
+    u.func = Func::new(&[], &[]);
+    Ok(())
+}
+
+fn allocate(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
+    u.allocation = regalloc::allocate(&u.mir, &mut cx.choices)?;
+    if cx.options.verify {
+        regalloc::check(&u.mir, &u.allocation)?;
+    }
+    Ok(())
+}
+
+fn emit_func(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
+    let frame = emit::Frame::new(&u.mir, &u.allocation);
+    let bytes = frame.bytes();
+    let check = (cx.options.stack_check && bytes > 0)
+        .then(|| (cx.symbols.get(SymbolKind::StackLimit), bytes));
+    u.items = emit::emit(&u.mir, &u.allocation, frame, check)?;
+    debug_assert!(
+        u.mir.has_calls
+            || !u
+                .mir
+                .blocks
+                .iter()
+                .flat_map(|b| &b.insts)
+                .any(|i| i.op == MOp::Call)
+    );
+    u.frame = Some(frame);
+    u.mir = MFunc::default();
+    u.allocation = Allocation::default();
+    Ok(())
+}
+
+fn finish_func(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
+    u.items = finish::finish(
+        std::mem::take(&mut u.items),
+        cx.options.cpu,
+        &mut cx.choices,
+    );
+    Ok(())
+}
+
+fn layout_func(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
+    let listing = !u.code.listing.is_empty();
+    u.code = layout::layout(&u.items, cx.options.cpu, &u.name, listing)?;
+    u.code.frame = u.frame.map_or(0, |f| f.bytes());
+    u.items = Vec::new();
+    Ok(())
+}
