@@ -7,10 +7,11 @@
 use crate::backend::code::Code;
 use crate::backend::mir::{MFunc, MOp};
 use crate::backend::symbols::{SymbolKind, Symbols};
-use crate::backend::{abi, code, emit, finish, layout, lower};
+use crate::backend::{self, abi, code, emit, finish, layout, lower};
 use crate::choices::Choices;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Cfg, Func, FuncType, Module, Op, Ty};
+use crate::ir::verify::{Stage, verify};
+use crate::ir::{self, Cfg, Func, FuncType, Module, Op, Ty};
 use crate::opt::{self, address::GlobalLayout, schedule::Schedule, simplify::Known};
 use crate::options::{Level, Options};
 use crate::regalloc::{self, Allocation};
@@ -46,6 +47,15 @@ pub struct Cx<'a> {
     helpers: Option<u32>,
     /// Text of functions after the pass that was asked for.
     dump: Option<(String, String)>,
+    /// Bodies after passes, if they were asked for.
+    kept: Option<Vec<Kept>>,
+}
+
+/// What a pass left, by symbol.
+struct Kept {
+    pass: &'static str,
+    stage: Stage,
+    bodies: Vec<(SymbolKind, Func)>,
 }
 
 type Run = fn(&mut Unit, &mut Cx<'_>) -> Result<()>;
@@ -58,10 +68,18 @@ pub struct Pass {
     pub levels: &'static str,
     /// Passes that must stand before it.
     pub after: &'static [&'static str],
+    /// How far the IR is when it has run; `None` if its result is no IR.
+    pub gives: Option<Stage>,
     run: Run,
 }
 
+/// The name under which the IR before all passes can be asked for.
+pub const TRANSLATE: &str = "translate";
+
 const ALL: &str = "0123sz";
+
+/// The pass whose result is machine IR.
+const LOWER: &str = "lower";
 
 /// The passes of a function, in order. Whole-module passes come before: see [`compile`].
 pub const PASSES: &[Pass] = &[
@@ -69,54 +87,63 @@ pub const PASSES: &[Pass] = &[
         name: "simplify",
         levels: "123sz",
         after: &[],
+        gives: Some(Stage::Source),
         run: simplify,
     },
     Pass {
         name: "wide",
         levels: ALL,
         after: &[],
+        gives: Some(Stage::Words),
         run: wide,
     },
     Pass {
         name: "simplify-words",
         levels: "123sz",
         after: &["wide"],
+        gives: Some(Stage::Words),
         run: simplify,
     },
     Pass {
         name: "address",
         levels: ALL,
         after: &["wide"],
+        gives: Some(Stage::Machine),
         run: addresses,
     },
     Pass {
-        name: "lower",
+        name: LOWER,
         levels: ALL,
         after: &["address"],
+        gives: None,
         run: lower_func,
     },
     Pass {
         name: "regalloc",
         levels: ALL,
         after: &["lower"],
+        gives: None,
         run: allocate,
     },
     Pass {
         name: "emit",
         levels: ALL,
         after: &["regalloc"],
+        gives: None,
         run: emit_func,
     },
     Pass {
         name: "finish",
         levels: ALL,
         after: &["emit"],
+        gives: None,
         run: finish_func,
     },
     Pass {
         name: "layout",
         levels: ALL,
         after: &["finish"],
+        gives: None,
         run: layout_func,
     },
 ];
@@ -140,6 +167,19 @@ pub fn check_order(passes: &[&Pass]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Refuses a dump that no pass can give.
+fn check_dump(name: &str) -> Result<()> {
+    let can = |p: &&Pass| p.gives.is_some() || p.name == LOWER;
+    let all: Vec<&str> = std::iter::once(TRANSLATE)
+        .chain(PASSES.iter().filter(can).map(|p| p.name))
+        .collect();
+    if all.contains(&name) {
+        return Ok(());
+    }
+    let what = format!("no IR can be shown after `{name}`");
+    Err(Error::new(ErrorKind::Options, what).help(format!("one of: {}", all.join(", "))))
 }
 
 fn runs_at(levels: &str, level: Level) -> bool {
@@ -178,6 +218,19 @@ pub fn compile(
     dump: Option<&str>,
     listing: bool,
 ) -> Result<Compiled> {
+    compile_keeping(wasm, options, dump, listing, None).map(|(c, _)| c)
+}
+
+fn compile_keeping(
+    wasm: &[u8],
+    options: &Options,
+    dump: Option<&str>,
+    listing: bool,
+    kept: Option<Vec<Kept>>,
+) -> Result<(Compiled, Vec<Kept>)> {
+    if let Some(d) = dump {
+        check_dump(d)?;
+    }
     let passes: Vec<&Pass> = PASSES
         .iter()
         .filter(|p| runs_at(p.levels, options.level))
@@ -211,6 +264,7 @@ pub fn compile(
         globals,
         helpers: helper_base,
         dump: dump.map(|d| (d.to_owned(), String::new())),
+        kept,
     };
     let mut functions = Vec::new();
     let mut reached = Reached::new(&module, &mut cx.symbols);
@@ -249,16 +303,19 @@ pub fn compile(
         } else {
             Vec::new()
         };
+        let context = |e: Error| {
+            if index == u32::MAX {
+                e
+            } else {
+                e.in_function(index, Some(&name))
+            }
+        };
+        cx.after(TRANSLATE, Some(Stage::Source), &kind, &unit)
+            .map_err(context)?;
         for p in &passes {
-            let context = |e: Error| {
-                if index == u32::MAX {
-                    e
-                } else {
-                    e.in_function(index, Some(&name))
-                }
-            };
-            (p.run)(&mut unit, &mut cx).map_err(context)?;
-            cx.after(p, &unit);
+            (p.run)(&mut unit, &mut cx)
+                .and_then(|()| cx.after(p.name, p.gives, &kind, &unit))
+                .map_err(context)?;
         }
         functions.push((kind, unit.code));
     }
@@ -269,9 +326,10 @@ pub fn compile(
         symbols,
         globals,
         dump,
+        kept,
         ..
     } = cx;
-    Ok(Compiled {
+    let compiled = Compiled {
         functions,
         symbols,
         globals,
@@ -281,7 +339,69 @@ pub fn compile(
         last_rewrite: choices.last(),
         dump: dump.map(|d| d.1),
         module,
-    })
+    };
+    Ok((compiled, kept.unwrap_or_default()))
+}
+
+/// The module after one pass, as the interpreter takes it.
+pub struct Between {
+    /// The pass: [`TRANSLATE`] or a name of [`PASSES`].
+    pub pass: &'static str,
+    /// How far its functions are.
+    pub stage: Stage,
+    /// The module; functions that nothing reaches have no body.
+    pub module: Module,
+    /// What `NAME_init` does.
+    pub init: Func,
+    /// By global: symbol number and byte offset (see [`GlobalLayout`]).
+    pub places: Vec<(u32, u32)>,
+    /// Words of the constants that `init` copies, by number.
+    pub data: Vec<Vec<u32>>,
+}
+
+/// Compiles a module and gives it as it was after every pass whose result is IR, or after `only` one.
+/// The decisions are those of [`compile`], since it is the same run.
+///
+/// # Errors
+/// As [`compile`].
+pub fn stages(wasm: &[u8], options: &Options, only: Option<&str>) -> Result<Vec<Between>> {
+    let (compiled, kept) = compile_keeping(wasm, options, None, false, Some(Vec::new()))?;
+    let mut out = Vec::new();
+    for k in kept
+        .into_iter()
+        .filter(|k| only.is_none_or(|o| o == k.pass))
+    {
+        let mut between = Between {
+            pass: k.pass,
+            stage: k.stage,
+            module: compiled.module.clone(),
+            init: Func::new(&[], &[]),
+            places: compiled.globals.place.clone(),
+            data: compiled.image.iter().map(|c| c.words.clone()).collect(),
+        };
+        for (kind, f) in k.bodies {
+            match kind {
+                SymbolKind::Func(i) => between.module.funcs[i as usize].body = Some(f),
+                SymbolKind::Init => between.init = f,
+                // The interpreter calls functions as functions of the module do.
+                SymbolKind::Wrapper(_)
+                | SymbolKind::Memory
+                | SymbolKind::Globals
+                | SymbolKind::Global(_)
+                | SymbolKind::StackLimit
+                | SymbolKind::Data(_) => {}
+            }
+        }
+        out.push(between);
+    }
+    Ok(out)
+}
+
+/// Names of the passes of a level whose results are IR, in order, [`TRANSLATE`] first.
+pub fn ir_passes(level: Level) -> Vec<&'static str> {
+    let ir = |p: &&Pass| p.gives.is_some() && runs_at(p.levels, level);
+    let names = PASSES.iter().filter(ir).map(|p| p.name);
+    std::iter::once(TRANSLATE).chain(names).collect()
 }
 
 /// The functions still to compile: exports first, then whatever a symbol names.
@@ -311,12 +431,46 @@ impl Reached {
 }
 
 impl Cx<'_> {
-    fn after(&mut self, pass: &Pass, unit: &Unit) {
-        if let Some((name, text)) = &mut self.dump {
-            if name == pass.name {
-                text.push_str(&format!("{:#?}\n", unit.func));
-            }
+    /// What is done after every pass: checks, the dump, and keeping the body.
+    fn after(
+        &mut self,
+        pass: &'static str,
+        stage: Option<Stage>,
+        kind: &SymbolKind,
+        unit: &Unit,
+    ) -> Result<()> {
+        if self.options.verify {
+            let found = match stage {
+                Some(stage) => verify(&unit.func, stage, Some(self.module)),
+                None if pass == LOWER => backend::verify::verify(&unit.mir),
+                None => Ok(()),
+            };
+            found.map_err(|e| {
+                let name = &unit.name;
+                Error::new(ErrorKind::Internal, format!("{name} after {pass}: {e}"))
+            })?;
         }
+        if let Some((_, text)) = self.dump.as_mut().filter(|(name, _)| name == pass) {
+            text.push_str(&match stage {
+                Some(_) => ir::text::function(&unit.func, &unit.name, true),
+                None => backend::mir_text::function(&unit.mir),
+            });
+        }
+        if let (Some(kept), Some(stage)) = (&mut self.kept, stage) {
+            let at = match kept.iter().position(|k| k.pass == pass) {
+                Some(at) => at,
+                None => {
+                    kept.push(Kept {
+                        pass,
+                        stage,
+                        bodies: Vec::new(),
+                    });
+                    kept.len() - 1
+                }
+            };
+            kept[at].bodies.push((kind.clone(), unit.func.clone()));
+        }
+        Ok(())
     }
 
     fn rewrites(&self) -> bool {
