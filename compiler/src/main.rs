@@ -8,24 +8,10 @@ fn main() {
     let mut o = Options::default();
     let mut out = None;
     for x in a {
-        if let Some(l) = x.strip_prefix("-O") {
-            o.level = *Level::ALL.iter().find(|y| y.name() == l).unwrap();
-        } else {
-            out = Some(x)
-        }
+        if let Some(l) = x.strip_prefix("-O") { o.level = *Level::ALL.iter().find(|y| y.name()==l).unwrap(); } else { out = Some(x) }
     }
     match compile_with(&w, &o, None, true) {
-        Ok(r) => {
-            if let Some(out) = out {
-                std::fs::write(out, &r.object).unwrap();
-                println!("{:?}", r.stats)
-            } else {
-                println!("{}\n{:?}\n{}", r.asm, r.stats, r.header)
-            }
-        }
-        Err(e) => {
-            eprintln!("{e}");
-            std::process::exit(1)
-        }
+        Ok(r) => { if let Some(out)=out { std::fs::write(out, &r.object).unwrap(); println!("{:?}", r.stats) } else { println!("{}\n{:?}\n{}", r.asm, r.stats, r.header) } },
+        Err(e) => { eprintln!("{e}"); std::process::exit(1) }
     }
 }
