@@ -53,9 +53,11 @@ pub fn reduce(judge: &mut Judge, case: &Case) -> Result<Case, String> {
         &mut test,
     );
     let expected = judge.expectations(&small.wasm, &options, &small.steps)?;
+    let last = judge.judge("reduce", &small.wasm, &options, &small.steps, Ask::THOROUGH);
+    let guilty = last.err().and_then(|report| judge.blame(&report));
     Ok(Case {
         found_by: case.found_by.clone(),
-        guilty: case.guilty.clone(),
+        guilty: guilty.unwrap_or_else(|| case.guilty.clone()),
         options,
         text: wasmprinter::print_bytes(&small.wasm).map_err(|e| e.to_string())?,
         wasm: small.wasm,
