@@ -5,8 +5,8 @@
 //! paths. The order constraints are checked before anything runs.
 
 use crate::backend::code::Code;
-use crate::backend::mir::{MFunc, MOp};
-use crate::backend::symbols::{SymbolKind, Symbols};
+use crate::backend::mir::{MFunc, MOp, Symbol};
+use crate::backend::symbols::{self, SymbolKind, Symbols};
 use crate::backend::{self, abi, code, emit, finish, layout, lower};
 use crate::choices::Choices;
 use crate::error::{Error, ErrorKind, Result};
@@ -451,9 +451,14 @@ impl Cx<'_> {
             })?;
         }
         if let Some((_, text)) = self.dump.as_mut().filter(|(name, _)| name == pass) {
+            let kinds = &self.symbols.kinds;
+            let name = |s: Symbol| {
+                let kind = kinds.get(s.0 as usize)?;
+                Some(symbols::text(kind, self.module, &self.options.name))
+            };
             text.push_str(&match stage {
                 Some(_) => ir::text::function(&unit.func, &unit.name, true),
-                None => backend::mir_text::function(&unit.mir),
+                None => backend::mir_text::function(&unit.mir, &name),
             });
         }
         if let (Some(kept), Some(stage)) = (&mut self.kept, stage) {
