@@ -6,7 +6,7 @@
 
 use super::facts::Fact;
 use super::rule::{self, Bindings, Expr, FactOf, Pat, Rule};
-use crate::ir::{Func, Node, Ty, Value};
+use crate::ir::{Func, Node, Sig, Ty, Value};
 
 /// What a match bound: values and constants by number.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +48,15 @@ pub fn width(ty: Ty) -> u32 {
     if ty == Ty::I32 { 32 } else { 64 }
 }
 
+/// The width at which the expressions of a rule for this node are computed: that of the operands that the row of
+/// the operation says are of one type (a `select` is as wide as what it selects, not as its condition).
+pub fn operand_width(f: &Func, n: &Node) -> u32 {
+    let mut typed = n.op.arg_sigs().iter().zip(&n.args);
+    let same = typed.find(|(sig, _)| **sig == Sig::T).map(|(_, &a)| a);
+    let operand = same.or_else(|| n.args.first().copied());
+    width(operand.map_or(n.ty, |a| f.ty(a)))
+}
+
 /// What patterns are matched against.
 pub struct Graph<'a> {
     /// The function.
@@ -72,7 +81,7 @@ impl Graph<'_> {
             consts: [0; 6],
             has: 0,
         };
-        let bits = width(n.args.first().map_or(n.ty, |&a| self.f.ty(a)));
+        let bits = operand_width(self.f, n);
         let found = std::cell::Cell::new(None);
         let accept = |b: &Bound| {
             let ok = condition.is_none_or(|c| {
