@@ -52,10 +52,24 @@ pub struct Cx<'a> {
 }
 
 /// What a pass left, by symbol.
-struct Kept {
-    pass: &'static str,
-    stage: Stage,
-    bodies: Vec<(SymbolKind, Func)>,
+pub(crate) struct Kept {
+    pub(crate) pass: &'static str,
+    pub(crate) stage: Stage,
+    pub(crate) bodies: Vec<(SymbolKind, Func)>,
+}
+
+/// What is wanted beside the code.
+#[derive(Default)]
+pub(crate) struct Request<'a> {
+    /// The pass whose result is wanted as text.
+    pub(crate) dump: Option<&'a str>,
+    /// Whether code is wanted as text.
+    pub(crate) listing: bool,
+    /// Whether the bodies after every pass are wanted.
+    pub(crate) keep: bool,
+    /// Whether every function with a body is compiled, and nothing else; otherwise whatever exports and
+    /// initialization reach.
+    pub(crate) every: bool,
 }
 
 type Run = fn(&mut Unit, &mut Cx<'_>) -> Result<()>;
@@ -73,6 +87,17 @@ pub struct Pass {
     run: Run,
 }
 
+impl Pass {
+    /// How far the IR must be: as the passes that stand before it in the table leave it.
+    fn takes(&self) -> Stage {
+        let before = PASSES.iter().take_while(|p| p.name != self.name);
+        before
+            .filter_map(|p| p.gives)
+            .max()
+            .unwrap_or(Stage::Source)
+    }
+}
+
 /// The name under which the IR before all passes can be asked for.
 pub const TRANSLATE: &str = "translate";
 
@@ -80,6 +105,8 @@ const ALL: &str = "0123sz";
 
 /// The pass whose result is machine IR.
 const LOWER: &str = "lower";
+/// The pass whose result is code.
+const LAYOUT: &str = "layout";
 
 /// The passes of a function, in order. Whole-module passes come before: see [`compile`].
 pub const PASSES: &[Pass] = &[
@@ -140,7 +167,7 @@ pub const PASSES: &[Pass] = &[
         run: finish_func,
     },
     Pass {
-        name: "layout",
+        name: LAYOUT,
         levels: ALL,
         after: &["finish"],
         gives: None,
@@ -171,14 +198,14 @@ pub fn check_order(passes: &[&Pass]) -> Result<()> {
 
 /// Refuses a dump that no pass can give.
 fn check_dump(name: &str) -> Result<()> {
-    let can = |p: &&Pass| p.gives.is_some() || p.name == LOWER;
+    let can = |p: &&Pass| p.gives.is_some() || [LOWER, LAYOUT].contains(&p.name);
     let all: Vec<&str> = std::iter::once(TRANSLATE)
         .chain(PASSES.iter().filter(can).map(|p| p.name))
         .collect();
     if all.contains(&name) {
         return Ok(());
     }
-    let what = format!("no IR can be shown after `{name}`");
+    let what = format!("nothing can be shown after `{name}`");
     Err(Error::new(ErrorKind::Options, what).help(format!("one of: {}", all.join(", "))))
 }
 
@@ -218,56 +245,68 @@ pub fn compile(
     dump: Option<&str>,
     listing: bool,
 ) -> Result<Compiled> {
-    compile_keeping(wasm, options, dump, listing, None).map(|(c, _)| c)
+    let request = Request {
+        dump,
+        listing,
+        ..Request::default()
+    };
+    let passes = passes_of(options.level)?;
+    let module = crate::wasm::decode(wasm, options)?;
+    compile_module(module, options, &passes, &request).map(|(c, _)| c)
 }
 
-fn compile_keeping(
-    wasm: &[u8],
+/// The passes of a level, their order checked.
+///
+/// # Errors
+/// As [`check_order`].
+pub(crate) fn passes_of(level: Level) -> Result<Vec<&'static Pass>> {
+    let runs = |p: &&Pass| runs_at(p.levels, level);
+    let passes: Vec<_> = PASSES.iter().filter(runs).collect();
+    check_order(&passes)?;
+    Ok(passes)
+}
+
+/// Compiles a module with these passes.
+///
+/// # Errors
+/// Any kind; see [`Error`].
+pub(crate) fn compile_module(
+    mut module: Module,
     options: &Options,
-    dump: Option<&str>,
-    listing: bool,
-    kept: Option<Vec<Kept>>,
+    passes: &[&'static Pass],
+    request: &Request<'_>,
 ) -> Result<(Compiled, Vec<Kept>)> {
-    if let Some(d) = dump {
+    if let Some(d) = request.dump {
         check_dump(d)?;
     }
-    let passes: Vec<&Pass> = PASSES
-        .iter()
-        .filter(|p| runs_at(p.levels, options.level))
-        .collect();
-    check_order(&passes)?;
-    let mut module = crate::wasm::decode(wasm, options)?;
-    let divides = module
-        .funcs
-        .iter()
-        .flat_map(|f| &f.body)
-        .flat_map(|b| &b.nodes);
-    let has_division = divides
-        .into_iter()
-        .any(|n| helpers::is_division(n.op) && n.ty == Ty::I64);
-    let helper_base = if has_division {
-        Some(helpers::add(&mut module)?)
-    } else {
-        None
+    let own = module.funcs.len();
+    let nodes = module.funcs.iter().flat_map(|f| &f.body);
+    let mut nodes = nodes.flat_map(|b| &b.nodes);
+    let helpers = match nodes.any(|n| helpers::is_division(n.op) && n.ty == Ty::I64) {
+        true => Some(helpers::add(&mut module)?),
+        false => None,
     };
     let globals = GlobalLayout::new(&module);
     let image = init::image(&module);
     let mut bodies: Vec<Option<Func>> = module.funcs.iter_mut().map(|f| f.body.take()).collect();
-    let (choices, fuel) = (options.choices.clone(), options.fuel);
     let mut cx = Cx {
         module: &module,
         options,
-        choices: Choices::new(choices, fuel),
+        choices: Choices::new(options.choices.clone(), options.fuel),
         hits: vec![0; opt::rules::all().len()],
         lower_hits: vec![0; crate::backend::rules::all().len()],
         symbols: Symbols::default(),
         globals,
-        helpers: helper_base,
-        dump: dump.map(|d| (d.to_owned(), String::new())),
-        kept,
+        helpers,
+        dump: request.dump.map(|d| (d.to_owned(), String::new())),
+        kept: request.keep.then(Vec::new),
     };
     let mut functions = Vec::new();
-    let mut reached = Reached::new(&module, &mut cx.symbols);
+    let mut reached = if request.every {
+        Reached::every(&bodies[..own], &mut cx.symbols)
+    } else {
+        Reached::new(&module, &mut cx.symbols)
+    };
     while let Some(kind) = reached.next(&module, &cx.symbols) {
         let (ty, func) = match &kind {
             SymbolKind::Func(i) => match bodies[*i as usize].take() {
@@ -282,41 +321,9 @@ fn compile_keeping(
             | SymbolKind::StackLimit
             | SymbolKind::Data(_) => continue,
         };
-        let index = match &kind {
-            SymbolKind::Func(i) | SymbolKind::Wrapper(i) => *i,
-            _ => u32::MAX,
-        };
-        let name = crate::backend::symbols::text(&kind, &module, &options.name);
-        let mut unit = Unit {
-            index,
-            name: name.clone(),
-            ty,
-            func,
-            mir: MFunc::default(),
-            allocation: Allocation::default(),
-            items: Vec::new(),
-            frame: None,
-            code: Code::default(),
-        };
-        unit.code.listing = if listing {
-            vec![(0, 0, String::new())]
-        } else {
-            Vec::new()
-        };
-        let context = |e: Error| {
-            if index == u32::MAX {
-                e
-            } else {
-                e.in_function(index, Some(&name))
-            }
-        };
-        cx.after(TRANSLATE, Some(Stage::Source), &kind, &unit)
-            .map_err(context)?;
-        for p in &passes {
-            (p.run)(&mut unit, &mut cx)
-                .and_then(|()| cx.after(p.name, p.gives, &kind, &unit))
-                .map_err(context)?;
-        }
+        let listing = request.listing || request.dump == Some(LAYOUT);
+        let mut unit = Unit::new(&kind, ty, func, &cx, listing);
+        cx.run(&mut unit, &kind, passes)?;
         functions.push((kind, unit.code));
     }
     let Cx {
@@ -343,70 +350,33 @@ fn compile_keeping(
     Ok((compiled, kept.unwrap_or_default()))
 }
 
-/// The module after one pass, as the interpreter takes it.
-pub struct Between {
-    /// The pass: [`TRANSLATE`] or a name of [`PASSES`].
-    pub pass: &'static str,
-    /// How far its functions are.
-    pub stage: Stage,
-    /// The module; functions that nothing reaches have no body.
-    pub module: Module,
-    /// What `NAME_init` does.
-    pub init: Func,
-    /// By global: symbol number and byte offset (see [`GlobalLayout`]).
-    pub places: Vec<(u32, u32)>,
-    /// Words of the constants that `init` copies, by number.
-    pub data: Vec<Vec<u32>>,
-}
-
-/// Compiles a module and gives it as it was after every pass whose result is IR, or after `only` one.
-/// The decisions are those of [`compile`], since it is the same run.
-///
-/// # Errors
-/// As [`compile`].
-pub fn stages(wasm: &[u8], options: &Options, only: Option<&str>) -> Result<Vec<Between>> {
-    let (compiled, kept) = compile_keeping(wasm, options, None, false, Some(Vec::new()))?;
-    let mut out = Vec::new();
-    for k in kept
-        .into_iter()
-        .filter(|k| only.is_none_or(|o| o == k.pass))
-    {
-        let mut between = Between {
-            pass: k.pass,
-            stage: k.stage,
-            module: compiled.module.clone(),
-            init: Func::new(&[], &[]),
-            places: compiled.globals.place.clone(),
-            data: compiled.image.iter().map(|c| c.words.clone()).collect(),
-        };
-        for (kind, f) in k.bodies {
-            match kind {
-                SymbolKind::Func(i) => between.module.funcs[i as usize].body = Some(f),
-                SymbolKind::Init => between.init = f,
-                // The interpreter calls functions as functions of the module do.
-                SymbolKind::Wrapper(_)
-                | SymbolKind::Memory
-                | SymbolKind::Globals
-                | SymbolKind::Global(_)
-                | SymbolKind::StackLimit
-                | SymbolKind::Data(_) => {}
-            }
+impl Unit {
+    fn new(kind: &SymbolKind, ty: FuncType, func: Func, cx: &Cx<'_>, listing: bool) -> Unit {
+        let mut code = Code::default();
+        if listing {
+            code.listing.push((0, 0, String::new()));
         }
-        out.push(between);
+        Unit {
+            index: match kind {
+                SymbolKind::Func(i) | SymbolKind::Wrapper(i) => *i,
+                _ => u32::MAX,
+            },
+            name: symbols::text(kind, cx.module, &cx.options.name),
+            ty,
+            func,
+            mir: MFunc::default(),
+            allocation: Allocation::default(),
+            items: Vec::new(),
+            frame: None,
+            code,
+        }
     }
-    Ok(out)
-}
-
-/// Names of the passes of a level whose results are IR, in order, [`TRANSLATE`] first.
-pub fn ir_passes(level: Level) -> Vec<&'static str> {
-    let ir = |p: &&Pass| p.gives.is_some() && runs_at(p.levels, level);
-    let names = PASSES.iter().filter(ir).map(|p| p.name);
-    std::iter::once(TRANSLATE).chain(names).collect()
 }
 
 /// The functions still to compile: exports first, then whatever a symbol names.
 struct Reached {
     seen: usize,
+    end: usize,
 }
 
 impl Reached {
@@ -421,16 +391,51 @@ impl Reached {
             }
         }
         symbols.get(SymbolKind::Init);
-        Reached { seen: 0 }
+        Reached {
+            seen: 0,
+            end: usize::MAX,
+        }
+    }
+
+    /// The functions with bodies, and nothing that they name.
+    fn every(bodies: &[Option<Func>], symbols: &mut Symbols) -> Reached {
+        for (i, _) in bodies.iter().enumerate().filter(|(_, b)| b.is_some()) {
+            symbols.get(SymbolKind::Func(i as u32));
+        }
+        Reached {
+            seen: 0,
+            end: symbols.kinds.len(),
+        }
     }
 
     fn next(&mut self, _: &Module, symbols: &Symbols) -> Option<SymbolKind> {
         self.seen += 1;
-        symbols.kinds.get(self.seen - 1).cloned()
+        let kinds = &symbols.kinds[..self.end.min(symbols.kinds.len())];
+        kinds.get(self.seen - 1).cloned()
     }
 }
 
 impl Cx<'_> {
+    /// Runs the passes on one function.
+    fn run(&mut self, unit: &mut Unit, kind: &SymbolKind, passes: &[&'static Pass]) -> Result<()> {
+        let name = unit.name.clone();
+        let context = |index: u32, e: Error| match index {
+            u32::MAX => e,
+            _ => e.in_function(index, Some(&name)),
+        };
+        let index = unit.index;
+        // A list that does not begin at the beginning is given what the passes before would have left.
+        let given = passes.first().map_or(Stage::Source, |p| p.takes());
+        self.after(TRANSLATE, Some(given), kind, unit)
+            .map_err(|e| context(index, e))?;
+        for p in passes {
+            (p.run)(unit, self)
+                .and_then(|()| self.after(p.name, p.gives, kind, unit))
+                .map_err(|e| context(index, e))?;
+        }
+        Ok(())
+    }
+
     /// What is done after every pass: checks, the dump, and keeping the body.
     fn after(
         &mut self,
@@ -451,6 +456,13 @@ impl Cx<'_> {
             })?;
         }
         if let Some((_, text)) = self.dump.as_mut().filter(|(name, _)| name == pass) {
+            if pass == LAYOUT {
+                text.push_str(&format!("{}:\n", unit.name));
+                for (_, _, line) in &unit.code.listing {
+                    text.push_str(&format!("  {line}\n"));
+                }
+                return Ok(());
+            }
             let kinds = &self.symbols.kinds;
             let name = |s: Symbol| {
                 let kind = kinds.get(s.0 as usize)?;
