@@ -2,30 +2,35 @@
 //!
 //! In: a WebAssembly binary. Out: a [`Compiled`] module. A row names the pass, the levels that run it, what must have
 //! run before it, and the function that does it; the optimization levels are columns of this table, not other
-//! paths. The order constraints are checked before anything runs.
+//! paths. The order constraints are checked before anything runs. Functions are taken callees first, twice: early passes
+//! leave SSA that callers may inline, late passes turn it into code, so that a caller knows how much stack its callees need.
 
-use crate::backend::code::Code;
+use crate::backend::code::{self, Code, RelocKind};
 use crate::backend::mir::{MFunc, MOp};
-use crate::backend::symbols::{SymbolKind, Symbols};
-use crate::backend::{abi, code, emit, finish, layout, lower};
+use crate::backend::symbols::{SymbolKind, Symbols, text};
+use crate::backend::{abi, emit, finish, layout, lower};
 use crate::choices::Choices;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Cfg, Func, FuncType, Module, Op, Ty};
-use crate::opt::{self, address::GlobalLayout, schedule::Schedule, simplify::Known};
+use crate::ir::{Cfg, Func, FuncType, Module, Node, Op, Ty};
+use crate::opt::simplify::{IfConversion, Known};
+use crate::opt::{self, address::GlobalLayout, callgraph::CallGraph, inline, schedule::Schedule};
 use crate::options::{Level, Options};
 use crate::regalloc::{self, Allocation};
 use crate::{helpers, init};
+use std::rc::Rc;
 
 /// The state of one function on its way.
 pub struct Unit {
-    /// Index in the module.
-    pub index: u32,
+    /// What it is.
+    pub kind: SymbolKind,
     /// Name for messages.
     pub name: String,
     /// Its type.
     pub ty: FuncType,
     /// SSA, up to lowering.
     pub func: Func,
+    /// Whether inlining changed it.
+    inlined: bool,
     mir: MFunc,
     allocation: Allocation,
     items: Vec<code::Item>,
@@ -38,14 +43,30 @@ pub struct Unit {
 pub struct Cx<'a> {
     module: &'a Module,
     options: &'a Options,
+    budget: Budget,
     choices: Choices,
     hits: Vec<u64>,
     lower_hits: Vec<u64>,
     symbols: Symbols,
     globals: GlobalLayout,
     helpers: Option<u32>,
+    /// Bodies after the early passes, by function.
+    bodies: Vec<Option<Rc<Func>>>,
+    graph: CallGraph,
+    /// By function: bytes of stack that a caller must have checked for.
+    depth: Vec<u32>,
+    listing: bool,
     /// Text of functions after the pass that was asked for.
     dump: Option<(String, String)>,
+}
+
+/// When a pass runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// While callers may still inline the function.
+    Early,
+    /// On the way to code.
+    Late,
 }
 
 type Run = fn(&mut Unit, &mut Cx<'_>) -> Result<()>;
@@ -54,96 +75,138 @@ type Run = fn(&mut Unit, &mut Cx<'_>) -> Result<()>;
 pub struct Pass {
     /// Name.
     pub name: &'static str,
+    /// When it runs.
+    pub phase: Phase,
     /// Levels that run it, as in `Level::name`.
     pub levels: &'static str,
-    /// Passes that must stand before it.
+    /// Passes that must stand before it, where they run at all.
     pub after: &'static [&'static str],
     run: Run,
 }
 
 const ALL: &str = "0123sz";
+const OPT: &str = "123sz";
+const FULL: &str = "23sz";
 
-/// The passes of a function, in order. Whole-module passes come before: see [`compile`].
+const fn pass(
+    name: &'static str,
+    phase: Phase,
+    levels: &'static str,
+    after: &'static [&'static str],
+    run: Run,
+) -> Pass {
+    Pass {
+        name,
+        phase,
+        levels,
+        after,
+        run,
+    }
+}
+
+/// The passes, in order. Translation comes before them.
 pub const PASSES: &[Pass] = &[
-    Pass {
-        name: "simplify",
-        levels: "123sz",
-        after: &[],
-        run: simplify,
-    },
-    Pass {
-        name: "wide",
-        levels: ALL,
-        after: &[],
-        run: wide,
-    },
-    Pass {
-        name: "simplify-words",
-        levels: "123sz",
-        after: &["wide"],
-        run: simplify,
-    },
-    Pass {
-        name: "address",
-        levels: ALL,
-        after: &["wide"],
-        run: addresses,
-    },
-    Pass {
-        name: "lower",
-        levels: ALL,
-        after: &["address"],
-        run: lower_func,
-    },
-    Pass {
-        name: "regalloc",
-        levels: ALL,
-        after: &["lower"],
-        run: allocate,
-    },
-    Pass {
-        name: "emit",
-        levels: ALL,
-        after: &["regalloc"],
-        run: emit_func,
-    },
-    Pass {
-        name: "finish",
-        levels: ALL,
-        after: &["emit"],
-        run: finish_func,
-    },
-    Pass {
-        name: "layout",
-        levels: ALL,
-        after: &["finish"],
-        run: layout_func,
-    },
+    pass("simplify", Phase::Early, OPT, &[], simplify),
+    pass("inline", Phase::Early, OPT, &["simplify"], inline_calls),
+    pass(
+        "simplify-inlined",
+        Phase::Early,
+        OPT,
+        &["inline"],
+        simplify_inlined,
+    ),
+    pass(
+        "ranges",
+        Phase::Early,
+        FULL,
+        &["simplify", "inline"],
+        ranges,
+    ),
+    pass("wide", Phase::Late, ALL, &["ranges"], wide),
+    pass("simplify-words", Phase::Late, OPT, &["wide"], simplify),
+    pass("address", Phase::Late, ALL, &["wide"], addresses),
+    pass("lower", Phase::Late, ALL, &["address"], lower_func),
+    pass("regalloc", Phase::Late, ALL, &["lower"], allocate),
+    pass("emit", Phase::Late, ALL, &["regalloc"], emit_func),
+    pass("finish", Phase::Late, ALL, &["emit"], finish_func),
+    pass("layout", Phase::Late, ALL, &["finish"], layout_func),
 ];
 
-/// Checks the order constraints of the table.
+/// What differs between levels beyond which passes run.
+struct Budget {
+    /// Largest function that is inlined wherever it is called.
+    small: usize,
+    /// Largest function that is inlined where it is called once.
+    once: usize,
+    /// Largest function after inlining.
+    total: usize,
+    /// If-conversion.
+    convert: IfConversion,
+}
+
+fn budget(level: Level) -> Budget {
+    let convert = |nodes, selects| IfConversion { nodes, selects };
+    match level {
+        Level::O0 | Level::O1 => Budget {
+            small: 4,
+            once: 40,
+            total: 1000,
+            convert: convert(2, 1),
+        },
+        Level::O2 => Budget {
+            small: 14,
+            once: 400,
+            total: 4000,
+            convert: convert(4, 2),
+        },
+        Level::O3 => Budget {
+            small: 40,
+            once: 1000,
+            total: 8000,
+            convert: convert(6, 3),
+        },
+        Level::Os => Budget {
+            small: 8,
+            once: 200,
+            total: 2000,
+            convert: convert(3, 2),
+        },
+        Level::Oz => Budget {
+            small: 5,
+            once: 100,
+            total: 1000,
+            convert: convert(2, 1),
+        },
+    }
+}
+
+/// Checks the order constraints of the table, for the passes that run.
 ///
 /// # Errors
 /// `Internal`, naming the row.
 pub fn check_order(passes: &[&Pass]) -> Result<()> {
+    let fail = |what: String| Err(Error::new(ErrorKind::Internal, what));
     for (i, p) in passes.iter().enumerate() {
         for a in p.after {
-            let known = PASSES.iter().any(|q| q.name == *a);
-            let runs = PASSES.iter().any(|q| q.name == *a && q.levels == ALL);
-            let before = passes[..i].iter().any(|q| q.name == *a);
-            if !known || !before && (runs || passes.iter().any(|q| q.name == *a)) {
-                return Err(Error::new(
-                    ErrorKind::Internal,
-                    format!("pass {} must stand after {a}", p.name),
+            let Some(row) = PASSES.iter().find(|q| q.name == *a) else {
+                return fail(format!(
+                    "pass {} must stand after {a}, which there is not",
+                    p.name
                 ));
+            };
+            let stands = passes.iter().position(|q| q.name == *a);
+            if stands.is_some_and(|k| k > i) || stands.is_none() && row.levels == ALL {
+                return fail(format!("pass {} must stand after {a}", p.name));
             }
+        }
+        if i > 0 && passes[i - 1].phase == Phase::Late && p.phase == Phase::Early {
+            return fail(format!(
+                "pass {} is early, and stands after late ones",
+                p.name
+            ));
         }
     }
     Ok(())
-}
-
-fn runs_at(levels: &str, level: Level) -> bool {
-    levels.contains(level.name())
 }
 
 /// A compiled module, before it becomes an object file.
@@ -180,88 +243,49 @@ pub fn compile(
 ) -> Result<Compiled> {
     let passes: Vec<&Pass> = PASSES
         .iter()
-        .filter(|p| runs_at(p.levels, options.level))
+        .filter(|p| p.levels.contains(options.level.name()))
         .collect();
     check_order(&passes)?;
     let mut module = crate::wasm::decode(wasm, options)?;
-    let divides = module
+    let divides = |n: &Node| n.ty == Ty::I64 && helpers::is_division(n.op);
+    let has_division = module
         .funcs
         .iter()
         .flat_map(|f| &f.body)
-        .flat_map(|b| &b.nodes);
-    let has_division = divides
-        .into_iter()
-        .any(|n| helpers::is_division(n.op) && n.ty == Ty::I64);
-    let helper_base = if has_division {
+        .any(|b| b.nodes.iter().any(divides));
+    let helpers = if has_division {
         Some(helpers::add(&mut module)?)
     } else {
         None
     };
-    let globals = GlobalLayout::new(&module);
+    let bodies: Vec<_> = module
+        .funcs
+        .iter_mut()
+        .map(|f| f.body.take().map(Rc::new))
+        .collect();
     let image = init::image(&module);
-    let mut bodies: Vec<Option<Func>> = module.funcs.iter_mut().map(|f| f.body.take()).collect();
-    let (choices, fuel) = (options.choices.clone(), options.fuel);
+    let roots = roots(&module);
+    let graph = CallGraph::new(&bodies, &roots, &|n| helper_of(n, helpers));
     let mut cx = Cx {
         module: &module,
         options,
-        choices: Choices::new(choices, fuel),
+        budget: budget(options.level),
+        choices: Choices::new(options.choices.clone(), options.fuel),
         hits: vec![0; opt::rules::all().len()],
         lower_hits: vec![0; crate::backend::rules::all().len()],
         symbols: Symbols::default(),
-        globals,
-        helpers: helper_base,
+        globals: GlobalLayout::new(&module),
+        helpers,
+        depth: vec![0; bodies.len()],
+        bodies,
+        graph,
+        listing,
         dump: dump.map(|d| (d.to_owned(), String::new())),
     };
-    let mut functions = Vec::new();
-    let mut reached = Reached::new(&module, &mut cx.symbols);
-    while let Some(kind) = reached.next(&module, &cx.symbols) {
-        let (ty, func) = match &kind {
-            SymbolKind::Func(i) => match bodies[*i as usize].take() {
-                Some(f) => (module.funcs[*i as usize].ty.clone(), f),
-                None => continue,
-            },
-            SymbolKind::Wrapper(i) => init::export_wrapper(&module, *i),
-            SymbolKind::Init => init::init_function(&module, &image),
-            SymbolKind::Memory
-            | SymbolKind::Globals
-            | SymbolKind::Global(_)
-            | SymbolKind::StackLimit
-            | SymbolKind::Data(_) => continue,
-        };
-        let index = match &kind {
-            SymbolKind::Func(i) | SymbolKind::Wrapper(i) => *i,
-            _ => u32::MAX,
-        };
-        let name = crate::backend::symbols::text(&kind, &module, &options.name);
-        let mut unit = Unit {
-            index,
-            name: name.clone(),
-            ty,
-            func,
-            mir: MFunc::default(),
-            allocation: Allocation::default(),
-            items: Vec::new(),
-            frame: None,
-            code: Code::default(),
-        };
-        unit.code.listing = if listing {
-            vec![(0, 0, String::new())]
-        } else {
-            Vec::new()
-        };
-        for p in &passes {
-            let context = |e: Error| {
-                if index == u32::MAX {
-                    e
-                } else {
-                    e.in_function(index, Some(&name))
-                }
-            };
-            (p.run)(&mut unit, &mut cx).map_err(context)?;
-            cx.after(p, &unit);
-        }
-        functions.push((kind, unit.code));
-    }
+    cx.early(&passes)?;
+    cx.graph = CallGraph::new(&cx.bodies, &roots, &|n| helper_of(n, helpers));
+    let mut functions = cx.late(&passes, &image)?;
+    keep_referenced(&mut functions, &cx.symbols, &module);
     let Cx {
         choices,
         hits,
@@ -284,57 +308,247 @@ pub fn compile(
     })
 }
 
-/// The functions still to compile: exports first, then whatever a symbol names.
-struct Reached {
-    seen: usize,
+/// Functions that something outside the module's code calls.
+fn roots(module: &Module) -> Vec<u32> {
+    let exported = module
+        .funcs
+        .iter()
+        .enumerate()
+        .filter(|(_, f)| !f.exports.is_empty());
+    exported
+        .map(|(i, _)| i as u32)
+        .chain(module.start)
+        .collect()
 }
 
-impl Reached {
-    fn new(module: &Module, symbols: &mut Symbols) -> Reached {
-        for (i, f) in module.funcs.iter().enumerate() {
-            if !f.exports.is_empty() && f.import.is_none() {
-                symbols.get(if f.ty.results.len() > 1 {
-                    SymbolKind::Wrapper(i as u32)
-                } else {
-                    SymbolKind::Func(i as u32)
-                });
-            }
-        }
-        symbols.get(SymbolKind::Init);
-        Reached { seen: 0 }
-    }
+/// The helper that an operation calls.
+fn helper_of(n: &Node, base: Option<u32>) -> Option<u32> {
+    let op = match n.op {
+        Op::DivS if n.ty == Ty::I64 => Op::DivS64,
+        Op::DivU if n.ty == Ty::I64 => Op::DivU64,
+        Op::RemS if n.ty == Ty::I64 => Op::RemS64,
+        Op::RemU if n.ty == Ty::I64 => Op::RemU64,
+        op => op,
+    };
+    helpers::index(op, base?)
+}
 
-    fn next(&mut self, _: &Module, symbols: &Symbols) -> Option<SymbolKind> {
-        self.seen += 1;
-        symbols.kinds.get(self.seen - 1).cloned()
+/// Drops functions to which nothing in the finished code refers.
+fn keep_referenced(functions: &mut Vec<(SymbolKind, Code)>, symbols: &Symbols, module: &Module) {
+    let place: rustc_hash::FxHashMap<&SymbolKind, usize> = functions
+        .iter()
+        .enumerate()
+        .map(|(i, (k, _))| (k, i))
+        .collect();
+    let mut kept = vec![false; functions.len()];
+    let mut work: Vec<usize> = Vec::new();
+    for (i, (kind, _)) in functions.iter().enumerate() {
+        match kind {
+            SymbolKind::Func(f)
+                if module.funcs[*f as usize].exports.is_empty() || has_wrapper(module, *f) => {}
+            _ => work.push(i),
+        }
     }
+    while let Some(i) = work.pop() {
+        if !std::mem::replace(&mut kept[i], true) {
+            let calls = functions[i]
+                .1
+                .relocs
+                .iter()
+                .filter(|r| r.kind == RelocKind::Call);
+            work.extend(calls.filter_map(|r| place.get(&symbols.kinds[r.symbol.0 as usize])));
+        }
+    }
+    let mut kept = kept.into_iter();
+    functions.retain(|_| kept.next().unwrap_or(true));
+}
+
+/// Whether an exported function is reached from outside only through its wrapper.
+fn has_wrapper(module: &Module, f: u32) -> bool {
+    module.funcs[f as usize].ty.results.len() > 1
 }
 
 impl Cx<'_> {
-    fn after(&mut self, pass: &Pass, unit: &Unit) {
-        if let Some((name, text)) = &mut self.dump {
-            if name == pass.name {
-                text.push_str(&format!("{:#?}\n", unit.func));
+    fn unit(&self, kind: SymbolKind, ty: FuncType, func: Func) -> Unit {
+        Unit {
+            name: text(&kind, self.module, &self.options.name),
+            kind,
+            ty,
+            func,
+            inlined: false,
+            mir: MFunc::default(),
+            allocation: Allocation::default(),
+            items: Vec::new(),
+            frame: None,
+            code: Code::default(),
+        }
+    }
+
+    fn run(&mut self, passes: &[&Pass], phase: Phase, unit: &mut Unit) -> Result<()> {
+        for p in passes.iter().filter(|p| p.phase == phase) {
+            (p.run)(unit, self).map_err(|e| match unit.kind {
+                SymbolKind::Func(i) | SymbolKind::Wrapper(i) => e.in_function(i, Some(&unit.name)),
+                _ => e,
+            })?;
+            if let Some((name, text)) = &mut self.dump {
+                if name == p.name {
+                    text.push_str(&format!("{:#?}\n", unit.func));
+                }
             }
         }
+        Ok(())
+    }
+
+    fn take_body(&mut self, f: u32) -> Option<Func> {
+        self.bodies[f as usize]
+            .take()
+            .map(|b| Rc::try_unwrap(b).unwrap_or_else(|b| (*b).clone()))
+    }
+
+    fn early(&mut self, passes: &[&Pass]) -> Result<()> {
+        for f in self.graph.order.clone() {
+            let Some(body) = self.take_body(f) else {
+                continue;
+            };
+            let ty = self.module.funcs[f as usize].ty.clone();
+            let mut unit = self.unit(SymbolKind::Func(f), ty, body);
+            self.run(passes, Phase::Early, &mut unit)?;
+            unit.func.nodes.shrink_to_fit();
+            self.bodies[f as usize] = Some(Rc::new(unit.func));
+        }
+        Ok(())
+    }
+
+    fn late(&mut self, passes: &[&Pass], image: &[init::Chunk]) -> Result<Vec<(SymbolKind, Code)>> {
+        let mut out = Vec::new();
+        for f in self.graph.order.clone() {
+            let Some(body) = self.take_body(f) else {
+                continue;
+            };
+            let ty = self.module.funcs[f as usize].ty.clone();
+            self.finish_unit(passes, SymbolKind::Func(f), (ty, body), &mut out)?;
+        }
+        let module = self.module;
+        for (i, f) in module.funcs.iter().enumerate() {
+            if !f.exports.is_empty() && f.import.is_none() && has_wrapper(module, i as u32) {
+                let made = init::export_wrapper(module, i as u32);
+                self.finish_unit(passes, SymbolKind::Wrapper(i as u32), made, &mut out)?;
+            }
+        }
+        self.finish_unit(
+            passes,
+            SymbolKind::Init,
+            init::init_function(module, image),
+            &mut out,
+        )?;
+        Ok(out)
+    }
+
+    fn finish_unit(
+        &mut self,
+        passes: &[&Pass],
+        kind: SymbolKind,
+        (ty, func): (FuncType, Func),
+        out: &mut Vec<(SymbolKind, Code)>,
+    ) -> Result<()> {
+        self.symbols.get(kind.clone());
+        let mut unit = self.unit(kind, ty, func);
+        self.run(passes, Phase::Late, &mut unit)?;
+        out.push((unit.kind, unit.code));
+        Ok(())
     }
 
     fn rewrites(&self) -> bool {
         self.options.level != Level::O0
     }
+
+    /// Bytes that a function checks the stack for at its entry, if it does. A function that only others of the
+    /// module call is covered by their checks; one that may call itself is not.
+    fn stack_check(&mut self, u: &Unit, frame: u32) -> u32 {
+        let callee = |s: &SymbolKind| match s {
+            SymbolKind::Func(i) => self.depth[*i as usize],
+            _ => 0,
+        };
+        let calls = u
+            .mir
+            .blocks
+            .iter()
+            .flat_map(|b| &b.insts)
+            .filter(|i| i.op == MOp::Call)
+            .filter_map(|i| i.sym);
+        let need = frame
+            + calls
+                .map(|s| callee(&self.symbols.kinds[s.0 as usize]))
+                .max()
+                .unwrap_or(0);
+        let covered = match u.kind {
+            SymbolKind::Func(i) => {
+                let exported = !self.module.funcs[i as usize].exports.is_empty()
+                    && !has_wrapper(self.module, i);
+                !exported && !self.graph.recursive[i as usize]
+            }
+            _ => false,
+        };
+        if let (SymbolKind::Func(i), true) = (&u.kind, covered) {
+            self.depth[*i as usize] = need;
+            return 0;
+        }
+        need
+    }
 }
 
 fn simplify(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
+    let convert = Some(cx.budget.convert);
     u.func = opt::simplify::simplify(
         &u.func,
         &Known::default(),
         &mut cx.choices,
         &mut cx.hits,
-        true,
+        convert,
     );
     Ok(())
 }
 
+fn inline_calls(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
+    let mut total = inline::size(&u.func);
+    let me = u.kind.clone();
+    let Cx {
+        module,
+        bodies,
+        graph,
+        budget,
+        choices,
+        ..
+    } = cx;
+    u.inlined = inline::inline(&mut u.func, |callee| {
+        if graph.recursive[callee as usize] || me == SymbolKind::Func(callee) {
+            return None;
+        }
+        let body = bodies[callee as usize].as_ref()?;
+        let size = inline::size(body);
+        let alone =
+            graph.sites[callee as usize] == 1 && module.funcs[callee as usize].exports.is_empty();
+        let limit = if alone { budget.once } else { budget.small };
+        let wanted = size <= limit && total + size <= budget.total;
+        if !choices.flip(wanted) || size > budget.once || !choices.fuel("inline") {
+            return None;
+        }
+        total += size;
+        Some(body.clone())
+    });
+    Ok(())
+}
+
+fn simplify_inlined(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
+    if u.inlined { simplify(u, cx) } else { Ok(()) }
+}
+
+fn ranges(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
+    let known = opt::ranges::analyze(&u.func, &mut cx.choices);
+    let convert = Some(cx.budget.convert);
+    u.func = opt::simplify::simplify(&u.func, &known, &mut cx.choices, &mut cx.hits, convert);
+    Ok(())
+}
 fn wide(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
     let rewrite = cx.rewrites();
     u.func = opt::wide::widen(&u.func, cx.module, &mut cx.choices, &mut cx.hits, rewrite);
@@ -382,9 +596,12 @@ fn allocate(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
 
 fn emit_func(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
     let frame = emit::Frame::new(&u.mir, &u.allocation);
-    let bytes = frame.bytes();
-    let check = (cx.options.stack_check && bytes > 0)
-        .then(|| (cx.symbols.get(SymbolKind::StackLimit), bytes));
+    let bytes = if cx.options.stack_check {
+        cx.stack_check(u, frame.bytes())
+    } else {
+        0
+    };
+    let check = (bytes > 0).then(|| (cx.symbols.get(SymbolKind::StackLimit), bytes));
     u.items = emit::emit(&u.mir, &u.allocation, frame, check)?;
     debug_assert!(
         u.mir.has_calls
@@ -411,8 +628,7 @@ fn finish_func(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
 }
 
 fn layout_func(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
-    let listing = !u.code.listing.is_empty();
-    u.code = layout::layout(&u.items, cx.options.cpu, &u.name, listing)?;
+    u.code = layout::layout(&u.items, cx.options.cpu, &u.name, cx.listing)?;
     u.code.frame = u.frame.map_or(0, |f| f.bytes());
     u.items = Vec::new();
     Ok(())

@@ -22,6 +22,7 @@ bugs! {
     22 HoistedTooFar "schedule" "a value is computed above its operands";
     30 AddRangeWraps "ranges" "the signed range of a sum ignores overflow at the top";
     31 GuardDroppedEarly "guards" "a guard on a small value is taken to hold";
+    32 LoopOneShort "ranges" "a counted loop is taken to end one step early";
     40 SharedOperandEaten "lower" "a pattern swallows an operand that something else uses";
     41 SelectSwapped "lower" "a select of two constants takes the wrong one";
     42 CarryLost "lower" "the low half of a 64-bit sum does not set the carry";

@@ -135,12 +135,12 @@ pub fn lockstep(
     tally: &mut Tally,
 ) -> Result<(), Box<Difference>> {
     let visible = program.info.visible_globals();
-    let mut judge = |reference: &mut dyn Engine,
-                     other: &mut dyn Engine,
-                     step: Option<usize>,
-                     expected: &Outcome,
-                     got: &Outcome,
-                     state: bool| {
+    let judge = |reference: &mut dyn Engine,
+                 other: &mut dyn Engine,
+                 step: Option<usize>,
+                 expected: &Outcome,
+                 got: &Outcome,
+                 state: bool| {
         let mut pair = Pair {
             program,
             reference,

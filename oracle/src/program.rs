@@ -304,6 +304,11 @@ impl Info {
             .collect()
     }
 
+    /// How many globals are imported; they come first.
+    pub fn imported_globals(&self) -> usize {
+        self.globals.iter().filter(|g| g.import.is_some()).count()
+    }
+
     /// Export number by name.
     pub fn export_named(&self, name: &str) -> Option<usize> {
         self.exports.iter().position(|e| e.name == name)

@@ -289,3 +289,57 @@ impl Case {
         out
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#";; found-by: a test
+;; guilty: nobody
+;; options: cortex-m7 -Oz mask choices=seed:0x2a stack-check=off fuel=9
+(module
+  (func (export "a b") (param i32) (result i32) (local.get 0))
+  (func (export "f") (param i64) (result i32) (i32.div_u (i32.const 1) (i32.wrap_i64 (local.get 0))))
+  (global (export "g") (mut i32) (i32.const 0)))
+;; set global0 0xffffffff
+;; call #0 0x7 => 0x7
+;; call f 0x100000000 => trap integer divide by zero
+;; call f 0x2
+"#;
+
+    #[test]
+    fn a_case_prints_as_it_was_read() {
+        let case = Case::parse(TEXT).expect("understood");
+        assert_eq!(case.print(), TEXT);
+        assert_eq!(case.options.level, Level::Oz);
+        assert_eq!(case.options.choices, Source::Seed(42));
+        assert_eq!(
+            case.expected[2],
+            Some(Outcome::Trapped(TrapKind::DivideByZero))
+        );
+        assert_eq!(case.expected[3], None);
+        assert_eq!(
+            Case::parse(&case.print()).expect("understood").steps,
+            case.steps
+        );
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        let with = |from: &str, to: &str| Case::parse(&TEXT.replace(from, to)).map(|_| ());
+        assert!(with("call f 0x2", "call h 0x2").is_err_and(|e| e.contains("call h 0x2")));
+        assert!(with("call f 0x2", "call f").is_err());
+        assert!(with("=> 0x7", "=> seven").is_err());
+        assert!(with("global0", "global1").is_err());
+        assert!(with("cortex-m7", "cortex-m99").is_err_and(|e| e.contains("cortex-m99")));
+        assert!(with("seed:0x2a", "bytes:0").is_err());
+    }
+
+    #[test]
+    fn negative_and_decimal_numbers_are_numbers() {
+        assert_eq!(number("-1"), Some(u64::MAX));
+        assert_eq!(number("18446744073709551615"), Some(u64::MAX));
+        assert_eq!(number("0x10"), Some(16));
+        assert_eq!(number("ten"), None);
+    }
+}

@@ -207,7 +207,7 @@ impl<'a> Editor<'a> {
                 facts: &self.facts,
                 enter: &|_| true,
             };
-            if let Some(bound) = graph.matches(r, n) {
+            if let Some(bound) = graph.matches(r, n).filter(|b| self.fits(&r.result, n.ty, b)) {
                 if !self.choices.fuel(r.name) {
                     return None;
                 }
@@ -216,6 +216,22 @@ impl<'a> Editor<'a> {
             }
         }
         None
+    }
+
+    /// Whether a result has the type wanted: patterns match values of both widths, and a value that is
+    /// a truth to one operation may be 64 bits wide to another.
+    fn fits(&self, r: &Res, want: Ty, b: &Bound) -> bool {
+        match r {
+            Res::Var(v) => self.f.ty(b.vars[*v as usize]) == want,
+            Res::Expr(_) => true,
+            Res::Op(op, args) => op.arg_sigs().iter().zip(args).all(|(sig, a)| match sig {
+                Sig::I => self.fits(a, Ty::I32, b),
+                Sig::L => self.fits(a, Ty::I64, b),
+                Sig::P => self.fits(a, Ty::Pair, b),
+                Sig::T if op.ret_sig() == Sig::T => self.fits(a, want, b),
+                Sig::T | Sig::V | Sig::A => true,
+            }),
+        }
     }
 
     /// Type of a result term, found from below; `None` for constants.

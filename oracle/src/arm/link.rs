@@ -41,6 +41,20 @@ pub struct Image {
     pub traps: BTreeMap<u32, u32>,
 }
 
+impl Image {
+    /// Ranges of RAM that nobody may write: between the first `reserved` bytes, the program's data, and the end.
+    pub fn gaps(&self, reserved: usize) -> Vec<std::ops::Range<usize>> {
+        let mut at = reserved;
+        let mut gaps = Vec::with_capacity(self.owned.len() + 1);
+        for owned in &self.owned {
+            gaps.push(at..owned.start);
+            at = owned.end;
+        }
+        gaps.push(at..self.ram.len());
+        gaps
+    }
+}
+
 /// What the object leaves undefined, by name: address with the Thumb bit where it is a function.
 pub type Externals<'a> = &'a dyn Fn(&str) -> Option<u32>;
 

@@ -10,7 +10,8 @@ use super::link::{CANARY, Image, link};
 use super::memory::{Kind, Memory};
 use super::{Core, LR, PC, Regs, SP, Stop};
 use crate::engine::{Engine, Outcome, Values, answer, imported_global, mix};
-use crate::program::{Info, Program, Sig, Ty, import_symbol};
+use crate::program::{ImportFn, Info, Program, Sig, Ty, import_symbol};
+use std::rc::Rc;
 use thumbsmith::TrapKind;
 
 /// Bytes of stack for a program.
@@ -26,16 +27,33 @@ const STUB: u16 = 0xdefe;
 /// Offset in RAM of the first imported global; the stack limit is at offset 0.
 const FIRST_GLOBAL: usize = 8;
 
+/// Something that is called: its address with the Thumb bit, type and convention.
+struct Entry {
+    address: u32,
+    sig: Sig,
+    convention: Convention,
+}
+
+impl Entry {
+    fn new(address: u32, sig: &Sig) -> Entry {
+        Entry {
+            address,
+            sig: sig.clone(),
+            convention: Convention::of(sig),
+        }
+    }
+}
+
 /// Emitted code on a core.
 pub struct Machine<C: Core> {
     core: C,
     memory: Memory,
     image: Image,
     info: Info,
-    entries: Vec<(u32, Convention)>,
-    import_conventions: Vec<Convention>,
+    entries: Vec<Rc<Entry>>,
+    imports: Vec<Rc<Entry>>,
     globals: Vec<Option<u32>>,
-    init: u32,
+    init: Rc<Entry>,
     pages: Option<u32>,
     log: Vec<u64>,
     import_calls: u64,
@@ -56,9 +74,9 @@ impl<C: Core> Machine<C> {
             image: Image::default(),
             info: Info::default(),
             entries: Vec::new(),
-            import_conventions: Vec::new(),
+            imports: Vec::new(),
             globals: Vec::new(),
-            init: 0,
+            init: Rc::new(Entry::new(0, &Sig::default())),
             pages: None,
             log: Vec::new(),
             import_calls: 0,
@@ -99,7 +117,7 @@ impl<C: Core> Machine<C> {
                 .map(stub)
                 .or_else(|| global().map(|g| Kind::Ram.base() + (FIRST_GLOBAL + 8 * g) as u32))
         };
-        let imported = info.globals.iter().filter(|g| g.import.is_some()).count();
+        let imported = info.imported_globals();
         link(
             &program.object,
             &format!("{name}_memory"),
@@ -120,15 +138,11 @@ impl<C: Core> Machine<C> {
         };
         self.entries.clear();
         for export in &self.info.exports {
-            self.entries
-                .push((need(&export.name)?, Convention::of(&export.sig)));
+            let address = need(&export.name)?;
+            self.entries.push(Rc::new(Entry::new(address, &export.sig)));
         }
-        self.import_conventions = self
-            .info
-            .imports
-            .iter()
-            .map(|f| Convention::of(&f.sig))
-            .collect();
+        let stub = |f: &ImportFn| Rc::new(Entry::new(0, &f.sig));
+        self.imports = self.info.imports.iter().map(stub).collect();
         self.globals.clear();
         for (i, global) in self.info.globals.iter().enumerate() {
             self.globals.push(match (&global.import, global.symbol()) {
@@ -137,7 +151,8 @@ impl<C: Core> Machine<C> {
                 (None, None) => None,
             });
         }
-        self.init = need(&format!("{name}_init"))?;
+        let init = need(&format!("{name}_init"))?;
+        self.init = Rc::new(Entry::new(init, &Sig::default()));
         self.pages = symbols.get(&format!("{name}_memory_pages")).copied();
         if let Some(memory) = self.info.memory {
             if memory.min > 0 {
@@ -191,8 +206,9 @@ impl<C: Core> Machine<C> {
         mix(self.junk) as u32
     }
 
-    /// Calls the code at `entry`.
-    fn enter(&mut self, entry: u32, sig: &Sig, convention: &Convention, args: &[u64]) -> Outcome {
+    /// Calls `entry` by the standard, serves its imports, and judges what it leaves behind.
+    fn enter(&mut self, entry: &Entry, args: &[u64]) -> Outcome {
+        let (sig, convention) = (&entry.sig, &entry.convention);
         self.log.clear();
         self.violations.clear();
         let size = match &convention.results {
@@ -210,7 +226,7 @@ impl<C: Core> Machine<C> {
         for r in &mut regs[..13] {
             *r = self.junk();
         }
-        (regs[SP], regs[LR], regs[PC]) = (sp, Kind::Stubs.base() | 1, entry & !1);
+        (regs[SP], regs[LR], regs[PC]) = (sp, Kind::Stubs.base() | 1, entry.address & !1);
         if size > 0 {
             regs[0] = structure;
         }
@@ -235,13 +251,7 @@ impl<C: Core> Machine<C> {
                 }
             }
         }
-        self.check_return(
-            &before,
-            &regs,
-            frame + stack_bytes as usize,
-            convention,
-            sig,
-        );
+        self.check_return(&before, &regs, frame + stack_bytes as usize, convention);
         self.results(&regs, structure, sig, convention)
     }
 
@@ -310,10 +320,10 @@ impl<C: Core> Machine<C> {
 
     /// The outside world: reads arguments by the standard, answers, leaves junk in what a callee may destroy.
     fn import(&mut self, regs: &mut Regs, index: usize) -> Result<(), Outcome> {
-        let convention = self.import_conventions[index].clone();
-        let sig = self.info.imports[index].sig.clone();
+        let stub = self.imports[index].clone();
+        let (sig, convention) = (&stub.sig, &stub.convention);
         let sp = regs[SP];
-        if sp % 8 != 0 {
+        if !sp.is_multiple_of(8) {
             self.violations.push(format!(
                 "SP is {sp:#x} at a call of import {index}: not a multiple of 8"
             ));
@@ -356,7 +366,7 @@ impl<C: Core> Machine<C> {
                 }
             }
             Results::Indirect(offsets, _) => {
-                self.store_results(structure, offsets, &sig, &reply.results)?
+                self.store_results(structure, offsets, sig, &reply.results)?
             }
         }
         self.side_effects(reply.store, reply.set);
@@ -370,7 +380,8 @@ impl<C: Core> Machine<C> {
         sig: &Sig,
         values: &[u64],
     ) -> Result<(), Outcome> {
-        if structure % 4 != 0 || (structure % 8 != 0 && sig.results.contains(&Ty::I64)) {
+        let align = if sig.results.contains(&Ty::I64) { 8 } else { 4 };
+        if !structure.is_multiple_of(align) {
             self.violations.push(format!(
                 "address {structure:#x} for an import's results is not aligned"
             ));
@@ -404,14 +415,7 @@ impl<C: Core> Machine<C> {
     }
 
     /// What the standard says a callee preserves (AAPCS32, 6.1.1), and the caller's frame above the arguments.
-    fn check_return(
-        &mut self,
-        before: &Regs,
-        after: &Regs,
-        above: usize,
-        convention: &Convention,
-        sig: &Sig,
-    ) {
+    fn check_return(&mut self, before: &Regs, after: &Regs, above: usize, convention: &Convention) {
         for r in 4..12 {
             if before[r] != after[r] {
                 let text = format!("r{r} was {:#x} and is {:#x}", before[r], after[r]);
@@ -422,17 +426,22 @@ impl<C: Core> Machine<C> {
             self.violations
                 .push(format!("SP was {:#x} and is {:#x}", before[SP], after[SP]));
         }
-        let mut frame = self.memory.bytes(Kind::Stack)[above..].to_vec();
-        if let Results::Indirect(offsets, size) = &convention.results {
-            // Padding inside the structure may hold anything; only what lies behind it is the caller's.
-            frame[..*size as usize].fill(CANARY);
-            debug_assert_eq!(offsets.len(), sig.results.len());
-        }
+        // The structure of results may hold anything in its padding; what lies behind it is the caller's.
+        let own = match &convention.results {
+            Results::Registers => 0,
+            Results::Indirect(_, size) => *size as usize,
+        };
+        let frame = &self.memory.bytes(Kind::Stack)[above + own..];
         if let Some(at) = frame.iter().position(|b| *b != CANARY) {
             self.violations.push(format!(
-                "the caller's frame was written at {at} bytes above the stack arguments"
+                "the caller's frame was written {at} bytes above what is passed in it"
             ));
         }
+    }
+
+    /// Bytes at the start of RAM that are the firmware's own variables.
+    fn firmware(&self) -> usize {
+        FIRST_GLOBAL + 8 * self.info.imported_globals()
     }
 
     fn memory_size(&self) -> usize {
@@ -478,14 +487,11 @@ impl<C: Core> Engine for Machine<C> {
 
     fn instantiate(&mut self) -> Outcome {
         self.reset();
-        let nothing = Sig::default();
-        self.enter(self.init, &nothing, &Convention::of(&nothing), &[])
+        self.enter(&self.init.clone(), &[])
     }
 
     fn call(&mut self, export: usize, args: &[u64]) -> Outcome {
-        let (entry, convention) = self.entries[export].clone();
-        let sig = self.info.exports[export].sig.clone();
-        self.enter(entry, &sig, &convention, args)
+        self.enter(&self.entries[export].clone(), args)
     }
 
     fn memory(&mut self) -> &[u8] {
@@ -515,30 +521,10 @@ impl<C: Core> Engine for Machine<C> {
     fn finish(&mut self) -> Vec<String> {
         let mut found = Vec::new();
         let ram = self.memory.bytes(Kind::Ram);
-        let mut at = self
-            .image
-            .owned
-            .first()
-            .map_or(self.image.ram.len(), |r| r.start);
-        let firmware = FIRST_GLOBAL
-            + 8 * self
-                .info
-                .globals
-                .iter()
-                .filter(|g| g.import.is_some())
-                .count();
-        let mut gaps = vec![firmware..at];
-        for pair in self.image.owned.windows(2) {
-            gaps.push(pair[0].end..pair[1].start);
-        }
-        if let Some(last) = self.image.owned.last() {
-            at = last.end;
-            gaps.push(at..self.image.ram.len());
-        }
-        for gap in gaps {
+        for gap in self.image.gaps(self.firmware()) {
             if let Some(i) = ram
                 .get(gap.clone())
-                .and_then(|bytes| bytes.iter().position(|b| *b != CANARY))
+                .and_then(|b| b.iter().position(|b| *b != CANARY))
             {
                 found.push(format!(
                     "RAM between the program's data was written at +{:#x}",

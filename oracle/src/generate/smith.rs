@@ -73,7 +73,7 @@ pub fn make(draw: &mut Draw<'_>) -> Option<Made> {
     })
 }
 
-/// The module with one more export: the global that carries fuel.
+/// The module with exports named as an object file can name them, and one more: the global that carries fuel.
 fn export_global(wasm: &[u8], index: u32) -> Option<Vec<u8>> {
     use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
     let mut module = wasm_encoder::Module::new();
@@ -82,9 +82,14 @@ fn export_global(wasm: &[u8], index: u32) -> Option<Vec<u8>> {
         let payload = payload.ok()?;
         if let wasmparser::Payload::ExportSection(reader) = payload {
             let mut section = wasm_encoder::ExportSection::new();
-            RoundtripReencoder
-                .parse_export_section(&mut section, reader)
-                .ok()?;
+            for (i, export) in reader.into_iter().enumerate() {
+                let export = export.ok()?;
+                let kind = RoundtripReencoder.export_kind(export.kind).ok()?;
+                // One name for each thing: the fuel is exported already, under a name of its own.
+                if kind != wasm_encoder::ExportKind::Global || export.index != index {
+                    section.export(&format!("e{i}"), kind, export.index);
+                }
+            }
             section.export("fuel", wasm_encoder::ExportKind::Global, index);
             module.section(&section);
             done = true;

@@ -55,7 +55,7 @@ fn steps_and_arguments_shrink_and_the_called_export_stays() {
            (func (export "b") (param i64)) (global (export "g") (mut i32) (i32.const 0)))"#,
     )
     .expect("text parses");
-    let steps = vec![
+    let steps = [
         Step::Call(1, vec![4]),
         Step::Set(0, 5),
         Step::Call(0, vec![0xffff_1234, 0x1_0000_0001]),

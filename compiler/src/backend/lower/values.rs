@@ -194,8 +194,8 @@ impl Lower<'_, '_> {
             Op::MulWideS => self.multiply(n, lo, hi, I::Smull),
             Op::MulAddU => self.multiply(n, lo, hi, I::Umlal),
             Op::MulAddS => self.multiply(n, lo, hi, I::Smlal),
-            Op::Shl64 => self.shift64(n, lo, hi, (I::LslR, I::LsrR, true)),
-            Op::ShrU64 => self.shift64(n, hi, lo, (I::LsrR, I::LslR, false)),
+            Op::Shl64 => self.shift64(n, hi, lo, (I::LslR, I::LsrR, true)),
+            Op::ShrU64 => self.shift64(n, lo, hi, (I::LsrR, I::LslR, false)),
             Op::ShrS64 => self.shift64_signed(n, lo, hi),
             _ => debug_assert!(false, "{} makes no pair here", n.op.text()),
         }
