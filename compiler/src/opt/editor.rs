@@ -208,7 +208,10 @@ impl<'a> Editor<'a> {
                 facts: &self.facts,
                 enter: &|_| true,
             };
-            if let Some(bound) = graph.matches(r, n).filter(|b| self.fits(&r.result, n.ty, b)) {
+            if let Some(bound) = graph
+                .matches(r, n)
+                .filter(|b| self.fits(&r.result, n.ty, b))
+            {
                 if !self.choices.fuel(r.name) {
                     return None;
                 }
