@@ -539,6 +539,9 @@ fn simplify_inlined(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
 
 fn ranges(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
     let known = opt::ranges::analyze(&u.func, &mut cx.choices);
+    if known.is_empty() {
+        return Ok(());
+    }
     let convert = Some(cx.budget.convert);
     u.func = opt::simplify::simplify(&u.func, &known, &mut cx.choices, &mut cx.hits, convert);
     Ok(())
