@@ -72,7 +72,7 @@ impl Graph<'_> {
             consts: [0; 6],
             has: 0,
         };
-        let bits = width(n.args.first().map_or(n.ty, |&a| self.f.ty(a)));
+        let bits = width(n.args.last().map_or(n.ty, |&a| self.f.ty(a)));
         let found = std::cell::Cell::new(None);
         let accept = |b: &Bound| {
             let ok = condition.is_none_or(|c| {
