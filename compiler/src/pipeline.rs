@@ -123,8 +123,8 @@ pub const PASSES: &[Pass] = &[
         ranges,
     ),
     pass("wide", Phase::Late, ALL, &["ranges"], wide),
-    pass("simplify-words", Phase::Late, OPT, &["wide"], simplify),
     pass("address", Phase::Late, ALL, &["wide"], addresses),
+    pass("simplify-words", Phase::Late, OPT, &["wide", "address"], simplify),
     pass("lower", Phase::Late, ALL, &["address"], lower_func),
     pass("regalloc", Phase::Late, ALL, &["lower"], allocate),
     pass("emit", Phase::Late, ALL, &["regalloc"], emit_func),
@@ -556,9 +556,7 @@ fn wide(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
 }
 
 fn addresses(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
-    let rewrite = cx.rewrites();
-    u.func =
-        opt::address::lower_addresses(&u.func, &cx.globals, &mut cx.choices, &mut cx.hits, rewrite);
+    opt::address::lower_addresses(&mut u.func, &cx.globals);
     Ok(())
 }
 

@@ -45,9 +45,10 @@ fn hash(n: &Node) -> u64 {
 }
 
 impl<'a> Editor<'a> {
-    /// An empty function with these results and no blocks.
+    /// An empty function with these results and no blocks, and room for `nodes` nodes.
     pub fn new(
         results: Vec<Ty>,
+        nodes: usize,
         choices: &'a mut Choices,
         hits: &'a mut [u64],
         rewrite: bool,
@@ -55,14 +56,14 @@ impl<'a> Editor<'a> {
         Editor {
             f: Func {
                 results,
-                nodes: Vec::new(),
+                nodes: Vec::with_capacity(nodes),
                 blocks: Vec::new(),
             },
-            facts: Vec::new(),
+            facts: Vec::with_capacity(nodes),
             choices,
             hits,
             rewrite,
-            table: HashTable::new(),
+            table: HashTable::with_capacity(nodes / 2),
             depth: 0,
         }
     }

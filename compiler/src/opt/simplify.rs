@@ -50,7 +50,7 @@ pub fn simplify(
         cfg: &cfg,
         live: &live,
         known,
-        e: Editor::new(old.results.clone(), choices, hits, true),
+        e: Editor::new(old.results.clone(), old.nodes.len(), choices, hits, true),
         uses: convert.map(|_| count_uses(old, &cfg)).unwrap_or_default(),
         convert,
         map: vec![None; old.nodes.len()],

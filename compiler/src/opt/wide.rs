@@ -27,7 +27,7 @@ pub fn widen(
     let mut w = Wide {
         old,
         module,
-        e: Editor::new(results, choices, hits, rewrite),
+        e: Editor::new(results, old.nodes.len() * 3 / 2, choices, hits, rewrite),
         map: vec![None; old.nodes.len()],
         blocks: vec![Block(0); old.blocks.len()],
         at: Block(0),
