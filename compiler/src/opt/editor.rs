@@ -112,7 +112,7 @@ impl<'a> Editor<'a> {
     }
 
     fn arg_ty(&self, n: &Node) -> Ty {
-        n.args.first().map_or(n.ty, |&a| self.f.ty(a))
+        n.args.last().map_or(n.ty, |&a| self.f.ty(a))
     }
 
     /// A floating node, or a value equal to it.
