@@ -3,8 +3,9 @@
 //! In: a [`Compiled`] module. Out: the bytes of an ET_REL file, EABI5, one section a function, `$t` and `$d` mapping
 //! symbols (ELF for the Arm Architecture, 5.5.5), Thumb bits on function symbols, build attributes. Linear memory has a
 //! section of its own without contents; data lies in flash and is copied by `NAME_init`. The section
-//! `.thumbsmith.traps` is not loaded; it holds a pair of words for each trap: the address of its UDF, and the byte
-//! offset of the operator in the WebAssembly binary.
+//! `.debug_thumbsmith_traps` is not loaded; it holds a pair of words for each trap: the address of its UDF, and the byte
+//! offset of the operator in the WebAssembly binary. Its name makes it debug information to linkers: it stays when unused
+//! sections are collected, and keeps none of them (the address of a trap whose function went is 0).
 
 use super::{TRAP_SECTION, attributes};
 use crate::backend::code::{Code, RelocKind};

@@ -4,7 +4,7 @@
 //! word of C or C++, is declared under a near identifier with an assembler label, so that everything can be called.
 //! Invariant: no two declarations share an identifier, and none is made twice. Checked by `tests/header.rs`.
 
-use crate::ir::{FuncType, Module, Ty};
+use crate::ir::{FuncType, Global, Module, Ty};
 use crate::options::Options;
 use rustc_hash::FxHashSet;
 use std::fmt::Write;
@@ -78,21 +78,15 @@ impl Header {
         if name == symbol {
             return Some((name, String::new()));
         }
-        // A string of C: octal escapes end after three digits, so what follows cannot join them.
-        let bytes = symbol.bytes().map(|b| match b {
-            b'"' | b'\\' => format!("\\{}", b as char),
-            b if b.is_ascii_graphic() || b == b' ' || b >= 0x80 => String::new(),
-            b => format!("\\{b:03o}"),
-        });
-        let mut escaped = Vec::new();
-        for (raw, text) in symbol.bytes().zip(bytes) {
-            if text.is_empty() {
-                escaped.push(raw);
-            } else {
-                escaped.extend(text.bytes());
+        let mut escaped = String::new();
+        for c in symbol.chars() {
+            match c {
+                '"' | '\\' => escaped.extend(['\\', c]),
+                // Octal escapes end after three digits, so what follows cannot join them.
+                c if c.is_ascii_control() => escaped.push_str(&format!("\\{:03o}", c as u32)),
+                c => escaped.push(c),
             }
         }
-        let escaped = String::from_utf8_lossy(&escaped);
         Some((name, format!(" THUMBSMITH_SYMBOL(\"{escaped}\")")))
     }
 
@@ -131,6 +125,11 @@ impl Header {
             self.line(&format!("extern {ty} {name}{array}{label};"));
         }
     }
+}
+
+fn variable_type(g: &Global) -> String {
+    let constant = if g.mutable { "" } else { "const " };
+    format!("{constant}{}", c_type(g.ty))
 }
 
 /// How a label is written, so that the assembler takes any text: gcc prints it as it stands, clang quotes it.
@@ -184,7 +183,7 @@ pub fn text(m: &Module, options: &Options) -> String {
     }
     for g in &m.globals {
         if let Some(i) = &g.import {
-            h.variable(c_type(g.ty), &i.symbol(), "");
+            h.variable(&variable_type(g), &i.symbol(), "");
         }
     }
     h.line("\n/* Exports. */");
@@ -194,13 +193,8 @@ pub fn text(m: &Module, options: &Options) -> String {
         }
     }
     for g in &m.globals {
-        let ty = if g.mutable {
-            c_type(g.ty).to_owned()
-        } else {
-            format!("const {}", c_type(g.ty))
-        };
         for e in &g.exports {
-            h.variable(&ty, e, "");
+            h.variable(&variable_type(g), e, "");
         }
     }
     h.line("\n#ifdef __cplusplus\n}\n#endif\n#endif");
