@@ -4,7 +4,7 @@
 //! the call is cut behind it; the callee's blocks stand between, its parameters are the operands, its returns jump to
 //! the rest with the results. Nothing is renamed in the caller but the projections of the call.
 
-use crate::ir::{Args, Block, Edge, Func, Op, Term, TermOp, Value};
+use crate::ir::{Args, Block, Edge, Func, Node, Op, Term, TermOp, Ty, Value};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
@@ -28,7 +28,8 @@ pub fn inline(f: &mut Func, mut body: impl FnMut(u32) -> Option<std::rc::Rc<Func
     let mut renamed: FxHashMap<Value, Value> = FxHashMap::default();
     // (call, result) to the value that stands for it.
     let mut results: FxHashMap<(Value, i64), Value> = FxHashMap::default();
-    let mut changed = false;
+    // Calls that became bodies, and the parameters of those.
+    let mut gone: Vec<Value> = Vec::new();
     let mut b = 0;
     while b < f.blocks.len() {
         let at = f.blocks[b]
@@ -40,8 +41,8 @@ pub fn inline(f: &mut Func, mut body: impl FnMut(u32) -> Option<std::rc::Rc<Func
         while let Some(i) = from {
             let call = f.blocks[b].insts[i];
             if let Some(callee) = body(f.node(call).imm as u32) {
-                splice(f, Block(b as u32), i, &callee, &mut results);
-                changed = true;
+                gone.push(call);
+                gone.extend(splice(f, Block(b as u32), i, &callee, &mut results));
                 break;
             }
             from = f.blocks[b].insts[i + 1..]
@@ -51,7 +52,7 @@ pub fn inline(f: &mut Func, mut body: impl FnMut(u32) -> Option<std::rc::Rc<Func
         }
         b += 1;
     }
-    if !changed {
+    if gone.is_empty() {
         return false;
     }
     for (i, n) in f.nodes.iter().enumerate() {
@@ -62,7 +63,27 @@ pub fn inline(f: &mut Func, mut body: impl FnMut(u32) -> Option<std::rc::Rc<Func
         }
     }
     rename(f, &renamed);
+    for v in renamed
+        .keys()
+        .chain(results.keys().map(|(call, _)| call))
+        .chain(&gone)
+    {
+        bury(f, *v);
+    }
     true
+}
+
+/// A node that nothing uses any more becomes a constant, which may stand anywhere.
+fn bury(f: &mut Func, v: Value) {
+    let n = &mut f.nodes[v.0 as usize];
+    let ty = if n.ty == Ty::I64 { Ty::I64 } else { Ty::I32 };
+    *n = Node {
+        op: Op::Const,
+        ty,
+        args: Args::new(),
+        imm: 0,
+        loc: 0,
+    };
 }
 
 /// Replaces values everywhere.
@@ -91,7 +112,7 @@ fn splice(
     at: usize,
     callee: &Func,
     results: &mut FxHashMap<(Value, i64), Value>,
-) {
+) -> Vec<Value> {
     let call = f.block(b).insts[at];
     let rest = f.add_block();
     let data = f.block_mut(b);
@@ -108,11 +129,12 @@ fn splice(
         results.insert((call, i as i64), p);
     }
     let args = f.node(call).args.clone();
-    copy_body(f, b, rest, callee, &args);
+    copy_body(f, b, rest, callee, &args)
 }
 
-/// Copies the callee's blocks; its entry is appended to `b`, its returns jump to `rest`.
-fn copy_body(f: &mut Func, b: Block, rest: Block, callee: &Func, args: &[Value]) {
+/// Copies the callee's blocks; its entry is appended to `b`, its returns jump to `rest`. Returns the copies of its
+/// parameters, which nothing uses.
+fn copy_body(f: &mut Func, b: Block, rest: Block, callee: &Func, args: &[Value]) -> Vec<Value> {
     let blocks: Vec<Block> = (0..callee.blocks.len())
         .map(|i| if i == 0 { b } else { f.add_block() })
         .collect();
@@ -163,4 +185,5 @@ fn copy_body(f: &mut Func, b: Block, rest: Block, callee: &Func, args: &[Value])
             }
         };
     }
+    renamed.into_keys().collect()
 }
