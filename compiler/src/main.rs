@@ -8,6 +8,10 @@ mod files;
 use clap::Parser;
 use std::process::ExitCode;
 
+/// A compiler makes and drops many small vectors, which this allocator does faster than the system's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,

@@ -123,8 +123,8 @@ pub const PASSES: &[Pass] = &[
         ranges,
     ),
     pass("wide", Phase::Late, ALL, &["ranges"], wide),
-    pass("simplify-words", Phase::Late, OPT, &["wide"], simplify),
     pass("address", Phase::Late, ALL, &["wide"], addresses),
+    pass("simplify-words", Phase::Late, OPT, &["wide", "address"], simplify),
     pass("lower", Phase::Late, ALL, &["address"], lower_func),
     pass("regalloc", Phase::Late, ALL, &["lower"], allocate),
     pass("emit", Phase::Late, ALL, &["regalloc"], emit_func),
@@ -539,6 +539,9 @@ fn simplify_inlined(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
 
 fn ranges(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
     let known = opt::ranges::analyze(&u.func, &mut cx.choices);
+    if known.is_empty() {
+        return Ok(());
+    }
     let convert = Some(cx.budget.convert);
     u.func = opt::simplify::simplify(&u.func, &known, &mut cx.choices, &mut cx.hits, convert);
     Ok(())
@@ -550,9 +553,7 @@ fn wide(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
 }
 
 fn addresses(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
-    let rewrite = cx.rewrites();
-    u.func =
-        opt::address::lower_addresses(&u.func, &cx.globals, &mut cx.choices, &mut cx.hits, rewrite);
+    opt::address::lower_addresses(&mut u.func, &cx.globals);
     Ok(())
 }
 

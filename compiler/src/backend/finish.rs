@@ -70,21 +70,27 @@ fn drop_jumps(items: &mut Vec<Item>) {
 }
 
 fn remove_unreachable(items: &mut Vec<Item>) {
-    let mut used = rustc_hash::FxHashSet::default();
+    let mut used: Vec<bool> = Vec::new();
+    let mut mark = |l: &Label| {
+        let i = l.0 as usize;
+        if used.len() <= i {
+            used.resize(i + 1, false);
+        }
+        used[i] = true;
+    };
     for i in items.iter() {
         match &i.kind {
-            Kind::Branch(_, l) | Kind::BranchZero(_, _, l) => {
-                used.insert(*l);
-            }
-            Kind::Table(_, ls) => used.extend(ls.iter().copied()),
+            Kind::Branch(_, l) | Kind::BranchZero(_, _, l) => mark(l),
+            Kind::Table(_, ls) => ls.iter().for_each(&mut mark),
             _ => {}
         }
     }
+    let is_used = |l: &Label| used.get(l.0 as usize).copied().unwrap_or(false);
     let mut reachable = true;
     items.retain(|i| {
         if let Kind::Label(l) = &i.kind {
-            reachable |= used.contains(l);
-            return used.contains(l);
+            reachable |= is_used(l);
+            return is_used(l);
         }
         let keep = reachable;
         match &i.kind {

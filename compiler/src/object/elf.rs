@@ -194,8 +194,8 @@ impl Writer<'_> {
     }
 
     fn bind(&mut self, kind: &SymbolKind, id: SymbolId) {
-        if let Some(i) = self.c.symbols.kinds.iter().position(|k| k == kind) {
-            self.ids[i] = Some(id);
+        if let Some(s) = self.c.symbols.find(kind) {
+            self.ids[s.0 as usize] = Some(id);
         }
     }
 
@@ -271,11 +271,7 @@ impl Writer<'_> {
             .functions
             .iter()
             .map(|(k, _)| {
-                c.symbols
-                    .kinds
-                    .iter()
-                    .position(|x| x == k)
-                    .and_then(|i| self.ids[i])
+                c.symbols.find(k).and_then(|s| self.ids[s.0 as usize])
             })
             .map(|id| id.and_then(|id| self.obj.symbol(id).section.id()))
             .collect::<Option<_>>()

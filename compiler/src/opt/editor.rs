@@ -6,7 +6,7 @@
 //! equals the node asked for, for all operand values; guarded by the judge of the rules and the oracle.
 
 use super::facts::{self, Fact};
-use super::matcher::{Bound, Graph, View, width};
+use super::matcher::{Bound, Graph, View, rule_width, width};
 use super::rule::{self, Res};
 use super::rules;
 use crate::choices::Choices;
@@ -45,9 +45,10 @@ fn hash(n: &Node) -> u64 {
 }
 
 impl<'a> Editor<'a> {
-    /// An empty function with these results and no blocks.
+    /// An empty function with these results and no blocks, and room for `nodes` nodes.
     pub fn new(
         results: Vec<Ty>,
+        nodes: usize,
         choices: &'a mut Choices,
         hits: &'a mut [u64],
         rewrite: bool,
@@ -55,14 +56,14 @@ impl<'a> Editor<'a> {
         Editor {
             f: Func {
                 results,
-                nodes: Vec::new(),
+                nodes: Vec::with_capacity(nodes),
                 blocks: Vec::new(),
             },
-            facts: Vec::new(),
+            facts: Vec::with_capacity(nodes),
             choices,
             hits,
             rewrite,
-            table: HashTable::new(),
+            table: HashTable::with_capacity(nodes / 2),
             depth: 0,
         }
     }
@@ -111,7 +112,7 @@ impl<'a> Editor<'a> {
     }
 
     fn arg_ty(&self, n: &Node) -> Ty {
-        n.args.first().map_or(n.ty, |&a| self.f.ty(a))
+        n.args.last().map_or(n.ty, |&a| self.f.ty(a))
     }
 
     /// A floating node, or a value equal to it.
@@ -215,7 +216,7 @@ impl<'a> Editor<'a> {
                     return None;
                 }
                 self.hits[i as usize] += 1;
-                return Some(self.build(&r.result, n.ty, &bound, width(self.arg_ty(n)), n.loc));
+                return Some(self.build(&r.result, n.ty, &bound, rule_width(&self.f, n), n.loc));
             }
         }
         None

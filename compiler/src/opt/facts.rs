@@ -135,6 +135,7 @@ impl Fact {
         let n = bits(ty);
         let sign = 1u64 << (n - 1);
         for _ in 0..2 {
+            let before = self;
             // Bits bound the unsigned range.
             self.umin = self.umin.max(self.ones);
             self.umax = self.umax.min(!self.zeros);
@@ -158,6 +159,9 @@ impl Fact {
             }
             if self.ones & sign != 0 {
                 self.smax = self.smax.min(-1);
+            }
+            if self == before {
+                break;
             }
         }
         self
@@ -330,7 +334,6 @@ pub fn of(op: Op, ty: Ty, arg_ty: Ty, imm: i64, a: &[Fact]) -> Fact {
         | Op::RemU
         | Op::RemS
         | Op::DivS
-        | Op::Rbit
         | Op::Proj
         | Op::Lo
         | Op::Hi

@@ -26,6 +26,13 @@ pub struct Known {
     pub taken: FxHashMap<Block, usize>,
 }
 
+impl Known {
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.params.is_empty() && self.held.is_empty() && self.taken.is_empty()
+    }
+}
+
 /// How eager if-conversion is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct IfConversion {
@@ -50,7 +57,7 @@ pub fn simplify(
         cfg: &cfg,
         live: &live,
         known,
-        e: Editor::new(old.results.clone(), choices, hits, true),
+        e: Editor::new(old.results.clone(), old.nodes.len(), choices, hits, true),
         uses: convert.map(|_| count_uses(old, &cfg)).unwrap_or_default(),
         convert,
         map: vec![None; old.nodes.len()],

@@ -155,6 +155,14 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
         self.locals.len() as u32 - 1
     }
 
+    /// Parameter number `n` among those of the type, counted round.
+    pub fn param(&self, n: usize, ty: Ty) -> Option<u32> {
+        let all: Vec<u32> = (0..self.sig.params.len() as u32)
+            .filter(|p| self.sig.params[*p as usize] == ty)
+            .collect();
+        (!all.is_empty()).then(|| all[n % all.len()])
+    }
+
     /// An existing local of the type, if any; `writable` leaves out loop counters.
     fn some_local(&mut self, ty: Ty, writable: bool) -> Option<u32> {
         let all: Vec<u32> = (0..self.locals.len() as u32)

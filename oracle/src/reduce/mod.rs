@@ -3,8 +3,9 @@
 //! In: a case that differs. Out: a smaller case that differs in the same kind, with the reference's values. First the
 //! steps: only the failing call if that is enough. Then wasm-shrink takes away whole functions and sections. Then
 //! edits over the operator sequence of [`edit`], smallest first, each kept only if the module still validates and
-//! still differs. Invariant: every accepted candidate was judged, so the result differs by construction.
+//! still differs. Last, the guilty rewrite is named by bisecting fuel ([`blame`]). Invariant: every accepted candidate was judged, so the result differs by construction.
 
+pub mod blame;
 pub mod edit;
 #[cfg(test)]
 mod tests;
@@ -52,10 +53,11 @@ pub fn reduce(judge: &mut Judge, case: &Case) -> Result<Case, String> {
         },
         &mut test,
     );
+    let guilty = blame::guilty(judge, &options, &small, kind);
     let expected = judge.expectations(&small.wasm, &options, &small.steps)?;
     Ok(Case {
         found_by: case.found_by.clone(),
-        guilty: case.guilty.clone(),
+        guilty,
         options,
         text: wasmprinter::print_bytes(&small.wasm).map_err(|e| e.to_string())?,
         wasm: small.wasm,
