@@ -8,7 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use thumbsmith::options::by_name;
-use thumbsmith::pipeline::{self, PASSES};
+use thumbsmith::pipeline;
 use thumbsmith::{Bounds, Cpu, Error, ErrorKind, Level, Options, Result, object, report};
 
 /// An optimizing ahead-of-time compiler from WebAssembly to ARM Thumb-2 (Cortex-M).
@@ -91,10 +91,9 @@ struct Compile {
           value_parser = parse_emit)]
     emit: Vec<Emit>,
 
-    /// The pass after which --emit ir shows the IR.
-    #[arg(long, value_name = "PASS", default_value = DEFAULT_AFTER,
-          value_parser = PossibleValuesParser::new(PASSES.iter().map(|p| p.name)))]
-    after: String,
+    /// The pass after which --emit ir shows the functions [default: the last before `lower`].
+    #[arg(long, value_name = "PASS", value_parser = PossibleValuesParser::new(pipeline::dumps(None)))]
+    after: Option<String>,
 
     /// Leave out the check for an exhausted stack.
     #[arg(long)]
@@ -104,9 +103,6 @@ struct Compile {
     #[arg(long)]
     report: bool,
 }
-
-/// The last pass whose result is SSA.
-const DEFAULT_AFTER: &str = "address";
 
 /// A kind of output.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -174,7 +170,11 @@ impl Compile {
         let options = self.options()?;
         let outputs = self.outputs()?;
         let wants = |kind| outputs.iter().any(|(k, _)| *k == kind);
-        let after = wants(Kind::Ir).then_some(self.after.as_str());
+        let after = if wants(Kind::Ir) {
+            Some(self.dump()?)
+        } else {
+            None
+        };
         let wasm = files::read(&self.input)?;
         let compiled = pipeline::compile(&wasm, &options, after, wants(Kind::Asm))?;
         let contents = outputs
@@ -201,15 +201,6 @@ impl Compile {
             (None, cpu) => cpu.unwrap_or_default(),
             (Some(triple), cpu) => Cpu::of_triple(triple, cpu)?,
         };
-        let passes = PASSES.iter().find(|p| p.name == self.after);
-        let wants_ir = self.emit.iter().any(|e| e.kind == Kind::Ir);
-        if let Some(p) = passes.filter(|p| wants_ir && !p.levels.contains(self.level.name())) {
-            return Err(Error::new(
-                ErrorKind::Options,
-                format!("pass `{}` does not run at -O {}", p.name, self.level.name()),
-            )
-            .help("choose another with --after, or another level"));
-        }
         Ok(Options {
             cpu,
             level: self.level,
@@ -218,6 +209,21 @@ impl Compile {
             stack_check: !self.no_stack_check,
             ..Options::default()
         })
+    }
+
+    /// The pass after which the IR is shown.
+    fn dump(&self) -> Result<&str> {
+        let all = pipeline::dumps(Some(self.level));
+        match &self.after {
+            Some(after) if all.contains(&after.as_str()) => Ok(after),
+            Some(after) => Err(Error::new(
+                ErrorKind::Options,
+                format!("pass `{after}` does not run at -O {}", self.level.name()),
+            )
+            .help(format!("one of: {}", all.join(", ")))),
+            // The last shows machine IR.
+            None => Ok(all[all.len().saturating_sub(2)]),
+        }
     }
 
     /// The prefix: as given, which must be a C identifier; or the input's stem made one.

@@ -118,7 +118,14 @@ const fn pass(
     gives: Option<Stage>,
     run: Run,
 ) -> Pass {
-    Pass { name, phase, levels, after, gives, run }
+    Pass {
+        name,
+        phase,
+        levels,
+        after,
+        gives,
+        run,
+    }
 }
 
 /// The passes, in order. Translation comes before them.
@@ -215,12 +222,17 @@ pub fn check_order(passes: &[&Pass]) -> Result<()> {
     Ok(())
 }
 
+/// The passes after which a dump can be had, in order: those that run at a level, or all.
+pub fn dumps(level: Option<Level>) -> Vec<&'static str> {
+    let runs = |p: &&Pass| level.is_none_or(|l| p.levels.contains(l.name()));
+    let can = |p: &&Pass| p.gives.is_some() || p.name == LOWER;
+    let rows = PASSES.iter().filter(runs).filter(can).map(|p| p.name);
+    std::iter::once(TRANSLATE).chain(rows).collect()
+}
+
 /// Refuses a dump that no pass can give.
 fn check_dump(name: &str) -> Result<()> {
-    let can = |p: &&Pass| p.gives.is_some() || p.name == LOWER;
-    let all: Vec<&str> = std::iter::once(TRANSLATE)
-        .chain(PASSES.iter().filter(can).map(|p| p.name))
-        .collect();
+    let all = dumps(None);
     if all.contains(&name) {
         return Ok(());
     }
@@ -320,7 +332,16 @@ fn compile_keeping(
     cx.graph = CallGraph::new(&cx.bodies, &roots, &|n| helper_of(n, helpers));
     let mut functions = cx.late(&passes, &image)?;
     keep_referenced(&mut functions, &cx.symbols, &module);
-    let Cx { choices, hits, lower_hits, symbols, globals, dump, kept, .. } = cx;
+    let Cx {
+        choices,
+        hits,
+        lower_hits,
+        symbols,
+        globals,
+        dump,
+        kept,
+        ..
+    } = cx;
     let compiled = Compiled {
         functions,
         symbols,
@@ -472,7 +493,8 @@ impl Cx<'_> {
             _ => e,
         };
         if phase == Phase::Early {
-            self.after(TRANSLATE, SOURCE, unit).map_err(|e| place(e, unit))?;
+            self.after(TRANSLATE, SOURCE, unit)
+                .map_err(|e| place(e, unit))?;
         }
         for p in passes.iter().filter(|p| p.phase == phase) {
             (p.run)(unit, self)
@@ -483,12 +505,7 @@ impl Cx<'_> {
     }
 
     /// What is done after every pass: checks, the dump, and keeping the body.
-    fn after(
-        &mut self,
-        pass: &'static str,
-        stage: Option<Stage>,
-        unit: &Unit,
-    ) -> Result<()> {
+    fn after(&mut self, pass: &'static str, stage: Option<Stage>, unit: &Unit) -> Result<()> {
         if self.options.verify {
             let found = match stage {
                 Some(stage) => verify(&unit.func, stage, Some(self.module)),

@@ -102,7 +102,8 @@ impl Layout<'_> {
         for (i, item) in self.items.iter().enumerate() {
             self.size[i] = match &item.kind {
                 Kind::Inst(inst) => {
-                    let e = isa::encode(inst, self.cpu, self.places[i]).map_err(|e| self.internal(e))?;
+                    let e = isa::encode(inst, self.cpu, self.places[i])
+                        .map_err(|e| self.internal(e))?;
                     self.encoded[i] = Some(e);
                     e.size
                 }
@@ -110,7 +111,11 @@ impl Layout<'_> {
                 Kind::Label(_) => 0,
                 Kind::Branch(..) | Kind::Trap(_) => 2,
                 Kind::BranchZero(r, _, _) => {
-                    if r.is_low() { 2 } else { 4 }
+                    if r.is_low() {
+                        2
+                    } else {
+                        4
+                    }
                 }
                 Kind::Load(r, lit) => {
                     if !self.literals.contains(lit) {

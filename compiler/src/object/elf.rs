@@ -270,9 +270,7 @@ impl Writer<'_> {
         let sections: Vec<SectionId> = c
             .functions
             .iter()
-            .map(|(k, _)| {
-                c.symbols.find(k).and_then(|s| self.ids[s.0 as usize])
-            })
+            .map(|(k, _)| c.symbols.find(k).and_then(|s| self.ids[s.0 as usize]))
             .map(|id| id.and_then(|id| self.obj.symbol(id).section.id()))
             .collect::<Option<_>>()
             .ok_or_else(|| Error::new(ErrorKind::Internal, "a function has no section"))?;

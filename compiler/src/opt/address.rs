@@ -62,7 +62,11 @@ pub fn lower_addresses(f: &mut Func, globals: &GlobalLayout) {
                 let near = offset & !REACH;
                 let base = sym(f, symbol, near);
                 let n = &mut f.nodes[v.0 as usize];
-                n.op = if n.op == Op::GlobalGet { Op::GlobalLoad } else { Op::GlobalStore };
+                n.op = if n.op == Op::GlobalGet {
+                    Op::GlobalLoad
+                } else {
+                    Op::GlobalStore
+                };
                 n.args.insert(0, base);
                 n.imm = (offset - near) as i64;
             }
@@ -85,9 +89,12 @@ fn address(f: &mut Func, addr: Value, offset: u32) -> (Value, u32) {
         return (sym(f, memory, at & !REACH), at & REACH);
     }
     let (addr, offset) = match f.node(addr) {
-        Node { op: Op::Add, args, .. } if f.as_const(args[1]).is_some() => {
-            (args[0], offset.wrapping_add(f.as_const(args[1]).unwrap_or(0) as u32))
-        }
+        Node {
+            op: Op::Add, args, ..
+        } if f.as_const(args[1]).is_some() => (
+            args[0],
+            offset.wrapping_add(f.as_const(args[1]).unwrap_or(0) as u32),
+        ),
         _ => (addr, offset),
     };
     let near = if offset <= REACH - 4 { 0 } else { offset };

@@ -120,7 +120,14 @@ struct Incoming {
 impl Incoming {
     fn new(f: &Func, cfg: &Cfg) -> Incoming {
         let mut start = vec![0u32; f.blocks.len() + 1];
-        let with_args = |b: Block| f.block(b).term.edges.iter().enumerate().filter(|(_, e)| !e.args.is_empty());
+        let with_args = |b: Block| {
+            f.block(b)
+                .term
+                .edges
+                .iter()
+                .enumerate()
+                .filter(|(_, e)| !e.args.is_empty())
+        };
         for &b in &cfg.rpo {
             for (_, e) in with_args(b) {
                 start[e.to.0 as usize + 1] += 1;
