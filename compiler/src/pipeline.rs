@@ -6,7 +6,7 @@
 //! leave SSA that callers may inline, late passes turn it into code, so that a caller knows how much stack its callees need.
 
 use crate::backend::code::{self, Code, RelocKind};
-use crate::backend::mir::{MFunc, MOp};
+use crate::backend::mir::{MFunc, MOp, Symbol};
 use crate::backend::symbols::{SymbolKind, Symbols, text};
 use crate::backend::{self, abi, emit, finish, layout, lower};
 use crate::choices::Choices;
@@ -517,10 +517,15 @@ impl Cx<'_> {
                 Error::new(ErrorKind::Internal, format!("{name} after {pass}: {e}"))
             })?;
         }
-        if let Some((_, text)) = self.dump.as_mut().filter(|(name, _)| name == pass) {
-            text.push_str(&match stage {
+        if let Some((_, out)) = self.dump.as_mut().filter(|(name, _)| name == pass) {
+            let kinds = &self.symbols.kinds;
+            let name = |s: Symbol| {
+                let kind = kinds.get(s.0 as usize)?;
+                Some(text(kind, self.module, &self.options.name))
+            };
+            out.push_str(&match stage {
                 Some(_) => ir::text::function(&unit.func, &unit.name, true),
-                None => backend::mir_text::function(&unit.mir),
+                None => backend::mir_text::function(&unit.mir, &name),
             });
         }
         if let (Some(kept), Some(stage)) = (&mut self.kept, stage) {

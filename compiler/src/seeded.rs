@@ -17,6 +17,16 @@ macro_rules! bugs {
 
 bugs! {
     1 DivZeroGuardLost "translate" "div_u does not check its divisor";
+    10 LoopParamsSwapped "translate" "a branch back to a loop exchanges its first two values";
+    11 ValuedBranchInverted "translate" "br_if out of a block with results is taken where the condition is zero";
+    12 ElseKeepsConstants "translate" "a local that the first arm sets to a constant has it in the second arm too";
+    13 GrowReturnsNewSize "translate" "memory.grow returns the new size";
+    14 ReachWithoutSize "translate" "a bounds check covers the first byte of an access only";
+    15 NarrowLoadZeroed "translate" "i64.load16_s is zero-extended";
+    16 JoinForgetsLast "translate" "where three branches meet, a local has its old value on the last";
+    17 ResultsExchanged "translate" "the last two results of a call are exchanged";
+    18 WideOverflowLost "translate" "i64.div_s does not check for overflow";
+    19 GrownSizeIgnored "translate" "accesses to memory that was grown are checked against its first size";
     20 HighHalfZero "wide" "the high word of a sign extension is zero";
     21 OffsetLost "address" "offsets from 2048 lose their high bit";
     22 HoistedTooFar "schedule" "a value is computed above its operands";

@@ -8,9 +8,13 @@
 //! A pattern looks only into operands that stand in the same block and that nothing else uses.
 //! Order matters within one root operation: the first that matches wins.
 
+use super::mir::{MInst, MOp};
 use crate::ir::Op as IrOp;
-use crate::isa::{Op, ShiftKind};
-use crate::opt::rule::{Expr, Pat, parse_expr, parse_pattern};
+use crate::isa::form::Rule;
+use crate::isa::{self, Op, Shift, ShiftKind};
+use crate::opt::matcher::{Bound, View};
+use crate::opt::rule::{self, Expr, Pat, parse_expr, parse_pattern};
+use crate::options::Cpu;
 use std::sync::OnceLock;
 
 const TEXT: &[&str] = &[
@@ -266,6 +270,37 @@ fn words(text: &'static str) -> Vec<&'static str> {
     }
     out.extend(start.map(|s| &text[s..]));
     out
+}
+
+/// The instructions of a rule without registers, or `None` if one cannot be encoded for this core.
+pub fn instantiate(r: &LowerRule, bound: &Bound, cpu: Cpu) -> Option<Vec<MInst>> {
+    let view = View { bound, facts: &[] };
+    let number = |e: &Expr| rule::eval(e, 32, &view) as u32;
+    let mut out = Vec::with_capacity(r.insts.len());
+    for t in &r.insts {
+        let mut m = MInst::new(MOp::Isa(t.op), &[], &[]);
+        m.s = t.s;
+        let dsp_only = isa::table::forms(t.op).iter().all(|f| f.has(Rule::Dsp));
+        if dsp_only && !cpu.has_dsp() {
+            return None;
+        }
+        if let Some(e) = &t.imm {
+            m.imm = number(e) as i32;
+            m.imm2 = t.imm2.as_ref().map_or(0, |e| number(e) as u8);
+            let field = matches!(t.op, Op::Ubfx | Op::Sbfx | Op::Bfi | Op::Bfc);
+            if !field && !isa::fits(t.op, m.imm, t.s) {
+                return None;
+            }
+        }
+        if let Some((kind, e)) = &t.shift {
+            m.shift = Shift {
+                kind: *kind,
+                amount: number(e) as u8,
+            };
+        }
+        out.push(m);
+    }
+    Some(out)
 }
 
 /// All rules, parsed once.

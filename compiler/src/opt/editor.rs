@@ -6,7 +6,7 @@
 //! equals the node asked for, for all operand values; guarded by the judge of the rules and the oracle.
 
 use super::facts::{self, Fact};
-use super::matcher::{Bound, Graph, View, rule_width, width};
+use super::matcher::{Bound, Graph, View, operand_width, width};
 use super::rule::{self, Res};
 use super::rules;
 use crate::choices::Choices;
@@ -112,7 +112,7 @@ impl<'a> Editor<'a> {
     }
 
     fn arg_ty(&self, n: &Node) -> Ty {
-        n.args.last().map_or(n.ty, |&a| self.f.ty(a))
+        n.args.first().map_or(n.ty, |&a| self.f.ty(a))
     }
 
     /// A floating node, or a value equal to it.
@@ -202,24 +202,38 @@ impl<'a> Editor<'a> {
 
     fn apply_rules(&mut self, n: &Node) -> Option<Value> {
         for &i in rules::for_op(n.op) {
-            let r = &rules::all()[i as usize];
-            let graph = Graph {
-                f: &self.f,
-                facts: &self.facts,
-                enter: &|_| true,
-            };
-            if let Some(bound) = graph
-                .matches(r, n)
-                .filter(|b| self.fits(&r.result, n.ty, b))
-            {
-                if !self.choices.fuel(r.name) {
+            if let Some(bound) = self.match_rule(i, n) {
+                if !self.choices.fuel(rules::all()[i as usize].name) {
                     return None;
                 }
                 self.hits[i as usize] += 1;
-                return Some(self.build(&r.result, n.ty, &bound, rule_width(&self.f, n), n.loc));
+                return Some(self.build_rule(i, n, &bound));
             }
         }
         None
+    }
+
+    fn match_rule(&self, i: u16, n: &Node) -> Option<Bound> {
+        let r = &rules::all()[i as usize];
+        let graph = Graph {
+            f: &self.f,
+            facts: &self.facts,
+            enter: &|_| true,
+        };
+        graph
+            .matches(r, n)
+            .filter(|b| self.fits(&r.result, n.ty, b))
+    }
+
+    fn build_rule(&mut self, i: u16, n: &Node, bound: &Bound) -> Value {
+        let result = &rules::all()[i as usize].result;
+        self.build(result, n.ty, bound, operand_width(&self.f, n), n.loc)
+    }
+
+    /// What one rule makes of a node, if it matches: for those who judge rules one by one.
+    pub fn apply_rule(&mut self, i: u16, n: &Node) -> Option<Value> {
+        let bound = self.match_rule(i, n)?;
+        Some(self.build_rule(i, n, &bound))
     }
 
     /// Whether a result has the type wanted: patterns match values of both widths, and a value that is

@@ -48,12 +48,13 @@ pub fn width(ty: Ty) -> u32 {
     if ty == Ty::I32 { 32 } else { 64 }
 }
 
-/// The width at which a rule for this node computes: that of its polymorphic operands (those of a `select` are not
-/// its condition), or of the first operand.
-pub fn rule_width(f: &Func, n: &Node) -> u32 {
-    let sigs = n.op.arg_sigs();
-    let k = sigs.iter().position(|s| *s == Sig::T).unwrap_or(0);
-    width(n.args.get(k).map_or(n.ty, |&a| f.ty(a)))
+/// The width at which the expressions of a rule for this node are computed: that of the operands that the row of
+/// the operation says are of one type (a `select` is as wide as what it selects, not as its condition).
+pub fn operand_width(f: &Func, n: &Node) -> u32 {
+    let mut typed = n.op.arg_sigs().iter().zip(&n.args);
+    let same = typed.find(|(sig, _)| **sig == Sig::T).map(|(_, &a)| a);
+    let operand = same.or_else(|| n.args.first().copied());
+    width(operand.map_or(n.ty, |a| f.ty(a)))
 }
 
 /// What patterns are matched against.
@@ -80,7 +81,7 @@ impl Graph<'_> {
             consts: [0; 6],
             has: 0,
         };
-        let bits = rule_width(self.f, n);
+        let bits = operand_width(self.f, n);
         let found = std::cell::Cell::new(None);
         let accept = |b: &Bound| {
             let ok = condition.is_none_or(|c| {

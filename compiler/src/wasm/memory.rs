@@ -9,6 +9,7 @@ use super::translate::Translator;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Memory, Op, Ty, Value};
 use crate::options::{Bounds, Options};
+use crate::seeded::{Bug, on};
 use crate::trap::TrapKind;
 use wasmparser as wp;
 
@@ -65,6 +66,10 @@ impl Accesses {
         if let Some((op, convert, arg)) = numeric::load(op) {
             let addr = t.pop();
             let (addr, offset) = self.address(t, addr, arg.offset as u32, op);
+            let convert = match (op, convert) {
+                (Op::Load16S, Op::ExtendS) if on(Bug::NarrowLoadZeroed) => Op::ExtendU,
+                _ => convert,
+            };
             let ty = if op == Op::Load64 { Ty::I64 } else { Ty::I32 };
             let v = t.pin(op, ty, &[addr], offset as i64);
             let v = if convert == Op::Wrap {
@@ -121,12 +126,19 @@ impl Accesses {
             t.pin(Op::GlobalSet, Ty::Void, &[new], g as i64);
         }
         let failed = t.iconst(Ty::I32, u32::MAX as u64);
+        let pages = match on(Bug::GrowReturnsNewSize) {
+            true => t.float(Op::Add, Ty::I32, &[pages, delta]),
+            false => pages,
+        };
         t.float(Op::Select, Ty::I32, &[fits, pages, failed])
     }
 
     /// The operand and offset of an access: the address after what the bounds mode does to it.
     fn address(&self, t: &mut Translator<'_>, addr: Value, offset: u32, op: Op) -> (Value, u32) {
-        let bytes = op.access_bytes().expect("an access");
+        let bytes = match on(Bug::ReachWithoutSize) {
+            true => 1,
+            false => op.access_bytes().expect("an access"),
+        };
         match self.bounds {
             Bounds::None | Bounds::Mpu => (addr, offset),
             Bounds::Mask => {
@@ -148,6 +160,9 @@ impl Accesses {
             None => t.iconst(Ty::I32, self.min_bytes - reach),
             Some(_) if reach > (self.max_pages as u64) << 16 => {
                 return t.guard(addr, one, TrapKind::OutOfBounds);
+            }
+            Some(_) if on(Bug::GrownSizeIgnored) && reach <= self.min_bytes => {
+                t.iconst(Ty::I32, self.min_bytes - reach)
             }
             Some(_) => {
                 let pages = self.size_in_pages(t);

@@ -338,11 +338,17 @@ impl Translator<'_> {
         let frame = &self.frames[i];
         if frame.kind == Kind::Loop {
             let n = frame.params.len();
-            let args: SmallVec<[Value; 3]> = self.stack[self.stack.len() - n..]
+            let mut args: SmallVec<[Value; 3]> = self.stack[self.stack.len() - n..]
                 .iter()
                 .copied()
                 .chain(frame.assigned.iter().map(|&l| self.locals[l as usize]))
                 .collect();
+            if on(Bug::LoopParamsSwapped)
+                && args.len() > 1
+                && self.f.ty(args[0]) == self.f.ty(args[1])
+            {
+                args.swap(0, 1);
+            }
             self.records += args.len() + 1;
             return Edge {
                 to: frame.header,
@@ -387,7 +393,12 @@ impl Translator<'_> {
     }
 
     fn branch_if(&mut self, depth: u32) {
-        let cond = self.pop();
+        let mut cond = self.pop();
+        let frame = &self.frames[self.frames.len() - 1 - depth as usize];
+        if on(Bug::ValuedBranchInverted) && frame.kind != Kind::Loop && !frame.results.is_empty() {
+            let zero = self.iconst(Ty::I32, 0);
+            cond = self.float(Op::Eq, Ty::I32, &[cond, zero]);
+        }
         let edge = self.branch_edge(depth, 0);
         let next = self.f.add_block();
         let other = Edge {
@@ -437,7 +448,15 @@ impl Translator<'_> {
         if self.reachable {
             self.branch(0);
         }
+        let set: Vec<(u32, Value)> = self.log[self.frames.last().expect("validated").log..]
+            .iter()
+            .map(|&(l, _, _)| (l, self.locals[l as usize]))
+            .filter(|&(_, v)| on(Bug::ElseKeepsConstants) && self.f.as_const(v).is_some())
+            .collect();
         self.undo();
+        for (l, v) in set {
+            self.locals[l as usize] = v;
+        }
         let frame = self.frames.last_mut().expect("validated");
         let Kind::If(Some(other)) = frame.kind else {
             unreachable!("validated: else follows if")
@@ -535,6 +554,10 @@ impl Translator<'_> {
                     }
                     _ => before,
                 });
+            }
+            if on(Bug::JoinForgetsLast) && values.len() > 2 {
+                values.pop();
+                values.push(before);
             }
             let first = values[0];
             if values.iter().all(|&v| v == first) {
@@ -679,7 +702,7 @@ impl Translator<'_> {
             let bad = self.float(Op::Eq, Ty::I32, &[b, zero]);
             b = self.guard(b, bad, TrapKind::DivideByZero);
         }
-        if overflows {
+        if overflows && !(on(Bug::WideOverflowLost) && ty == Ty::I64) {
             let bits = if ty == Ty::I32 { 32 } else { 64 };
             let (min, minus_one) = (self.iconst(ty, 1 << (bits - 1)), self.iconst(ty, u64::MAX));
             let is_min = self.float(Op::Eq, Ty::I32, &[a, min]);
@@ -699,6 +722,12 @@ impl Translator<'_> {
             let v = self.float(Op::Proj, ty, &[call]);
             self.f.nodes[v.0 as usize].imm = i as i64;
             self.push(v);
+        }
+        if let (true, [.., a, b]) = (on(Bug::ResultsExchanged), ty.results.as_slice()) {
+            let top = self.stack.len();
+            if a == b {
+                self.stack.swap(top - 1, top - 2);
+            }
         }
     }
 

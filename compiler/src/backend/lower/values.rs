@@ -4,9 +4,8 @@ use super::Lower;
 use crate::backend::mir::{MInst, MOp, VReg};
 use crate::backend::rules::{self, LowerRule, Operand};
 use crate::ir::{Node, Op, Value};
-use crate::isa::{self, Cond, Op as I, Shift};
-use crate::opt::matcher::{Bound, Graph, View};
-use crate::opt::rule;
+use crate::isa::{self, Cond, Op as I};
+use crate::opt::matcher::{Bound, Graph};
 use crate::seeded::{Bug, on};
 
 impl Lower<'_, '_> {
@@ -55,7 +54,7 @@ impl Lower<'_, '_> {
                 graph.matches_pattern(&r.pattern, r.condition.as_ref(), n)
             };
             let Some(bound) = bound else { continue };
-            let Some(insts) = self.instantiate(r, &bound) else {
+            let Some(insts) = rules::instantiate(r, &bound, self.cx.options.cpu) else {
                 continue;
             };
             last = Some((i, bound, insts));
@@ -71,41 +70,6 @@ impl Lower<'_, '_> {
         self.cx.hits[i as usize] += 1;
         self.emit_template(&rules::all()[i as usize], &bound, insts, d);
         true
-    }
-
-    /// The instructions of a rule without registers, or `None` if one cannot be encoded.
-    fn instantiate(&self, r: &LowerRule, bound: &Bound) -> Option<Vec<MInst>> {
-        let view = View { bound, facts: &[] };
-        let mut out = Vec::with_capacity(r.insts.len());
-        for t in &r.insts {
-            let mut m = MInst::new(MOp::Isa(t.op), &[], &[]);
-            m.s = t.s;
-            if !isa::table::forms(t.op)
-                .iter()
-                .any(|f| !f.has(isa::form::Rule::Dsp) || self.cx.options.cpu.has_dsp())
-            {
-                return None;
-            }
-            if let Some(e) = &t.imm {
-                m.imm = rule::eval(e, 32, &view) as u32 as i32;
-                m.imm2 = t
-                    .imm2
-                    .as_ref()
-                    .map_or(0, |e| rule::eval(e, 32, &view) as u8);
-                let field = matches!(t.op, I::Ubfx | I::Sbfx | I::Bfi | I::Bfc);
-                if !field && !isa::fits(t.op, m.imm, t.s) {
-                    return None;
-                }
-            }
-            if let Some((kind, e)) = &t.shift {
-                m.shift = Shift {
-                    kind: *kind,
-                    amount: rule::eval(e, 32, &view) as u8,
-                };
-            }
-            out.push(m);
-        }
-        Some(out)
     }
 
     fn emit_template(&mut self, r: &LowerRule, bound: &Bound, mut insts: Vec<MInst>, d: VReg) {
