@@ -247,6 +247,7 @@ pub fn compile(
         .collect();
     check_order(&passes)?;
     let mut module = crate::wasm::decode(wasm, options)?;
+    crate::object::names::check(&module, options)?;
     let divides = |n: &Node| n.ty == Ty::I64 && helpers::is_division(n.op);
     let has_division = module
         .funcs
@@ -344,8 +345,7 @@ fn keep_referenced(functions: &mut Vec<(SymbolKind, Code)>, symbols: &Symbols, m
     let mut work: Vec<usize> = Vec::new();
     for (i, (kind, _)) in functions.iter().enumerate() {
         match kind {
-            SymbolKind::Func(f)
-                if module.funcs[*f as usize].exports.is_empty() || has_wrapper(module, *f) => {}
+            SymbolKind::Func(f) if !module.funcs[*f as usize].exports_body() => {}
             _ => work.push(i),
         }
     }
@@ -361,11 +361,6 @@ fn keep_referenced(functions: &mut Vec<(SymbolKind, Code)>, symbols: &Symbols, m
     }
     let mut kept = kept.into_iter();
     functions.retain(|_| kept.next().unwrap_or(true));
-}
-
-/// Whether an exported function is reached from outside only through its wrapper.
-fn has_wrapper(module: &Module, f: u32) -> bool {
-    module.funcs[f as usize].ty.results.len() > 1
 }
 
 impl Cx<'_> {
@@ -430,7 +425,7 @@ impl Cx<'_> {
         }
         let module = self.module;
         for (i, f) in module.funcs.iter().enumerate() {
-            if !f.exports.is_empty() && f.import.is_none() && has_wrapper(module, i as u32) {
+            if f.needs_wrapper() {
                 let made = init::export_wrapper(module, i as u32);
                 self.finish_unit(passes, SymbolKind::Wrapper(i as u32), made, &mut out)?;
             }
@@ -483,8 +478,7 @@ impl Cx<'_> {
                 .unwrap_or(0);
         let covered = match u.kind {
             SymbolKind::Func(i) => {
-                let exported = !self.module.funcs[i as usize].exports.is_empty()
-                    && !has_wrapper(self.module, i);
+                let exported = self.module.funcs[i as usize].exports_body();
                 !exported && !self.graph.recursive[i as usize]
             }
             _ => false,
@@ -545,6 +539,9 @@ fn simplify_inlined(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
 
 fn ranges(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
     let known = opt::ranges::analyze(&u.func, &mut cx.choices);
+    if known.is_empty() {
+        return Ok(());
+    }
     let convert = Some(cx.budget.convert);
     u.func = opt::simplify::simplify(&u.func, &known, &mut cx.choices, &mut cx.hits, convert);
     Ok(())
@@ -595,7 +592,7 @@ fn allocate(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
 fn emit_func(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
     let frame = emit::Frame::new(&u.mir, &u.allocation);
     let bytes = if cx.options.stack_check {
-        cx.stack_check(u, frame.bytes())
+        cx.stack_check(u, frame.deepest())
     } else {
         0
     };

@@ -36,6 +36,14 @@ bugs! {
     52 CalleeSaveLost "frame" "r11 is not saved when many registers are";
     53 HalfSwapped "object" "the upper half of an address is relocated as the lower";
     100 PairMisaligned "abi" "64-bit register arguments start at odd registers";
+    120 SegmentDropped "init" "the last piece of memory's contents is not copied";
+    121 SegmentMisplaced "init" "memory's contents are copied 4 bytes too high";
+    122 StartSkipped "init" "the start function is not called";
+    123 GlobalHalfSet "init" "the high word of a 64-bit global starts as zero";
+    124 TrapEntryLate "object" "the table of traps names the address after the trap";
+    125 ThumbBitLost "object" "the symbol of the initialization function has no Thumb bit";
+    126 CallAddend "link" "calls land 4 bytes late";
+    127 OverlayOrder "init" "of two data segments that overlap the first wins";
     150 SlotFreedEarly "spill" "a slot is shared before a loop has read it for the last time";
     151 StoreLost "spill" "a spilled block parameter is not stored where it is defined";
     152 EdgeStoreLost "spill" "a value that leaves its register on an edge counts as stored";

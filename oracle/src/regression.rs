@@ -218,7 +218,14 @@ impl Case {
     /// # Errors
     /// Text that names the line that is not understood.
     pub fn parse(text: &str) -> Result<Case, String> {
-        let wasm = wat::parse_str(text).map_err(|e| e.to_string())?;
+        Case::of(wat::parse_str(text).map_err(|e| e.to_string())?, text)
+    }
+
+    /// The case of a module, with the comment lines of `text`.
+    ///
+    /// # Errors
+    /// As [`Case::parse`].
+    pub fn of(wasm: Vec<u8>, text: &str) -> Result<Case, String> {
         let info = Info::read(&wasm)?;
         let mut says = false;
         let mut case = Case {

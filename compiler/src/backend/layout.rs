@@ -301,7 +301,8 @@ impl Layout<'_> {
                 Kind::Call(s) => {
                     self.reloc(RelocKind::Call, *s);
                     // REL: the addend -4 stands in the instruction, as its displacement from the PC.
-                    self.put(&Inst::new(I::Bl, &[], -4), 4, Place::Outside, loc)?;
+                    let addend = if on(Bug::CallAddend) { 0 } else { -4 };
+                    self.put(&Inst::new(I::Bl, &[], addend), 4, Place::Outside, loc)?;
                 }
                 Kind::Branch(c, l) => {
                     let b = Inst {

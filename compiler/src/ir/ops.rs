@@ -143,8 +143,6 @@ ops! {
     Ctz "ctz" Float [T] -> T;
     /// Number of ones.
     Popcnt "popcnt" Float [T] -> T;
-    /// Bits in reverse order.
-    Rbit "rbit" Float [I] -> I;
     /// Sign extension of the low 8 bits.
     Sext8 "sext8" Float [T] -> T;
     /// Sign extension of the low 16 bits.

@@ -6,7 +6,7 @@
 //! equals the node asked for, for all operand values; guarded by the judge of the rules and the oracle.
 
 use super::facts::{self, Fact};
-use super::matcher::{Bound, Graph, View, width};
+use super::matcher::{Bound, Graph, View, rule_width, width};
 use super::rule::{self, Res};
 use super::rules;
 use crate::choices::Choices;
@@ -208,12 +208,15 @@ impl<'a> Editor<'a> {
                 facts: &self.facts,
                 enter: &|_| true,
             };
-            if let Some(bound) = graph.matches(r, n).filter(|b| self.fits(&r.result, n.ty, b)) {
+            if let Some(bound) = graph
+                .matches(r, n)
+                .filter(|b| self.fits(&r.result, n.ty, b))
+            {
                 if !self.choices.fuel(r.name) {
                     return None;
                 }
                 self.hits[i as usize] += 1;
-                return Some(self.build(&r.result, n.ty, &bound, width(self.arg_ty(n)), n.loc));
+                return Some(self.build(&r.result, n.ty, &bound, rule_width(&self.f, n), n.loc));
             }
         }
         None

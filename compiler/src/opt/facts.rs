@@ -334,7 +334,6 @@ pub fn of(op: Op, ty: Ty, arg_ty: Ty, imm: i64, a: &[Fact]) -> Fact {
         | Op::RemU
         | Op::RemS
         | Op::DivS
-        | Op::Rbit
         | Op::Proj
         | Op::Lo
         | Op::Hi

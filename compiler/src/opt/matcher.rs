@@ -6,7 +6,7 @@
 
 use super::facts::Fact;
 use super::rule::{self, Bindings, Expr, FactOf, Pat, Rule};
-use crate::ir::{Func, Node, Ty, Value};
+use crate::ir::{Func, Node, Sig, Ty, Value};
 
 /// What a match bound: values and constants by number.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +48,14 @@ pub fn width(ty: Ty) -> u32 {
     if ty == Ty::I32 { 32 } else { 64 }
 }
 
+/// The width at which a rule for this node computes: that of its polymorphic operands (those of a `select` are not
+/// its condition), or of the first operand.
+pub fn rule_width(f: &Func, n: &Node) -> u32 {
+    let sigs = n.op.arg_sigs();
+    let k = sigs.iter().position(|s| *s == Sig::T).unwrap_or(0);
+    width(n.args.get(k).map_or(n.ty, |&a| f.ty(a)))
+}
+
 /// What patterns are matched against.
 pub struct Graph<'a> {
     /// The function.
@@ -72,7 +80,7 @@ impl Graph<'_> {
             consts: [0; 6],
             has: 0,
         };
-        let bits = width(n.args.last().map_or(n.ty, |&a| self.f.ty(a)));
+        let bits = rule_width(self.f, n);
         let found = std::cell::Cell::new(None);
         let accept = |b: &Bound| {
             let ok = condition.is_none_or(|c| {

@@ -26,6 +26,13 @@ pub struct Known {
     pub taken: FxHashMap<Block, usize>,
 }
 
+impl Known {
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.params.is_empty() && self.held.is_empty() && self.taken.is_empty()
+    }
+}
+
 /// How eager if-conversion is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct IfConversion {

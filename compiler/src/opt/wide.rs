@@ -205,7 +205,6 @@ impl Wide<'_, '_> {
                 Some(self.m(Op::Select, &[lo(0), hi(1), hi(2)])),
             ),
             Op::Param
-            | Op::Rbit
             | Op::Proj
             | Op::Lo
             | Op::Hi
