@@ -35,6 +35,7 @@ fn library() -> Result<&'static Module> {
                 for n in f.nodes.iter_mut().filter(|n| n.op == Op::Guard) {
                     n.op = Op::Assume;
                     n.args.truncate(1);
+                    n.imm = 0;
                 }
             }
             Ok(m)

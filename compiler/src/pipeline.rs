@@ -8,10 +8,11 @@
 use crate::backend::code::{self, Code, RelocKind};
 use crate::backend::mir::{MFunc, MOp};
 use crate::backend::symbols::{SymbolKind, Symbols, text};
-use crate::backend::{abi, emit, finish, layout, lower};
+use crate::backend::{self, abi, emit, finish, layout, lower};
 use crate::choices::Choices;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Cfg, Func, FuncType, Module, Node, Op, Ty};
+use crate::ir::verify::{Stage, verify};
+use crate::ir::{self, Cfg, Func, FuncType, Module, Node, Op, Ty};
 use crate::opt::simplify::{IfConversion, Known};
 use crate::opt::{self, address::GlobalLayout, callgraph::CallGraph, inline, schedule::Schedule};
 use crate::options::{Level, Options};
@@ -58,6 +59,15 @@ pub struct Cx<'a> {
     listing: bool,
     /// Text of functions after the pass that was asked for.
     dump: Option<(String, String)>,
+    /// Bodies after passes, if they were asked for.
+    kept: Option<Vec<Kept>>,
+}
+
+/// What a pass left, by symbol.
+struct Kept {
+    pass: &'static str,
+    stage: Stage,
+    bodies: Vec<(SymbolKind, Func)>,
 }
 
 /// When a pass runs.
@@ -81,55 +91,51 @@ pub struct Pass {
     pub levels: &'static str,
     /// Passes that must stand before it, where they run at all.
     pub after: &'static [&'static str],
+    /// How far the IR is when it has run; `None` if its result is no IR.
+    pub gives: Option<Stage>,
     run: Run,
 }
+
+/// The name under which the IR before all passes can be asked for.
+pub const TRANSLATE: &str = "translate";
+
+/// The pass whose result is machine IR.
+const LOWER: &str = "lower";
 
 const ALL: &str = "0123sz";
 const OPT: &str = "123sz";
 const FULL: &str = "23sz";
+
+const SOURCE: Option<Stage> = Some(Stage::Source);
+const WORDS: Option<Stage> = Some(Stage::Words);
+const MACHINE: Option<Stage> = Some(Stage::Machine);
 
 const fn pass(
     name: &'static str,
     phase: Phase,
     levels: &'static str,
     after: &'static [&'static str],
+    gives: Option<Stage>,
     run: Run,
 ) -> Pass {
-    Pass {
-        name,
-        phase,
-        levels,
-        after,
-        run,
-    }
+    Pass { name, phase, levels, after, gives, run }
 }
 
 /// The passes, in order. Translation comes before them.
+#[rustfmt::skip]
 pub const PASSES: &[Pass] = &[
-    pass("simplify", Phase::Early, OPT, &[], simplify),
-    pass("inline", Phase::Early, OPT, &["simplify"], inline_calls),
-    pass(
-        "simplify-inlined",
-        Phase::Early,
-        OPT,
-        &["inline"],
-        simplify_inlined,
-    ),
-    pass(
-        "ranges",
-        Phase::Early,
-        FULL,
-        &["simplify", "inline"],
-        ranges,
-    ),
-    pass("wide", Phase::Late, ALL, &["ranges"], wide),
-    pass("address", Phase::Late, ALL, &["wide"], addresses),
-    pass("simplify-words", Phase::Late, OPT, &["wide", "address"], simplify),
-    pass("lower", Phase::Late, ALL, &["address"], lower_func),
-    pass("regalloc", Phase::Late, ALL, &["lower"], allocate),
-    pass("emit", Phase::Late, ALL, &["regalloc"], emit_func),
-    pass("finish", Phase::Late, ALL, &["emit"], finish_func),
-    pass("layout", Phase::Late, ALL, &["finish"], layout_func),
+    pass("simplify", Phase::Early, OPT, &[], SOURCE, simplify),
+    pass("inline", Phase::Early, OPT, &["simplify"], SOURCE, inline_calls),
+    pass("simplify-inlined", Phase::Early, OPT, &["inline"], SOURCE, simplify_inlined),
+    pass("ranges", Phase::Early, FULL, &["simplify", "inline"], SOURCE, ranges),
+    pass("wide", Phase::Late, ALL, &["ranges"], WORDS, wide),
+    pass("address", Phase::Late, ALL, &["wide"], MACHINE, addresses),
+    pass("simplify-words", Phase::Late, OPT, &["wide", "address"], MACHINE, simplify),
+    pass(LOWER, Phase::Late, ALL, &["address"], None, lower_func),
+    pass("regalloc", Phase::Late, ALL, &["lower"], None, allocate),
+    pass("emit", Phase::Late, ALL, &["regalloc"], None, emit_func),
+    pass("finish", Phase::Late, ALL, &["emit"], None, finish_func),
+    pass("layout", Phase::Late, ALL, &["finish"], None, layout_func),
 ];
 
 /// What differs between levels beyond which passes run.
@@ -209,6 +215,19 @@ pub fn check_order(passes: &[&Pass]) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a dump that no pass can give.
+fn check_dump(name: &str) -> Result<()> {
+    let can = |p: &&Pass| p.gives.is_some() || p.name == LOWER;
+    let all: Vec<&str> = std::iter::once(TRANSLATE)
+        .chain(PASSES.iter().filter(can).map(|p| p.name))
+        .collect();
+    if all.contains(&name) {
+        return Ok(());
+    }
+    let what = format!("no IR can be shown after `{name}`");
+    Err(Error::new(ErrorKind::Options, what).help(format!("one of: {}", all.join(", "))))
+}
+
 /// A compiled module, before it becomes an object file.
 pub struct Compiled {
     /// The module: its functions' bodies are gone.
@@ -241,6 +260,19 @@ pub fn compile(
     dump: Option<&str>,
     listing: bool,
 ) -> Result<Compiled> {
+    compile_keeping(wasm, options, dump, listing, None).map(|(c, _)| c)
+}
+
+fn compile_keeping(
+    wasm: &[u8],
+    options: &Options,
+    dump: Option<&str>,
+    listing: bool,
+    kept: Option<Vec<Kept>>,
+) -> Result<(Compiled, Vec<Kept>)> {
+    if let Some(d) = dump {
+        check_dump(d)?;
+    }
     let passes: Vec<&Pass> = PASSES
         .iter()
         .filter(|p| p.levels.contains(options.level.name()))
@@ -282,21 +314,14 @@ pub fn compile(
         graph,
         listing,
         dump: dump.map(|d| (d.to_owned(), String::new())),
+        kept,
     };
     cx.early(&passes)?;
     cx.graph = CallGraph::new(&cx.bodies, &roots, &|n| helper_of(n, helpers));
     let mut functions = cx.late(&passes, &image)?;
     keep_referenced(&mut functions, &cx.symbols, &module);
-    let Cx {
-        choices,
-        hits,
-        lower_hits,
-        symbols,
-        globals,
-        dump,
-        ..
-    } = cx;
-    Ok(Compiled {
+    let Cx { choices, hits, lower_hits, symbols, globals, dump, kept, .. } = cx;
+    let compiled = Compiled {
         functions,
         symbols,
         globals,
@@ -306,7 +331,69 @@ pub fn compile(
         last_rewrite: choices.last(),
         dump: dump.map(|d| d.1),
         module,
-    })
+    };
+    Ok((compiled, kept.unwrap_or_default()))
+}
+
+/// The module after one pass, as the interpreter takes it.
+pub struct Between {
+    /// The pass: [`TRANSLATE`] or a name of [`PASSES`].
+    pub pass: &'static str,
+    /// How far its functions are.
+    pub stage: Stage,
+    /// The module; functions that nothing reaches have no body.
+    pub module: Module,
+    /// What `NAME_init` does.
+    pub init: Func,
+    /// By global: symbol number and byte offset (see [`GlobalLayout`]).
+    pub places: Vec<(u32, u32)>,
+    /// Words of the constants that `init` copies, by number.
+    pub data: Vec<Vec<u32>>,
+}
+
+/// Compiles a module and gives it as it was after every pass whose result is IR, or after `only` one.
+/// The decisions are those of [`compile`], since it is the same run.
+///
+/// # Errors
+/// As [`compile`].
+pub fn stages(wasm: &[u8], options: &Options, only: Option<&str>) -> Result<Vec<Between>> {
+    let (compiled, kept) = compile_keeping(wasm, options, None, false, Some(Vec::new()))?;
+    let mut out = Vec::new();
+    for k in kept
+        .into_iter()
+        .filter(|k| only.is_none_or(|o| o == k.pass))
+    {
+        let mut between = Between {
+            pass: k.pass,
+            stage: k.stage,
+            module: compiled.module.clone(),
+            init: Func::new(&[], &[]),
+            places: compiled.globals.place.clone(),
+            data: compiled.image.iter().map(|c| c.words.clone()).collect(),
+        };
+        for (kind, f) in k.bodies {
+            match kind {
+                SymbolKind::Func(i) => between.module.funcs[i as usize].body = Some(f),
+                SymbolKind::Init => between.init = f,
+                // The interpreter calls functions as functions of the module do.
+                SymbolKind::Wrapper(_)
+                | SymbolKind::Memory
+                | SymbolKind::Globals
+                | SymbolKind::Global(_)
+                | SymbolKind::StackLimit
+                | SymbolKind::Data(_) => {}
+            }
+        }
+        out.push(between);
+    }
+    Ok(out)
+}
+
+/// Names of the passes of a level whose results are IR, in order, [`TRANSLATE`] first.
+pub fn ir_passes(level: Level) -> Vec<&'static str> {
+    let ir = |p: &&Pass| p.gives.is_some() && p.levels.contains(level.name());
+    let names = PASSES.iter().filter(ir).map(|p| p.name);
+    std::iter::once(TRANSLATE).chain(names).collect()
 }
 
 /// Functions that something outside the module's code calls.
@@ -380,16 +467,58 @@ impl Cx<'_> {
     }
 
     fn run(&mut self, passes: &[&Pass], phase: Phase, unit: &mut Unit) -> Result<()> {
+        let place = |e: Error, unit: &Unit| match unit.kind {
+            SymbolKind::Func(i) | SymbolKind::Wrapper(i) => e.in_function(i, Some(&unit.name)),
+            _ => e,
+        };
+        if phase == Phase::Early {
+            self.after(TRANSLATE, SOURCE, unit).map_err(|e| place(e, unit))?;
+        }
         for p in passes.iter().filter(|p| p.phase == phase) {
-            (p.run)(unit, self).map_err(|e| match unit.kind {
-                SymbolKind::Func(i) | SymbolKind::Wrapper(i) => e.in_function(i, Some(&unit.name)),
-                _ => e,
+            (p.run)(unit, self)
+                .and_then(|()| self.after(p.name, p.gives, unit))
+                .map_err(|e| place(e, unit))?;
+        }
+        Ok(())
+    }
+
+    /// What is done after every pass: checks, the dump, and keeping the body.
+    fn after(
+        &mut self,
+        pass: &'static str,
+        stage: Option<Stage>,
+        unit: &Unit,
+    ) -> Result<()> {
+        if self.options.verify {
+            let found = match stage {
+                Some(stage) => verify(&unit.func, stage, Some(self.module)),
+                None if pass == LOWER => backend::verify::verify(&unit.mir),
+                None => Ok(()),
+            };
+            found.map_err(|e| {
+                let name = &unit.name;
+                Error::new(ErrorKind::Internal, format!("{name} after {pass}: {e}"))
             })?;
-            if let Some((name, text)) = &mut self.dump {
-                if name == p.name {
-                    text.push_str(&format!("{:#?}\n", unit.func));
+        }
+        if let Some((_, text)) = self.dump.as_mut().filter(|(name, _)| name == pass) {
+            text.push_str(&match stage {
+                Some(_) => ir::text::function(&unit.func, &unit.name, true),
+                None => backend::mir_text::function(&unit.mir),
+            });
+        }
+        if let (Some(kept), Some(stage)) = (&mut self.kept, stage) {
+            let at = match kept.iter().position(|k| k.pass == pass) {
+                Some(at) => at,
+                None => {
+                    kept.push(Kept {
+                        pass,
+                        stage,
+                        bodies: Vec::new(),
+                    });
+                    kept.len() - 1
                 }
-            }
+            };
+            kept[at].bodies.push((unit.kind.clone(), unit.func.clone()));
         }
         Ok(())
     }
@@ -447,7 +576,12 @@ impl Cx<'_> {
         out: &mut Vec<(SymbolKind, Code)>,
     ) -> Result<()> {
         self.symbols.get(kind.clone());
+        let made = !matches!(kind, SymbolKind::Func(_));
         let mut unit = self.unit(kind, ty, func);
+        // Functions of the module have been through the early passes.
+        if made {
+            self.run(passes, Phase::Early, &mut unit)?;
+        }
         self.run(passes, Phase::Late, &mut unit)?;
         out.push((unit.kind, unit.code));
         Ok(())

@@ -16,6 +16,14 @@ macro_rules! traps {
             pub fn from_code(code: u8) -> Option<TrapKind> {
                 match code { $($code => Some(TrapKind::$name),)* _ => None }
             }
+            /// Its name in the text of the IR.
+            pub fn name(self) -> &'static str {
+                match self { $(TrapKind::$name => stringify!($name),)* }
+            }
+            /// The kind of a name.
+            pub fn from_name(name: &str) -> Option<TrapKind> {
+                TrapKind::ALL.iter().copied().find(|k| k.name() == name)
+            }
             /// The specification's words for it.
             pub fn text(self) -> &'static str {
                 match self { $(TrapKind::$name => $text,)* }

@@ -1,6 +1,7 @@
 //! The checks: bytes or a module in, verdict out. Fuzz targets, the hunt, the tests and the command all call these.
 //!
-//! A [`Judge`] holds long-lived engines: one reference, two machines for each CPU; it belongs to one thread.
+//! A [`Judge`] holds long-lived engines: one reference, two machines for each CPU; it belongs to one thread. Samples
+//! are given to the interpreter of the IR too, and a difference is blamed on a pass by it.
 //! Invariant: a panic of the compiler is a difference like any other, not the end of the hunt.
 
 use crate::arm::executor::ExecutorCore;
@@ -13,13 +14,14 @@ use crate::generate::{Family, Made};
 use crate::plan;
 use crate::program::{Info, Program};
 use crate::reference::Reference;
+use crate::stage::{self, StageEngine};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 use std::time::Duration;
 use thumbsmith::choices::Source;
-use thumbsmith::{Bounds, Cpu, ErrorKind, Level, Options, TrapKind};
+use thumbsmith::{Bounds, Cpu, ErrorKind, Level, Options, TrapKind, pipeline};
 
 /// A case that failed: all that is needed to see it again.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ pub struct Report {
     pub steps: Vec<Step>,
     /// What differs.
     pub difference: Difference,
+    /// The pass to blame, or [`stage::BACKEND`]; `None` until [`Judge::blame`] was asked.
+    pub guilty: Option<String>,
 }
 
 impl Report {
@@ -70,6 +74,9 @@ impl std::fmt::Display for Report {
                 )?;
             }
             _ => writeln!(f, "  before the first call")?,
+        }
+        if let Some(guilty) = &self.guilty {
+            writeln!(f, "  guilty    {guilty}")?;
         }
         writeln!(f, "  expected  {}", d.expected)?;
         write!(f, "  got       {}", d.got)
@@ -138,6 +145,9 @@ const INSTRUCTION_LIMIT: u64 = 30_000_000;
 /// One generated module of so many is also given to the executor, which is slower than the rest together.
 const EXECUTOR_SHARE: u64 = 8;
 
+/// One generated module of so many is also given to the interpreter of the IR, which costs a second compilation.
+const IR_SHARE: u64 = 8;
+
 /// The voices that run emitted code for one CPU.
 struct Machines {
     cpu: Cpu,
@@ -152,6 +162,8 @@ pub struct Ask {
     pub bounded: bool,
     /// The executor over the instruction table is asked too.
     pub executor: bool,
+    /// The interpreter is asked too, with the IR after the last pass over it.
+    pub ir: bool,
 }
 
 impl Ask {
@@ -159,6 +171,7 @@ impl Ask {
     pub const THOROUGH: Ask = Ask {
         bounded: false,
         executor: true,
+        ir: true,
     };
 }
 
@@ -191,15 +204,20 @@ fn install_hook() {
     });
 }
 
+/// Does something with the compiler; a panic becomes an error text.
+fn quietly<T>(what: impl FnOnce() -> T) -> Result<T, String> {
+    QUIET.set(true);
+    let result = catch_unwind(AssertUnwindSafe(what));
+    QUIET.set(false);
+    result.map_err(|_| PANIC.with_borrow(Clone::clone))
+}
+
 /// Compiles; a panic becomes an error text.
 fn compile(
     wasm: &[u8],
     options: &Options,
 ) -> Result<Result<thumbsmith::Output, thumbsmith::Error>, String> {
-    QUIET.set(true);
-    let result = catch_unwind(AssertUnwindSafe(|| thumbsmith::compile(wasm, options)));
-    QUIET.set(false);
-    result.map_err(|_| PANIC.with_borrow(Clone::clone))
+    quietly(|| thumbsmith::compile(wasm, options))
 }
 
 /// What a compilation counted; `None` if it fails.
@@ -263,6 +281,7 @@ impl Judge {
                 options: options.clone(),
                 steps: steps[..end].to_vec(),
                 difference: *difference,
+                guilty: None,
             })
         })
     }
@@ -313,6 +332,15 @@ impl Judge {
             machines.executor.load(&program).map_err(link)?;
             others.push(&mut machines.executor);
         }
+        let last = pipeline::ir_passes(options.level).pop();
+        let mut ir = StageEngine::new(last.unwrap_or(pipeline::TRANSLATE));
+        if ask.ir {
+            match quietly(|| ir.load(&program)) {
+                Ok(loaded) => loaded.map_err(link)?,
+                Err(panic) => return Err(early(Kind::Compiler, panic)),
+            }
+            others.push(&mut ir);
+        }
         let reference = match (ask.bounded, &mut self.fuelled) {
             (true, _) => &mut self.trusting,
             (false, Some(fuelled)) => fuelled,
@@ -332,6 +360,36 @@ impl Judge {
             &mut others,
             &mut self.counts.tally,
         )
+    }
+
+    /// Which pass is to blame for a difference in what a program does: the first after which the IR does something
+    /// else than the reference, or the backend. Other differences name their cause themselves: `None`.
+    pub fn blame(&mut self, report: &Report) -> Option<String> {
+        if matches!(
+            report.difference.kind,
+            Kind::Compiler | Kind::Refused | Kind::Link
+        ) {
+            return None;
+        }
+        let mut program = Program {
+            wasm: report.wasm.clone(),
+            info: Info::read(&report.wasm).ok()?,
+            object: compile(&report.wasm, &report.options).ok()?.ok()?.object,
+            options: report.options.clone(),
+            memory_limit: None,
+        };
+        let machine = &mut machines(&mut self.machines, report.options.cpu)
+            .ok()?
+            .unicorn;
+        machine.load(&program).ok()?;
+        program.memory_limit = machine.memory_capacity();
+        let mut reference = Reference::new(Some(FUEL)).ok()?;
+        reference.load(&program).ok()?;
+        let found = quietly(|| stage::first_wrong(&program, &report.steps, &mut reference));
+        Some(match found.ok()?.ok()? {
+            Some((pass, _)) => pass.to_owned(),
+            None => stage::BACKEND.to_owned(),
+        })
     }
 
     /// What the reference says to each step, and where it says nothing more, nothing.
@@ -414,10 +472,16 @@ impl Judge {
             &mut machines.unicorn,
             &mut machines.executor,
         ];
-        Ok(voices
+        let mut said: Vec<Vec<String>> = voices
             .into_iter()
             .map(|engine| transcript(engine, steps))
-            .collect())
+            .collect();
+        for between in pipeline::stages(wasm, options, None).map_err(|e| e.to_string())? {
+            let mut engine = StageEngine::with(between);
+            engine.load(&program)?;
+            said.push(transcript(&mut engine, steps));
+        }
+        Ok(said)
     }
 
     /// Makes a module and options from bytes, and judges it.
@@ -524,6 +588,7 @@ impl Case {
             ask: Ask {
                 bounded: true,
                 executor: seed % EXECUTOR_SHARE == 0,
+                ir: seed / EXECUTOR_SHARE % IR_SHARE == 0,
             },
         })
     }

@@ -84,8 +84,13 @@ impl Shared<'_> {
         let mut random = Random::new(self.hunt.seed ^ (thread as u64) << 48);
         while !self.over() {
             let bytes = random.bytes(CASE_BYTES);
-            let verdict = judge.generated(&bytes, &self.hunt.setup);
+            let mut verdict = judge.generated(&bytes, &self.hunt.setup);
             let counts = std::mem::take(&mut judge.counts);
+            if let Err(report) = &mut verdict
+                && self.bag().is_new(report)
+            {
+                report.guilty = judge.blame(report);
+            }
             let mut bag = self.bag();
             bag.counts.add(&counts);
             if let Err(report) = verdict {
@@ -106,9 +111,14 @@ impl Shared<'_> {
 }
 
 impl Bag {
-    fn keep(&mut self, report: Report) {
+    /// Whether no smaller module shows the same.
+    fn is_new(&self, report: &Report) -> bool {
         let smaller = |old: &Report| report.wasm.len() < old.wasm.len();
-        if self.differences.get(&report.key()).is_none_or(smaller) {
+        self.differences.get(&report.key()).is_none_or(smaller)
+    }
+
+    fn keep(&mut self, report: Report) {
+        if self.is_new(&report) {
             self.differences.insert(report.key(), report);
         }
     }

@@ -19,3 +19,4 @@ pub mod reference;
 pub mod regression;
 pub mod replay;
 pub mod seeds;
+pub mod stage;

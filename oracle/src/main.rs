@@ -313,7 +313,8 @@ fn check(file: &Path, asked: &Target, calls: usize, seed: u64, out: Option<&Path
             level,
             ..target(asked)?
         };
-        if let Err(report) = judge.judge(&stem, &wasm, &options, &steps, Ask::THOROUGH) {
+        if let Err(mut report) = judge.judge(&stem, &wasm, &options, &steps, Ask::THOROUGH) {
+            report.guilty = judge.blame(&report);
             println!("{report}");
             clean = false;
             if let Some(out) = out {

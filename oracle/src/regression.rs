@@ -204,7 +204,7 @@ impl Case {
     pub fn from_report(report: &Report) -> Case {
         Case {
             found_by: format!("hunt {}", report.origin),
-            guilty: "unknown".into(),
+            guilty: report.guilty.clone().unwrap_or_else(|| "unknown".into()),
             options: report.options.clone(),
             text: wasmprinter::print_bytes(&report.wasm).unwrap_or_default(),
             wasm: report.wasm.clone(),

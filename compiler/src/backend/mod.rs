@@ -7,5 +7,7 @@ pub mod finish;
 pub mod layout;
 pub mod lower;
 pub mod mir;
+pub mod mir_text;
 pub mod rules;
 pub mod symbols;
+pub mod verify;

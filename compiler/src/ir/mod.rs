@@ -1,12 +1,18 @@
 //! The IR: SSA in which pure values float and effects are pinned.
 
 pub mod cfg;
+pub mod cursor;
 pub mod eval;
 pub mod func;
+pub mod interp;
 pub mod module;
 pub mod ops;
+pub mod order;
+pub mod parse;
+pub mod text;
+pub mod verify;
 
 pub use cfg::Cfg;
 pub use func::{Args, Block, BlockData, Edge, Func, Node, Term, TermOp, Value};
 pub use module::{Data, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module};
-pub use ops::{Class, Op, Sig, Ty};
+pub use ops::{Class, ImmKind, Op, Sig, Ty};

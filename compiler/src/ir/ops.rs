@@ -74,6 +74,29 @@ pub enum Class {
     Param,
 }
 
+/// What the immediate of an operation means: how text shows it, and which values it may have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ImmKind {
+    /// There is none: it is 0.
+    None,
+    /// Bits of the constant, within the type.
+    Bits,
+    /// A byte offset, 32 bits unsigned.
+    Offset,
+    /// The code of a trap kind.
+    Trap,
+    /// The number of a result.
+    Index,
+    /// The number of a global, and above bit 32 of its word.
+    Global,
+    /// The index of a function.
+    Func,
+    /// The number of a symbol above bit 32, and a byte offset; see [`SymKind`].
+    Sym,
+    /// The block of a parameter.
+    Block,
+}
+
 macro_rules! ops {
     (@arity [] ) => { Some(0) };
     (@arity [*] ) => { None };
@@ -319,6 +342,35 @@ impl Op {
     /// Whether a pinned operation can go if nothing uses its result.
     pub const fn is_removable(self) -> bool {
         matches!(self, Op::Assume | Op::GlobalGet | Op::GlobalLoad) || self.is_load()
+    }
+    /// What the immediate means.
+    pub const fn imm_kind(self) -> ImmKind {
+        match self {
+            Op::Param => ImmKind::Block,
+            Op::Const => ImmKind::Bits,
+            Op::Proj => ImmKind::Index,
+            Op::Sym => ImmKind::Sym,
+            Op::Guard => ImmKind::Trap,
+            Op::GlobalGet | Op::GlobalSet => ImmKind::Global,
+            Op::Call => ImmKind::Func,
+            Op::GlobalLoad | Op::GlobalStore => ImmKind::Offset,
+            Op::Load8U | Op::Load8S | Op::Load16U | Op::Load16S | Op::Load32 | Op::Load64 => {
+                ImmKind::Offset
+            }
+            Op::Store8 | Op::Store16 | Op::Store32 | Op::Store64 => ImmKind::Offset,
+            Op::Add | Op::Sub | Op::Mul | Op::And | Op::Or | Op::Xor => ImmKind::None,
+            Op::Shl | Op::ShrS | Op::ShrU | Op::Rotl | Op::Rotr => ImmKind::None,
+            Op::DivS | Op::DivU | Op::RemS | Op::RemU => ImmKind::None,
+            Op::Clz | Op::Ctz | Op::Popcnt => ImmKind::None,
+            Op::Sext8 | Op::Sext16 | Op::Sext32 => ImmKind::None,
+            Op::ExtendS | Op::ExtendU | Op::Wrap => ImmKind::None,
+            Op::Eq | Op::Ne | Op::LtS | Op::LtU | Op::LeS | Op::LeU => ImmKind::None,
+            Op::MinS | Op::MaxS | Op::MinU | Op::MaxU | Op::Select => ImmKind::None,
+            Op::Lo | Op::Hi | Op::Add64 | Op::Sub64 => ImmKind::None,
+            Op::MulWideU | Op::MulWideS | Op::MulAddU | Op::MulAddS => ImmKind::None,
+            Op::Shl64 | Op::ShrU64 | Op::ShrS64 | Op::LtU64 | Op::LtS64 => ImmKind::None,
+            Op::DivU64 | Op::DivS64 | Op::RemU64 | Op::RemS64 | Op::Assume => ImmKind::None,
+        }
     }
     /// The operation with this name.
     pub fn from_text(text: &str) -> Option<Op> {

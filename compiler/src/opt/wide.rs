@@ -56,6 +56,11 @@ pub fn flatten(types: &[Ty]) -> Vec<Ty> {
         .collect()
 }
 
+/// The offset of the high word: offsets are words, as addresses are.
+fn next_word(offset: i64) -> i64 {
+    i64::from((offset as u32).wrapping_add(4))
+}
+
 struct Wide<'a, 'b> {
     old: &'a Func,
     module: &'a Module,
@@ -424,13 +429,19 @@ impl Wide<'_, '_> {
                 let lo = self.pin(Op::Load32, Ty::I32, &args, n.imm, n.loc);
                 (
                     lo,
-                    Some(self.pin(Op::Load32, Ty::I32, &args, n.imm + 4, n.loc)),
+                    Some(self.pin(Op::Load32, Ty::I32, &args, next_word(n.imm), n.loc)),
                 )
             }
             Op::Store64 => {
                 self.pin(Op::Store32, Ty::Void, &args[..2], n.imm, n.loc);
                 (
-                    self.pin(Op::Store32, Ty::Void, &[args[0], args[2]], n.imm + 4, n.loc),
+                    self.pin(
+                        Op::Store32,
+                        Ty::Void,
+                        &[args[0], args[2]],
+                        next_word(n.imm),
+                        n.loc,
+                    ),
                     None,
                 )
             }

@@ -55,9 +55,14 @@ pub fn reduce(judge: &mut Judge, case: &Case) -> Result<Case, String> {
     );
     let guilty = blame::guilty(judge, &options, &small, kind);
     let expected = judge.expectations(&small.wasm, &options, &small.steps)?;
+    let last = judge.judge("reduce", &small.wasm, &options, &small.steps, Ask::THOROUGH);
+    let stage = last.err().and_then(|report| judge.blame(&report));
     Ok(Case {
         found_by: case.found_by.clone(),
-        guilty,
+        guilty: match stage {
+            Some(stage) => format!("{stage}: {guilty}"),
+            None => guilty,
+        },
         options,
         text: wasmprinter::print_bytes(&small.wasm).map_err(|e| e.to_string())?,
         wasm: small.wasm,

@@ -1,0 +1,293 @@
+//! The IR between two passes as an engine, and blame: which pass changed what a program does.
+//!
+//! In: a program and the name of a pass. Out: what the IR after that pass computes. The same steps go to the reference and
+//! to the IR after each pass in order; the first pass whose result differs is guilty, and if none does, the backend is.
+//! Invariant: the IR comes from the run of the pipeline that made the object, with the same decisions.
+
+use crate::compare::{Difference, Step, Tally, lockstep};
+use crate::engine::{Engine, Outcome, Values, answer, imported_global};
+use crate::program::{Info, Program, Ty};
+use thumbsmith::ir::interp::{self, Host, Limits, Space, State, Stop};
+use thumbsmith::ir::verify::Stage;
+use thumbsmith::pipeline::{self, Between};
+
+/// Steps of the interpreter after which a call counts as endless.
+const STEPS: u64 = 300_000_000;
+/// Bytes of linear memory that the interpreter reserves at most.
+const MEMORY_LIMIT: u64 = 1 << 30;
+/// What is to blame if every pass over the IR is right.
+pub const BACKEND: &str = "backend";
+
+/// A module made ready.
+struct Loaded {
+    program: interp::Program,
+    init: u32,
+    funcs: Vec<u32>,
+    globals: usize,
+    memory: usize,
+    min_pages: u32,
+    pages_global: Option<u32>,
+    words: bool,
+}
+
+/// The interpreter at one stage.
+pub struct StageEngine {
+    pass: &'static str,
+    given: Option<Between>,
+    loaded: Option<Loaded>,
+    state: State,
+    world: World,
+}
+
+/// The outside world, as all engines see it.
+#[derive(Default)]
+struct World {
+    info: Info,
+    log: Vec<u64>,
+    calls: u64,
+    words: bool,
+    min_pages: u32,
+    pages_global: Option<u32>,
+}
+
+impl World {
+    /// Bytes of linear memory at its current size.
+    fn memory_size(&self, state: &State) -> usize {
+        let pages = match self.pages_global {
+            Some(g) => state.globals[g as usize],
+            None => u64::from(self.min_pages),
+        };
+        ((pages << 16) as usize).min(state.memory.len())
+    }
+}
+
+fn flatten(values: &[u64], types: &[Ty], words: bool) -> Values {
+    let mut out = Values::new();
+    for (v, ty) in values.iter().zip(types) {
+        match ty {
+            Ty::I64 if words => out.extend([u64::from(*v as u32), v >> 32]),
+            Ty::I32 | Ty::I64 => out.push(*v),
+        }
+    }
+    out
+}
+
+fn gather(values: &[u64], types: &[Ty], words: bool) -> Values {
+    let mut rest = values.iter().copied();
+    let mut next = || rest.next().unwrap_or(0);
+    let value = |ty: &Ty| match ty {
+        Ty::I64 if words => next() | next() << 32,
+        Ty::I32 | Ty::I64 => next(),
+    };
+    types.iter().map(value).collect()
+}
+
+impl Host for World {
+    fn call(&mut self, func: u32, args: &[u64], state: &mut State) -> Result<Values, Stop> {
+        let index = func as usize;
+        let Some(import) = self.info.imports.get(index) else {
+            return Err(Stop::Fault(format!("function {func} has no body")));
+        };
+        let sig = import.sig.clone();
+        let args = gather(args, &sig.params, self.words);
+        self.log.push(index as u64);
+        self.log.extend_from_slice(&args);
+        let reply = answer(&self.info, index, self.calls, &args);
+        self.calls += 1;
+        if let Some((address, byte)) = reply.store {
+            let size = self.memory_size(state);
+            if size > 0 {
+                state.memory[address as usize % size] = byte;
+            }
+        }
+        if let Some((which, value)) = reply.set {
+            let settable = self.info.settable_globals();
+            let g = settable[which % settable.len()];
+            state.globals[g] = self.info.globals[g].ty.wrap(value);
+        }
+        Ok(flatten(&reply.results, &sig.results, self.words))
+    }
+}
+
+impl StageEngine {
+    /// An engine that compiles what it loads and runs the IR after `pass`.
+    pub fn new(pass: &'static str) -> StageEngine {
+        StageEngine {
+            pass,
+            given: None,
+            loaded: None,
+            state: State::default(),
+            world: World::default(),
+        }
+    }
+
+    /// An engine that runs this IR, whatever program it is told to load.
+    pub fn with(between: Between) -> StageEngine {
+        StageEngine {
+            given: Some(between),
+            ..StageEngine::new("")
+        }
+    }
+
+    fn run(&mut self, func: u32, args: &[u64]) -> Result<Values, Outcome> {
+        let Some(l) = &self.loaded else {
+            return Err(Outcome::Fault("nothing loaded".into()));
+        };
+        self.world.log.clear();
+        let mut limits = Limits {
+            steps: STEPS,
+            ..Limits::default()
+        };
+        let result = l
+            .program
+            .call(&mut self.state, func, args, &mut self.world, &mut limits);
+        result.map_err(|stop| match stop {
+            Stop::Trap(kind, _) => Outcome::Trapped(kind),
+            Stop::Fault(what) => Outcome::Fault(what),
+            Stop::Fuel => Outcome::Fault("still running after the limit of steps".into()),
+        })
+    }
+}
+
+impl Loaded {
+    fn new(between: &Between, info: &Info) -> Result<Loaded, String> {
+        let m = &between.module;
+        let memory = m.memory.as_ref().map_or(0, |m| m.max_bytes());
+        if memory > MEMORY_LIMIT {
+            return Err(format!("memory of {} pages is too large", memory >> 16));
+        }
+        let space = Space::new(m, &between.places, &between.data);
+        let mut program = interp::Program::new(m, space);
+        let init = program.add(&between.init);
+        Ok(Loaded {
+            program,
+            init,
+            funcs: info.exports.iter().map(|e| e.func).collect(),
+            globals: m.globals.len(),
+            memory: memory as usize,
+            min_pages: m.memory.as_ref().map_or(0, |m| m.min_pages),
+            pages_global: m.memory.as_ref().and_then(|m| m.pages_global),
+            words: between.stage > Stage::Source,
+        })
+    }
+}
+
+impl Engine for StageEngine {
+    fn name(&self) -> String {
+        match &self.given {
+            Some(b) => format!("IR after {}", b.pass),
+            None => format!("IR after {}", self.pass),
+        }
+    }
+
+    fn load(&mut self, program: &Program) -> Result<(), String> {
+        let compiled;
+        let between = match &self.given {
+            Some(b) => b,
+            None => {
+                let all = pipeline::stages(&program.wasm, &program.options, Some(self.pass));
+                let found = all.map_err(|e| e.to_string())?.pop();
+                compiled = found.ok_or_else(|| format!("pass {} does not run here", self.pass))?;
+                &compiled
+            }
+        };
+        let loaded = Loaded::new(between, &program.info)?;
+        self.world = World {
+            info: program.info.clone(),
+            words: loaded.words,
+            min_pages: loaded.min_pages,
+            pages_global: loaded.pages_global,
+            ..World::default()
+        };
+        self.loaded = Some(loaded);
+        Ok(())
+    }
+
+    fn instantiate(&mut self) -> Outcome {
+        let Some(l) = &self.loaded else {
+            return Outcome::Fault("nothing loaded".into());
+        };
+        self.state = State {
+            memory: vec![0; l.memory],
+            globals: vec![0; l.globals],
+        };
+        for (i, g) in self.world.info.globals.iter().enumerate() {
+            if g.import.is_some() {
+                self.state.globals[i] = imported_global(i, g.ty);
+            }
+        }
+        self.world.calls = 0;
+        match self.run(l.init, &[]) {
+            Ok(values) => Outcome::Returned(values),
+            Err(outcome) => outcome,
+        }
+    }
+
+    fn call(&mut self, export: usize, args: &[u64]) -> Outcome {
+        let sig = self.world.info.exports[export].sig.clone();
+        let words = self.world.words;
+        let func = match &self.loaded {
+            Some(l) => l.funcs[export],
+            None => 0,
+        };
+        match self.run(func, &flatten(args, &sig.params, words)) {
+            Ok(values) => Outcome::Returned(gather(&values, &sig.results, words)),
+            Err(outcome) => outcome,
+        }
+    }
+
+    fn memory(&mut self) -> &[u8] {
+        let size = self.world.memory_size(&self.state);
+        &self.state.memory[..size]
+    }
+
+    fn global(&mut self, global: usize) -> u64 {
+        self.state.globals.get(global).copied().unwrap_or(0)
+    }
+
+    fn set_global(&mut self, global: usize, value: u64) {
+        if let Some(g) = self.state.globals.get_mut(global) {
+            *g = self.world.info.globals[global].ty.wrap(value);
+        }
+    }
+
+    fn import_log(&self) -> &[u64] {
+        &self.world.log
+    }
+
+    fn violations(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn finish(&mut self) -> Vec<String> {
+        let size = self.world.memory_size(&self.state);
+        match self.state.memory[size..].iter().any(|b| *b != 0) {
+            true => vec!["linear memory was written beyond its current size".into()],
+            false => Vec::new(),
+        }
+    }
+}
+
+/// The pass after which the program first does something else than the reference says, and what; `None` if
+/// the IR is right to the end.
+///
+/// # Errors
+/// Text that says why the module cannot be compiled or run at a stage.
+pub fn first_wrong(
+    program: &Program,
+    steps: &[Step],
+    reference: &mut dyn Engine,
+) -> Result<Option<(&'static str, Box<Difference>)>, String> {
+    let all = pipeline::stages(&program.wasm, &program.options, None).map_err(|e| e.to_string())?;
+    for between in all {
+        let pass = between.pass;
+        let mut engine = StageEngine::with(between);
+        engine.load(program)?;
+        let mut tally = Tally::default();
+        let judged = lockstep(program, steps, reference, &mut [&mut engine], &mut tally);
+        if let Err(difference) = judged {
+            return Ok(Some((pass, difference)));
+        }
+    }
+    Ok(None)
+}
