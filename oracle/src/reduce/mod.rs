@@ -85,10 +85,11 @@ pub fn shrink(mut best: Candidate, test: Test<'_>) -> Candidate {
     let start = Instant::now();
     fewer_steps(&mut best, test);
     only_needed_exports(&mut best, test);
-    generic(&mut best, test);
     loop {
         let before = best.wasm.len();
         let steps = best.steps.len();
+        // Again after the edits: what they cut loose (imports, types, functions) it takes away.
+        generic(&mut best, test);
         edits(&mut best, test, start + LIMIT);
         fewer_steps(&mut best, test);
         only_needed_exports(&mut best, test);
