@@ -45,7 +45,8 @@ pub fn workloads(dir: &Path) -> Result<Vec<Workload>, String> {
     let mut out = Vec::new();
     let mut folders = vec![dir.to_path_buf()];
     while let Some(folder) = folders.pop() {
-        let entries = std::fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        let entries =
+            std::fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
         for path in entries.filter_map(|e| e.ok().map(|e| e.path())) {
             let context = |e: String| format!("{}: {e}", path.display());
             let read = |p: &Path| std::fs::read(p).map_err(|e| context(e.to_string()));
@@ -54,14 +55,18 @@ pub fn workloads(dir: &Path) -> Result<Vec<Workload>, String> {
                     folders.push(path);
                     continue;
                 }
-                Some("wat") => Case::parse(&String::from_utf8_lossy(&read(&path)?)).map_err(context)?,
+                Some("wat") => {
+                    Case::parse(&String::from_utf8_lossy(&read(&path)?)).map_err(context)?
+                }
                 Some("wasm") => {
                     let calls = read(&path.with_extension("calls"))?;
                     Case::of(read(&path)?, &String::from_utf8_lossy(&calls)).map_err(context)?
                 }
                 _ => continue,
             };
-            let name = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
+            let name = path
+                .file_stem()
+                .map_or_else(String::new, |s| s.to_string_lossy().into_owned());
             out.push(Workload { name, case });
         }
     }
@@ -74,7 +79,12 @@ pub fn workloads(dir: &Path) -> Result<Vec<Workload>, String> {
 /// # Errors
 /// Text, if it does not compile, link or run to its end.
 pub fn measure(w: &Workload, cpu: Cpu, level: Level) -> Result<Cost, String> {
-    let options = Options { cpu, level, name: "m".into(), ..Options::default() };
+    let options = Options {
+        cpu,
+        level,
+        name: "m".into(),
+        ..Options::default()
+    };
     let output = thumbsmith::compile(&w.case.wasm, &options).map_err(|e| e.to_string())?;
     let program = Program {
         wasm: w.case.wasm.clone(),
@@ -98,7 +108,11 @@ pub fn measure(w: &Workload, cpu: Cpu, level: Level) -> Result<Cost, String> {
         }
     }
     let (i1, c1) = machine.core().counts();
-    Ok(Cost { bytes: output.stats.code_bytes as u64, instructions: i1 - i0, cycles: c1 - c0 })
+    Ok(Cost {
+        bytes: output.stats.code_bytes as u64,
+        instructions: i1 - i0,
+        cycles: c1 - c0,
+    })
 }
 
 /// Costs by `workload -Olevel`, on Cortex-M3.
@@ -109,7 +123,10 @@ pub fn table(all: &[Workload]) -> Result<BTreeMap<String, Cost>, String> {
     let mut out = BTreeMap::new();
     for w in all {
         for level in Level::ALL {
-            out.insert(format!("{} -O{}", w.name, level.name()), measure(w, Cpu::CortexM3, level)?);
+            out.insert(
+                format!("{} -O{}", w.name, level.name()),
+                measure(w, Cpu::CortexM3, level)?,
+            );
         }
     }
     Ok(out)
@@ -117,7 +134,10 @@ pub fn table(all: &[Workload]) -> Result<BTreeMap<String, Cost>, String> {
 
 /// The table as it is committed.
 pub fn to_json(table: &BTreeMap<String, Cost>) -> Value {
-    table.iter().map(|(k, c)| (k.clone(), json!([c.bytes, c.instructions, c.cycles]))).collect()
+    table
+        .iter()
+        .map(|(k, c)| (k.clone(), json!([c.bytes, c.instructions, c.cycles])))
+        .collect()
 }
 
 /// Rows of `now` that cost more than in `baseline`, or that it does not have, with the reason.
@@ -128,14 +148,22 @@ pub fn regressed(baseline: &Value, now: &BTreeMap<String, Cost>) -> Vec<String> 
             out.push(format!("{name}: not in the baseline"));
             continue;
         };
-        for (what, old, new) in [("bytes", 0, c.bytes), ("instructions", 1, c.instructions), ("cycles", 2, c.cycles)] {
+        for (what, old, new) in [
+            ("bytes", 0, c.bytes),
+            ("instructions", 1, c.instructions),
+            ("cycles", 2, c.cycles),
+        ] {
             let old = row.get(old).and_then(Value::as_u64).unwrap_or(0);
             if new > old {
                 out.push(format!("{name}: {new} {what}, {old} in the baseline"));
             }
         }
     }
-    let gone = baseline.as_object().into_iter().flatten().filter(|(k, _)| !now.contains_key(*k));
+    let gone = baseline
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(k, _)| !now.contains_key(*k));
     out.extend(gone.map(|(k, _)| format!("{k}: in the baseline, and no longer measured")));
     out
 }

@@ -38,7 +38,8 @@ pub struct Report {
 impl Report {
     fn part(&mut self, name: &'static str, ran: u64, least: u64, what: Value) {
         if ran < least {
-            self.failures.push(format!("{name}: ran {ran}, at least {least} are demanded"));
+            self.failures
+                .push(format!("{name}: ran {ran}, at least {least} are demanded"));
         }
         self.parts.push((name, what));
     }
@@ -57,7 +58,8 @@ pub fn gate(root: &Path, demand: &Demand) -> Result<Report, String> {
     hunt(demand, &mut report);
     let path = root.join("ci/baseline.json");
     let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-    let baseline: Value = serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?;
+    let baseline: Value =
+        serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?;
     let table = bench::table(&workloads)?;
     report.failures.extend(bench::regressed(&baseline, &table));
     let measured = table.len() as u64;
@@ -69,7 +71,12 @@ fn regressions(root: &Path, judge: &mut Judge, report: &mut Report) -> Result<()
     let done = replay::replay(judge, &root.join("regressions"))?;
     let least = (done.files * Cpu::ALL.len() * Level::ALL.len()).max(1) as u64;
     report.failures.extend(done.failures);
-    report.part("regressions", done.runs as u64, least, json!({ "files": done.files, "runs": done.runs }));
+    report.part(
+        "regressions",
+        done.runs as u64,
+        least,
+        json!({ "files": done.files, "runs": done.runs }),
+    );
     Ok(())
 }
 
@@ -80,9 +87,21 @@ fn corpus(workloads: &[bench::Workload], judge: &mut Judge, report: &mut Report)
         for cpu in Cpu::ALL {
             for level in Level::ALL {
                 for bounds in Bounds::ALL {
-                    let options = Options { cpu, level, bounds, name: "m".into(), ..Options::default() };
+                    let options = Options {
+                        cpu,
+                        level,
+                        bounds,
+                        name: "m".into(),
+                        ..Options::default()
+                    };
                     runs += 1;
-                    if let Err(r) = judge.judge(&w.name, &w.case.wasm, &options, &w.case.steps, Ask::THOROUGH) {
+                    if let Err(r) = judge.judge(
+                        &w.name,
+                        &w.case.wasm,
+                        &options,
+                        &w.case.steps,
+                        Ask::THOROUGH,
+                    ) {
                         report.failures.push(r.to_string());
                     }
                 }
@@ -91,7 +110,12 @@ fn corpus(workloads: &[bench::Workload], judge: &mut Judge, report: &mut Report)
     }
     let executions = judge.counts.tally.executions - before;
     let what = json!({ "workloads": workloads.len(), "runs": runs, "executions": executions });
-    report.part("corpus", executions, 96 * workloads.len().max(1) as u64, what);
+    report.part(
+        "corpus",
+        executions,
+        96 * workloads.len().max(1) as u64,
+        what,
+    );
 }
 
 fn hunt(demand: &Demand, report: &mut Report) {
@@ -105,7 +129,9 @@ fn hunt(demand: &Demand, report: &mut Report) {
         out: None,
         status: false,
     });
-    report.failures.extend(bag.differences.values().map(ToString::to_string));
+    report
+        .failures
+        .extend(bag.differences.values().map(ToString::to_string));
     report.failures.extend(bag.broken.iter().cloned());
     let (functions, executions) = (bag.counts.functions, bag.counts.tally.executions);
     report.part("functions", functions, demand.functions, json!(functions));

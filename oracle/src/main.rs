@@ -367,9 +367,15 @@ fn cores() -> usize {
 
 fn bench_table(root: &Path, bless: bool) -> Outcome {
     let table = bench::table(&bench::workloads(&root.join("corpus"))?)?;
-    println!("{:24} {:>8} {:>12} {:>12}", "workload", "bytes", "instructions", "cycles");
+    println!(
+        "{:24} {:>8} {:>12} {:>12}",
+        "workload", "bytes", "instructions", "cycles"
+    );
     for (name, c) in &table {
-        println!("{name:24} {:8} {:12} {:12}", c.bytes, c.instructions, c.cycles);
+        println!(
+            "{name:24} {:8} {:12} {:12}",
+            c.bytes, c.instructions, c.cycles
+        );
     }
     if bless {
         let text = format!("{:#}\n", bench::to_json(&table));
@@ -387,7 +393,11 @@ fn pass_gate(root: &Path, demand: &gate::Demand) -> Outcome {
         println!("FAILED {failure}");
     }
     let parts = report.parts.len();
-    println!("{} passed, {} failed", parts.saturating_sub(report.failures.len()), report.failures.len());
+    println!(
+        "{} passed, {} failed",
+        parts.saturating_sub(report.failures.len()),
+        report.failures.len()
+    );
     Ok(report.failures.is_empty())
 }
 
