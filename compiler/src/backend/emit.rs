@@ -43,7 +43,7 @@ impl Frame {
         let mut local = slots_at + 4 * a.slots;
         // The stack pointer is a multiple of 8 at calls (AAPCS, 6.2.1.2).
         let total = local + 4 * saved.len() as u32;
-        if total % 8 != 0 && f.has_calls {
+        if !total.is_multiple_of(8) && f.has_calls {
             let r3_returns = f.blocks.iter().filter_map(|b| b.insts.last()).any(|i| {
                 i.op == MOp::Ret && i.abi.as_ref().is_some_and(|a| a.uses.contains(&Reg(3)))
             });

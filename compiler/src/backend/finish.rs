@@ -168,12 +168,12 @@ fn narrow(items: &mut [Item], cpu: Cpu, choices: &mut Choices) {
     for item in items.iter_mut().rev() {
         match &mut item.kind {
             Kind::Inst(i) => {
-                if i.cond == Cond::Al && choices.flip(true) {
-                    if let Some(n) =
+                if i.cond == Cond::Al
+                    && choices.flip(true)
+                    && let Some(n) =
                         isa::narrow(i, cpu, Place::Outside, !live || on(Bug::FlagsClobbered))
-                    {
-                        *i = n;
-                    }
+                {
+                    *i = n;
                 }
                 if isa::writes_flags(i) && i.cond == Cond::Al {
                     live = false;

@@ -209,7 +209,7 @@ impl Layout<'_> {
                 let mut far = false;
                 for l in ls {
                     let offset = self.target(*l)? as i64 - (at as i64 + 4);
-                    if offset < 0 || offset > 2 * 0xffff {
+                    if !(0..=2 * 0xffff).contains(&offset) {
                         return Err(Error::new(
                             ErrorKind::Limit,
                             format!("function {} is too large for a jump table", self.name),

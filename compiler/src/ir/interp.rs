@@ -138,7 +138,7 @@ impl Space {
         words
             .get(offset as usize / 4)
             .copied()
-            .filter(|_| offset % 4 == 0)
+            .filter(|_| offset.is_multiple_of(4))
     }
 
     fn store(&self, state: &mut State, address: u32, value: u32) -> Option<()> {

@@ -379,16 +379,17 @@ fn add(ty: Ty, a: &Fact, b: &Fact) -> Fact {
         f.zeros |= !sum & mask;
     }
     f.zeros |= (1u64 << a.low_zeros().min(b.low_zeros()).min(63)) - 1;
-    if let (lo, Some(hi)) = (a.umin.wrapping_add(b.umin), a.umax.checked_add(b.umax)) {
-        if hi <= ty.mask() {
-            (f.umin, f.umax) = (lo, hi);
-        }
+    if let (lo, Some(hi)) = (a.umin.wrapping_add(b.umin), a.umax.checked_add(b.umax))
+        && hi <= ty.mask()
+    {
+        (f.umin, f.umax) = (lo, hi);
     }
     let (min, max) = signed_limits(ty);
-    if let (Some(lo), Some(hi)) = (a.smin.checked_add(b.smin), a.smax.checked_add(b.smax)) {
-        if lo >= min && (hi <= max || on(Bug::AddRangeWraps)) {
-            (f.smin, f.smax) = (lo, hi.min(max));
-        }
+    if let (Some(lo), Some(hi)) = (a.smin.checked_add(b.smin), a.smax.checked_add(b.smax))
+        && lo >= min
+        && (hi <= max || on(Bug::AddRangeWraps))
+    {
+        (f.smin, f.smax) = (lo, hi.min(max));
     }
     f
 }
@@ -400,10 +401,11 @@ fn sub(ty: Ty, a: &Fact, b: &Fact) -> Fact {
         (f.umin, f.umax) = (a.umin - b.umax, a.umax - b.umin);
     }
     let (min, max) = signed_limits(ty);
-    if let (Some(lo), Some(hi)) = (a.smin.checked_sub(b.smax), a.smax.checked_sub(b.smin)) {
-        if lo >= min && hi <= max {
-            (f.smin, f.smax) = (lo, hi);
-        }
+    if let (Some(lo), Some(hi)) = (a.smin.checked_sub(b.smax), a.smax.checked_sub(b.smin))
+        && lo >= min
+        && hi <= max
+    {
+        (f.smin, f.smax) = (lo, hi);
     }
     f
 }
@@ -411,10 +413,10 @@ fn sub(ty: Ty, a: &Fact, b: &Fact) -> Fact {
 fn mul(ty: Ty, a: &Fact, b: &Fact) -> Fact {
     let mut f = Fact::top(ty);
     f.zeros |= (1u64 << (a.low_zeros() + b.low_zeros()).min(63)) - 1;
-    if let (Some(lo), Some(hi)) = (a.umin.checked_mul(b.umin), a.umax.checked_mul(b.umax)) {
-        if hi <= ty.mask() {
-            (f.umin, f.umax) = (lo, hi);
-        }
+    if let (Some(lo), Some(hi)) = (a.umin.checked_mul(b.umin), a.umax.checked_mul(b.umax))
+        && hi <= ty.mask()
+    {
+        (f.umin, f.umax) = (lo, hi);
     }
     let (min, max) = signed_limits(ty);
     let products = [

@@ -56,10 +56,10 @@ pub fn inline(f: &mut Func, mut body: impl FnMut(u32) -> Option<std::rc::Rc<Func
         return false;
     }
     for (i, n) in f.nodes.iter().enumerate() {
-        if n.op == Op::Proj {
-            if let Some(&v) = results.get(&(n.args[0], n.imm)) {
-                renamed.insert(Value(i as u32), v);
-            }
+        if n.op == Op::Proj
+            && let Some(&v) = results.get(&(n.args[0], n.imm))
+        {
+            renamed.insert(Value(i as u32), v);
         }
     }
     rename(f, &renamed);

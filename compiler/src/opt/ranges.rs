@@ -211,15 +211,15 @@ impl Ranges<'_> {
             self.set(n.args[0], fact);
         }
         // x + c within a range that does not wrap says the same of x.
-        if n.op == Op::Add {
-            if let Some(c) = self.f.as_const(n.args[1]) {
-                let (lo, hi) = (
-                    now.umin.wrapping_sub(c) & ty.mask(),
-                    now.umax.wrapping_sub(c) & ty.mask(),
-                );
-                if lo <= hi {
-                    self.set(n.args[0], Fact::unsigned(ty, lo, hi));
-                }
+        if n.op == Op::Add
+            && let Some(c) = self.f.as_const(n.args[1])
+        {
+            let (lo, hi) = (
+                now.umin.wrapping_sub(c) & ty.mask(),
+                now.umax.wrapping_sub(c) & ty.mask(),
+            );
+            if lo <= hi {
+                self.set(n.args[0], Fact::unsigned(ty, lo, hi));
             }
         }
     }

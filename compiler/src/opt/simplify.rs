@@ -252,10 +252,10 @@ impl Copy<'_, '_> {
         if let Some(i) = taken {
             return self.jump(new, &t.edges[i], t.loc);
         }
-        if t.op == TermOp::Br {
-            if let Some((to, selects)) = self.convertible(t) {
-                return self.select_edge(new, to, &selects, args[0], t.loc);
-            }
+        if t.op == TermOp::Br
+            && let Some((to, selects)) = self.convertible(t)
+        {
+            return self.select_edge(new, to, &selects, args[0], t.loc);
         }
         let mut edges: SmallVec<[Edge; 2]> = t.edges.iter().map(|e| self.edge(e)).collect();
         if t.op == TermOp::Br {

@@ -752,8 +752,8 @@ pub(super) fn mnemonic(op: &wp::Operator<'_>) -> String {
     let debug = format!("{op:?}");
     let name = debug.split([' ', '{', '(']).next().unwrap_or_default();
     let mut out = String::new();
-    let mut chars = name.chars().peekable();
-    while let Some(c) = chars.next() {
+    let chars = name.chars().peekable();
+    for c in chars {
         if c.is_ascii_uppercase() && !out.is_empty() {
             let prefix = PREFIXES.split(' ').any(|p| p == out);
             out.push(if prefix { '.' } else { '_' });
