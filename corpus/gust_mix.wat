@@ -15,3 +15,9 @@
       (select (local.get $v) (i32.const -500)
         (i32.gt_s (local.get $v) (i32.const -500)))
       (i32.const 1500))))
+;; call gust_mix 0
+;; call gust_mix 524
+;; call gust_mix 1024
+;; call gust_mix 1524
+;; call gust_mix 0xffff
+;; call gust_mix 0xabcd0400

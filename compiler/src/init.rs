@@ -9,6 +9,7 @@ use crate::ir::{
     Args, Block, Edge, Func, FuncType, GlobalInit, Module, Node, Op, Term, TermOp, Ty, Value,
 };
 use crate::opt::address::sym_imm;
+use crate::seeded::{Bug, on};
 use crate::trap::TrapKind;
 use smallvec::smallvec;
 
@@ -75,7 +76,12 @@ fn overlay(run: &[(u32, &[u8])]) -> Vec<Chunk> {
     }
     let fill = |&(a, b): &(u32, u32)| {
         let mut bytes = vec![0u8; (b - a) as usize];
-        for &(at, data) in run {
+        let order: Vec<_> = if on(Bug::OverlayOrder) {
+            run.iter().rev().collect()
+        } else {
+            run.iter().collect()
+        };
+        for &&(at, data) in &order {
             if at >= a && at < b {
                 bytes[(at - a) as usize..][..data.len()].copy_from_slice(data);
             }
@@ -108,6 +114,7 @@ impl Builder {
     }
     fn init_value(&mut self, init: GlobalInit, ty: Ty) -> Value {
         match init {
+            GlobalInit::Const(c) if on(Bug::GlobalHalfSet) => self.f.iconst(ty, c & 0xffff_ffff),
             GlobalInit::Const(c) => self.f.iconst(ty, c),
             GlobalInit::Global(g) => self.pin(Op::GlobalGet, ty, &[], g as i64),
         }
@@ -187,7 +194,8 @@ pub fn init_function(module: &Module, image: &[Chunk]) -> (FuncType, Func) {
         }
     }
     let size = module.memory.as_ref().map_or(0, |m| m.min_bytes());
-    for (n, c) in image.iter().enumerate() {
+    let pieces = image.len() - (on(Bug::SegmentDropped) && image.len() > 1) as usize;
+    for (n, c) in image.iter().enumerate().take(pieces) {
         if c.out_of_bounds {
             b.f.block_mut(b.block).term = Term::trap(TrapKind::OutOfBounds, c.at);
             return (FuncType::default(), b.f);
@@ -196,7 +204,8 @@ pub fn init_function(module: &Module, image: &[Chunk]) -> (FuncType, Func) {
         match c.to {
             GlobalInit::Const(at) if count > 0 => {
                 let zero = b.k(0);
-                b.copy(n, count, zero, at as u32, 4);
+                let shift = 4 * on(Bug::SegmentMisplaced) as u32;
+                b.copy(n, count, zero, at as u32 + shift, 4);
             }
             GlobalInit::Const(_) => {}
             GlobalInit::Global(g) => {
@@ -223,16 +232,19 @@ pub fn init_function(module: &Module, image: &[Chunk]) -> (FuncType, Func) {
             }
         }
     }
-    if let Some(start) = module.start {
+    if let Some(start) = module.start.filter(|_| !on(Bug::StartSkipped)) {
         b.pin(Op::Call, Ty::Void, &[], start as i64);
     }
     (FuncType::default(), b.ret())
 }
 
-/// The wrapper of an exported function of several results: takes a pointer to a struct in front of the parameters
-/// (AAPCS, 6.4) and stores the results there.
+/// The function through which outside callers reach a function: one of several results takes a pointer to a struct in
+/// front of the parameters (AAPCS, 6.4) and has them stored there; an import that is exported again is called.
 pub fn export_wrapper(module: &Module, index: u32) -> (FuncType, Func) {
     let ty = &module.funcs[index as usize].ty;
+    if ty.results.len() < 2 {
+        return forwarder(ty, index);
+    }
     let params = std::iter::once(Ty::I32)
         .chain(ty.params.iter().copied())
         .collect();
@@ -261,4 +273,22 @@ pub fn export_wrapper(module: &Module, index: u32) -> (FuncType, Func) {
         offset += 4 * t.words();
     }
     (wrapper, b.ret())
+}
+
+/// A function that calls another with its own arguments and gives its result.
+fn forwarder(ty: &FuncType, index: u32) -> (FuncType, Func) {
+    let mut b = Builder {
+        f: Func::new(&ty.params, &ty.results),
+        block: Func::ENTRY,
+    };
+    let args: Vec<Value> = b.f.block(Func::ENTRY).params.clone();
+    let call = b.pin(Op::Call, Ty::Void, &args, index as i64);
+    let results: Vec<Value> = ty
+        .results
+        .iter()
+        .map(|&t| b.f.float(Op::Proj, t, &[call]))
+        .collect();
+    let mut f = b.ret();
+    f.block_mut(Func::ENTRY).term.args = results.into_iter().collect();
+    (ty.clone(), f)
 }

@@ -27,6 +27,49 @@ impl Cpu {
         }
     }
 
+    /// The target that it belongs to, as rustc spells it.
+    pub fn triple(self) -> &'static str {
+        match self {
+            Cpu::CortexM3 => "thumbv7m-none-eabi",
+            Cpu::CortexM4 | Cpu::CortexM7 => "thumbv7em-none-eabi",
+            Cpu::CortexM33 => "thumbv8m.main-none-eabi",
+        }
+    }
+
+    /// The core that a target triple and, where given, a CPU ask for; the first of a triple's cores without one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Options`] if the triple is not supported or is not the CPU's.
+    pub fn of_triple(triple: &str, cpu: Option<Cpu>) -> Result<Cpu> {
+        let refuse =
+            |why: String, help: String| Err(Error::new(ErrorKind::Options, why).help(help));
+        if let Some(soft) = triple.strip_suffix("hf").filter(|t| t.ends_with("eabi")) {
+            return refuse(
+                format!(
+                    "target `{triple}` passes floats in registers of the FPU, which is not supported"
+                ),
+                format!("use {soft}, and compile the firmware for it"),
+            );
+        }
+        let mut cores = Cpu::ALL.into_iter().filter(|c| c.triple() == triple);
+        match (cores.next(), cpu) {
+            (Some(first), None) => Ok(first),
+            (Some(_), Some(cpu)) if cpu.triple() == triple => Ok(cpu),
+            (Some(_), Some(cpu)) => refuse(
+                format!("{} is not a core of target `{triple}`", cpu.name()),
+                format!("its target is {}", cpu.triple()),
+            ),
+            (None, _) => {
+                let mut all: Vec<_> = Cpu::ALL.iter().map(|c| c.triple()).collect();
+                all.dedup();
+                refuse(
+                    format!("unknown target `{triple}`"),
+                    format!("one of: {}", all.join(", ")),
+                )
+            }
+        }
+    }
+
     /// Whether the core has the DSP extension (Arm v7-M manual, A7.4.4).
     pub fn has_dsp(self) -> bool {
         self != Cpu::CortexM3

@@ -2,31 +2,36 @@
 //!
 //! In: a WebAssembly binary. Out: a [`Compiled`] module. A row names the pass, the levels that run it, what must have
 //! run before it, and the function that does it; the optimization levels are columns of this table, not other
-//! paths. The order constraints are checked before anything runs.
+//! paths. The order constraints are checked before anything runs. Functions are taken callees first, twice: early passes
+//! leave SSA that callers may inline, late passes turn it into code, so that a caller knows how much stack its callees need.
 
-use crate::backend::code::Code;
+use crate::backend::code::{self, Code, RelocKind};
 use crate::backend::mir::{MFunc, MOp, Symbol};
-use crate::backend::symbols::{self, SymbolKind, Symbols};
-use crate::backend::{self, abi, code, emit, finish, layout, lower};
+use crate::backend::symbols::{SymbolKind, Symbols, text};
+use crate::backend::{self, abi, emit, finish, layout, lower};
 use crate::choices::Choices;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::verify::{Stage, verify};
-use crate::ir::{self, Cfg, Func, FuncType, Module, Op, Ty};
-use crate::opt::{self, address::GlobalLayout, schedule::Schedule, simplify::Known};
+use crate::ir::{self, Cfg, Func, FuncType, Module, Node, Op, Ty};
+use crate::opt::simplify::{IfConversion, Known};
+use crate::opt::{self, address::GlobalLayout, callgraph::CallGraph, inline, schedule::Schedule};
 use crate::options::{Level, Options};
 use crate::regalloc::{self, Allocation};
 use crate::{helpers, init};
+use std::rc::Rc;
 
 /// The state of one function on its way.
 pub struct Unit {
-    /// Index in the module.
-    pub index: u32,
+    /// What it is.
+    pub kind: SymbolKind,
     /// Name for messages.
     pub name: String,
     /// Its type.
     pub ty: FuncType,
     /// SSA, up to lowering.
     pub func: Func,
+    /// Whether inlining changed it.
+    inlined: bool,
     mir: MFunc,
     allocation: Allocation,
     items: Vec<code::Item>,
@@ -39,16 +44,25 @@ pub struct Unit {
 pub struct Cx<'a> {
     module: &'a Module,
     options: &'a Options,
+    budget: Budget,
     choices: Choices,
     hits: Vec<u64>,
     lower_hits: Vec<u64>,
     symbols: Symbols,
     globals: GlobalLayout,
     helpers: Option<u32>,
+    /// Bodies after the early passes, by function.
+    bodies: Vec<Option<Rc<Func>>>,
+    graph: CallGraph,
+    /// By function: bytes of stack that a caller must have checked for.
+    depth: Vec<u32>,
+    listing: bool,
     /// Text of functions after the pass that was asked for.
     dump: Option<(String, String)>,
     /// Bodies after passes, if they were asked for.
     kept: Option<Vec<Kept>>,
+    /// How many functions of the module are compiled, if nothing else is.
+    own: Option<u32>,
 }
 
 /// What a pass left, by symbol.
@@ -67,9 +81,18 @@ pub(crate) struct Request<'a> {
     pub(crate) listing: bool,
     /// Whether the bodies after every pass are wanted.
     pub(crate) keep: bool,
-    /// Whether every function with a body is compiled, and nothing else; otherwise whatever exports and
-    /// initialization reach.
+    /// Whether the module's own functions are compiled, each of them, and nothing else: no helpers, no wrappers, no
+    /// initialization.
     pub(crate) every: bool,
+}
+
+/// When a pass runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// While callers may still inline the function.
+    Early,
+    /// On the way to code.
+    Late,
 }
 
 type Run = fn(&mut Unit, &mut Cx<'_>) -> Result<()>;
@@ -78,9 +101,11 @@ type Run = fn(&mut Unit, &mut Cx<'_>) -> Result<()>;
 pub struct Pass {
     /// Name.
     pub name: &'static str,
+    /// When it runs.
+    pub phase: Phase,
     /// Levels that run it, as in `Level::name`.
     pub levels: &'static str,
-    /// Passes that must stand before it.
+    /// Passes that must stand before it, where they run at all.
     pub after: &'static [&'static str],
     /// How far the IR is when it has run; `None` if its result is no IR.
     pub gives: Option<Stage>,
@@ -101,116 +126,147 @@ impl Pass {
 /// The name under which the IR before all passes can be asked for.
 pub const TRANSLATE: &str = "translate";
 
-const ALL: &str = "0123sz";
-
 /// The pass whose result is machine IR.
 const LOWER: &str = "lower";
 /// The pass whose result is code.
 const LAYOUT: &str = "layout";
 
-/// The passes of a function, in order. Whole-module passes come before: see [`compile`].
+const ALL: &str = "0123sz";
+const OPT: &str = "123sz";
+const FULL: &str = "23sz";
+
+const SOURCE: Option<Stage> = Some(Stage::Source);
+const WORDS: Option<Stage> = Some(Stage::Words);
+const MACHINE: Option<Stage> = Some(Stage::Machine);
+
+const fn pass(
+    name: &'static str,
+    phase: Phase,
+    levels: &'static str,
+    after: &'static [&'static str],
+    gives: Option<Stage>,
+    run: Run,
+) -> Pass {
+    Pass {
+        name,
+        phase,
+        levels,
+        after,
+        gives,
+        run,
+    }
+}
+
+/// The passes, in order. Translation comes before them.
+#[rustfmt::skip]
 pub const PASSES: &[Pass] = &[
-    Pass {
-        name: "simplify",
-        levels: "123sz",
-        after: &[],
-        gives: Some(Stage::Source),
-        run: simplify,
-    },
-    Pass {
-        name: "wide",
-        levels: ALL,
-        after: &[],
-        gives: Some(Stage::Words),
-        run: wide,
-    },
-    Pass {
-        name: "simplify-words",
-        levels: "123sz",
-        after: &["wide"],
-        gives: Some(Stage::Words),
-        run: simplify,
-    },
-    Pass {
-        name: "address",
-        levels: ALL,
-        after: &["wide"],
-        gives: Some(Stage::Machine),
-        run: addresses,
-    },
-    Pass {
-        name: LOWER,
-        levels: ALL,
-        after: &["address"],
-        gives: None,
-        run: lower_func,
-    },
-    Pass {
-        name: "regalloc",
-        levels: ALL,
-        after: &["lower"],
-        gives: None,
-        run: allocate,
-    },
-    Pass {
-        name: "emit",
-        levels: ALL,
-        after: &["regalloc"],
-        gives: None,
-        run: emit_func,
-    },
-    Pass {
-        name: "finish",
-        levels: ALL,
-        after: &["emit"],
-        gives: None,
-        run: finish_func,
-    },
-    Pass {
-        name: LAYOUT,
-        levels: ALL,
-        after: &["finish"],
-        gives: None,
-        run: layout_func,
-    },
+    pass("simplify", Phase::Early, OPT, &[], SOURCE, simplify),
+    pass("inline", Phase::Early, OPT, &["simplify"], SOURCE, inline_calls),
+    pass("simplify-inlined", Phase::Early, OPT, &["inline"], SOURCE, simplify_inlined),
+    pass("ranges", Phase::Early, FULL, &["simplify", "inline"], SOURCE, ranges),
+    pass("wide", Phase::Late, ALL, &["ranges"], WORDS, wide),
+    pass("address", Phase::Late, ALL, &["wide"], MACHINE, addresses),
+    pass("simplify-words", Phase::Late, OPT, &["wide", "address"], MACHINE, simplify),
+    pass(LOWER, Phase::Late, ALL, &["address"], None, lower_func),
+    pass("regalloc", Phase::Late, ALL, &["lower"], None, allocate),
+    pass("emit", Phase::Late, ALL, &["regalloc"], None, emit_func),
+    pass("finish", Phase::Late, ALL, &["emit"], None, finish_func),
+    pass(LAYOUT, Phase::Late, ALL, &["finish"], None, layout_func),
 ];
 
-/// Checks the order constraints of the table.
+/// What differs between levels beyond which passes run.
+struct Budget {
+    /// Largest function that is inlined wherever it is called.
+    small: usize,
+    /// Largest function that is inlined where it is called once.
+    once: usize,
+    /// Largest function after inlining.
+    total: usize,
+    /// If-conversion.
+    convert: IfConversion,
+}
+
+fn budget(level: Level) -> Budget {
+    let convert = |nodes, selects| IfConversion { nodes, selects };
+    match level {
+        Level::O0 | Level::O1 => Budget {
+            small: 4,
+            once: 40,
+            total: 1000,
+            convert: convert(2, 1),
+        },
+        Level::O2 => Budget {
+            small: 14,
+            once: 400,
+            total: 4000,
+            convert: convert(4, 2),
+        },
+        Level::O3 => Budget {
+            small: 40,
+            once: 1000,
+            total: 8000,
+            convert: convert(6, 3),
+        },
+        Level::Os => Budget {
+            small: 8,
+            once: 200,
+            total: 2000,
+            convert: convert(3, 2),
+        },
+        Level::Oz => Budget {
+            small: 5,
+            once: 100,
+            total: 1000,
+            convert: convert(2, 1),
+        },
+    }
+}
+
+/// Checks the order constraints of the table, for the passes that run.
 ///
 /// # Errors
 /// `Internal`, naming the row.
 pub fn check_order(passes: &[&Pass]) -> Result<()> {
+    let fail = |what: String| Err(Error::new(ErrorKind::Internal, what));
     for (i, p) in passes.iter().enumerate() {
         for a in p.after {
-            let known = PASSES.iter().any(|q| q.name == *a);
-            let runs = PASSES.iter().any(|q| q.name == *a && q.levels == ALL);
-            let before = passes[..i].iter().any(|q| q.name == *a);
-            if !known || !before && (runs || passes.iter().any(|q| q.name == *a)) {
-                return Err(Error::new(
-                    ErrorKind::Internal,
-                    format!("pass {} must stand after {a}", p.name),
+            let Some(row) = PASSES.iter().find(|q| q.name == *a) else {
+                return fail(format!(
+                    "pass {} must stand after {a}, which there is not",
+                    p.name
                 ));
+            };
+            let stands = passes.iter().position(|q| q.name == *a);
+            if stands.is_some_and(|k| k > i) || stands.is_none() && row.levels == ALL {
+                return fail(format!("pass {} must stand after {a}", p.name));
             }
+        }
+        if i > 0 && passes[i - 1].phase == Phase::Late && p.phase == Phase::Early {
+            return fail(format!(
+                "pass {} is early, and stands after late ones",
+                p.name
+            ));
         }
     }
     Ok(())
 }
 
-/// Refuses a dump that no pass can give.
-fn check_dump(name: &str) -> Result<()> {
-    let can = |p: &&Pass| p.gives.is_some() || [LOWER, LAYOUT].contains(&p.name);
-    let all: Vec<&str> = std::iter::once(TRANSLATE)
-        .chain(PASSES.iter().filter(can).map(|p| p.name))
-        .collect();
-    if all.contains(&name) {
-        return Ok(());
-    }
-    let what = format!("nothing can be shown after `{name}`");
-    Err(Error::new(ErrorKind::Options, what).help(format!("one of: {}", all.join(", "))))
+/// The passes after which a dump can be had, in order: those that run at a level, or all.
+pub fn dumps(level: Option<Level>) -> Vec<&'static str> {
+    let runs = |p: &&Pass| level.is_none_or(|l| p.levels.contains(l.name()));
+    let can = |p: &&Pass| p.gives.is_some() || p.name == LOWER;
+    let rows = PASSES.iter().filter(runs).filter(can).map(|p| p.name);
+    std::iter::once(TRANSLATE).chain(rows).collect()
 }
 
-fn runs_at(levels: &str, level: Level) -> bool {
-    levels.contains(level.name())
+/// Refuses a dump that no pass can give.
+fn check_dump(name: &str) -> Result<()> {
+    let all = dumps(None);
+    if all.contains(&name) || name == LAYOUT {
+        return Ok(());
+    }
+    let what = format!("no IR can be shown after `{name}`");
+    Err(Error::new(ErrorKind::Options, what).help(format!("one of: {}", all.join(", "))))
 }
 
 /// A compiled module, before it becomes an object file.
@@ -250,9 +306,23 @@ pub fn compile(
         listing,
         ..Request::default()
     };
-    let passes = passes_of(options.level)?;
+    compile_module(
+        read(wasm, options)?,
+        options,
+        &passes_of(options.level)?,
+        &request,
+    )
+    .map(|(c, _)| c)
+}
+
+/// Decodes a module and checks that an object can hold its names.
+///
+/// # Errors
+/// As [`compile`].
+pub(crate) fn read(wasm: &[u8], options: &Options) -> Result<Module> {
     let module = crate::wasm::decode(wasm, options)?;
-    compile_module(module, options, &passes, &request).map(|(c, _)| c)
+    crate::object::names::check(&module, options)?;
+    Ok(module)
 }
 
 /// The passes of a level, their order checked.
@@ -260,7 +330,7 @@ pub fn compile(
 /// # Errors
 /// As [`check_order`].
 pub(crate) fn passes_of(level: Level) -> Result<Vec<&'static Pass>> {
-    let runs = |p: &&Pass| runs_at(p.levels, level);
+    let runs = |p: &&Pass| p.levels.contains(level.name());
     let passes: Vec<_> = PASSES.iter().filter(runs).collect();
     check_order(&passes)?;
     Ok(passes)
@@ -279,52 +349,52 @@ pub(crate) fn compile_module(
     if let Some(d) = request.dump {
         check_dump(d)?;
     }
-    let own = module.funcs.len();
-    let nodes = module.funcs.iter().flat_map(|f| &f.body);
-    let mut nodes = nodes.flat_map(|b| &b.nodes);
-    let helpers = match nodes.any(|n| helpers::is_division(n.op) && n.ty == Ty::I64) {
-        true => Some(helpers::add(&mut module)?),
-        false => None,
+    let own = request.every.then_some(module.funcs.len() as u32);
+    let divides = |n: &Node| n.ty == Ty::I64 && helpers::is_division(n.op);
+    let has_division = module
+        .funcs
+        .iter()
+        .flat_map(|f| &f.body)
+        .any(|b| b.nodes.iter().any(divides));
+    let helpers = if has_division {
+        Some(helpers::add(&mut module)?)
+    } else {
+        None
     };
-    let globals = GlobalLayout::new(&module);
+    let bodies: Vec<_> = module
+        .funcs
+        .iter_mut()
+        .map(|f| f.body.take().map(Rc::new))
+        .collect();
     let image = init::image(&module);
-    let mut bodies: Vec<Option<Func>> = module.funcs.iter_mut().map(|f| f.body.take()).collect();
+    let roots = match own {
+        Some(n) => (0..n).collect(),
+        None => roots(&module),
+    };
+    let graph = CallGraph::new(&bodies, &roots, &|n| helper_of(n, helpers));
     let mut cx = Cx {
         module: &module,
         options,
+        budget: budget(options.level),
         choices: Choices::new(options.choices.clone(), options.fuel),
         hits: vec![0; opt::rules::all().len()],
         lower_hits: vec![0; crate::backend::rules::all().len()],
         symbols: Symbols::default(),
-        globals,
+        globals: GlobalLayout::new(&module),
         helpers,
+        depth: vec![0; bodies.len()],
+        bodies,
+        graph,
+        listing: request.listing || request.dump == Some(LAYOUT),
         dump: request.dump.map(|d| (d.to_owned(), String::new())),
         kept: request.keep.then(Vec::new),
+        own,
     };
-    let mut functions = Vec::new();
-    let mut reached = if request.every {
-        Reached::every(&bodies[..own], &mut cx.symbols)
-    } else {
-        Reached::new(&module, &mut cx.symbols)
-    };
-    while let Some(kind) = reached.next(&module, &cx.symbols) {
-        let (ty, func) = match &kind {
-            SymbolKind::Func(i) => match bodies[*i as usize].take() {
-                Some(f) => (module.funcs[*i as usize].ty.clone(), f),
-                None => continue,
-            },
-            SymbolKind::Wrapper(i) => init::export_wrapper(&module, *i),
-            SymbolKind::Init => init::init_function(&module, &image),
-            SymbolKind::Memory
-            | SymbolKind::Globals
-            | SymbolKind::Global(_)
-            | SymbolKind::StackLimit
-            | SymbolKind::Data(_) => continue,
-        };
-        let listing = request.listing || request.dump == Some(LAYOUT);
-        let mut unit = Unit::new(&kind, ty, func, &cx, listing);
-        cx.run(&mut unit, &kind, passes)?;
-        functions.push((kind, unit.code));
+    cx.early(passes)?;
+    cx.graph = CallGraph::new(&cx.bodies, &roots, &|n| helper_of(n, helpers));
+    let mut functions = cx.late(passes, &image)?;
+    if own.is_none() {
+        keep_referenced(&mut functions, &cx.symbols, &module);
     }
     let Cx {
         choices,
@@ -350,100 +420,97 @@ pub(crate) fn compile_module(
     Ok((compiled, kept.unwrap_or_default()))
 }
 
-impl Unit {
-    fn new(kind: &SymbolKind, ty: FuncType, func: Func, cx: &Cx<'_>, listing: bool) -> Unit {
-        let mut code = Code::default();
-        if listing {
-            code.listing.push((0, 0, String::new()));
+/// Functions that something outside the module's code calls.
+fn roots(module: &Module) -> Vec<u32> {
+    let exported = module
+        .funcs
+        .iter()
+        .enumerate()
+        .filter(|(_, f)| !f.exports.is_empty());
+    exported
+        .map(|(i, _)| i as u32)
+        .chain(module.start)
+        .collect()
+}
+
+/// The helper that an operation calls.
+fn helper_of(n: &Node, base: Option<u32>) -> Option<u32> {
+    let op = match n.op {
+        Op::DivS if n.ty == Ty::I64 => Op::DivS64,
+        Op::DivU if n.ty == Ty::I64 => Op::DivU64,
+        Op::RemS if n.ty == Ty::I64 => Op::RemS64,
+        Op::RemU if n.ty == Ty::I64 => Op::RemU64,
+        op => op,
+    };
+    helpers::index(op, base?)
+}
+
+/// Drops functions to which nothing in the finished code refers.
+fn keep_referenced(functions: &mut Vec<(SymbolKind, Code)>, symbols: &Symbols, module: &Module) {
+    let place: rustc_hash::FxHashMap<&SymbolKind, usize> = functions
+        .iter()
+        .enumerate()
+        .map(|(i, (k, _))| (k, i))
+        .collect();
+    let mut kept = vec![false; functions.len()];
+    let mut work: Vec<usize> = Vec::new();
+    for (i, (kind, _)) in functions.iter().enumerate() {
+        match kind {
+            SymbolKind::Func(f) if !module.funcs[*f as usize].exports_body() => {}
+            _ => work.push(i),
         }
+    }
+    while let Some(i) = work.pop() {
+        if !std::mem::replace(&mut kept[i], true) {
+            let calls = functions[i]
+                .1
+                .relocs
+                .iter()
+                .filter(|r| r.kind == RelocKind::Call);
+            work.extend(calls.filter_map(|r| place.get(&symbols.kinds[r.symbol.0 as usize])));
+        }
+    }
+    let mut kept = kept.into_iter();
+    functions.retain(|_| kept.next().unwrap_or(true));
+}
+
+impl Cx<'_> {
+    fn unit(&self, kind: SymbolKind, ty: FuncType, func: Func) -> Unit {
         Unit {
-            index: match kind {
-                SymbolKind::Func(i) | SymbolKind::Wrapper(i) => *i,
-                _ => u32::MAX,
-            },
-            name: symbols::text(kind, cx.module, &cx.options.name),
+            name: text(&kind, self.module, &self.options.name),
+            kind,
             ty,
             func,
+            inlined: false,
             mir: MFunc::default(),
             allocation: Allocation::default(),
             items: Vec::new(),
             frame: None,
-            code,
-        }
-    }
-}
-
-/// The functions still to compile: exports first, then whatever a symbol names.
-struct Reached {
-    seen: usize,
-    end: usize,
-}
-
-impl Reached {
-    fn new(module: &Module, symbols: &mut Symbols) -> Reached {
-        for (i, f) in module.funcs.iter().enumerate() {
-            if !f.exports.is_empty() && f.import.is_none() {
-                symbols.get(if f.ty.results.len() > 1 {
-                    SymbolKind::Wrapper(i as u32)
-                } else {
-                    SymbolKind::Func(i as u32)
-                });
-            }
-        }
-        symbols.get(SymbolKind::Init);
-        Reached {
-            seen: 0,
-            end: usize::MAX,
+            code: Code::default(),
         }
     }
 
-    /// The functions with bodies, and nothing that they name.
-    fn every(bodies: &[Option<Func>], symbols: &mut Symbols) -> Reached {
-        for (i, _) in bodies.iter().enumerate().filter(|(_, b)| b.is_some()) {
-            symbols.get(SymbolKind::Func(i as u32));
-        }
-        Reached {
-            seen: 0,
-            end: symbols.kinds.len(),
-        }
-    }
-
-    fn next(&mut self, _: &Module, symbols: &Symbols) -> Option<SymbolKind> {
-        self.seen += 1;
-        let kinds = &symbols.kinds[..self.end.min(symbols.kinds.len())];
-        kinds.get(self.seen - 1).cloned()
-    }
-}
-
-impl Cx<'_> {
-    /// Runs the passes on one function.
-    fn run(&mut self, unit: &mut Unit, kind: &SymbolKind, passes: &[&'static Pass]) -> Result<()> {
-        let name = unit.name.clone();
-        let context = |index: u32, e: Error| match index {
-            u32::MAX => e,
-            _ => e.in_function(index, Some(&name)),
+    fn run(&mut self, passes: &[&Pass], phase: Phase, unit: &mut Unit) -> Result<()> {
+        let place = |e: Error, unit: &Unit| match unit.kind {
+            SymbolKind::Func(i) | SymbolKind::Wrapper(i) => e.in_function(i, Some(&unit.name)),
+            _ => e,
         };
-        let index = unit.index;
-        // A list that does not begin at the beginning is given what the passes before would have left.
-        let given = passes.first().map_or(Stage::Source, |p| p.takes());
-        self.after(TRANSLATE, Some(given), kind, unit)
-            .map_err(|e| context(index, e))?;
-        for p in passes {
+        if phase == Phase::Early {
+            // A list that does not begin at the beginning is given what the passes before would have left.
+            let given = passes.first().map_or(Stage::Source, |p| p.takes());
+            self.after(TRANSLATE, Some(given), unit)
+                .map_err(|e| place(e, unit))?;
+        }
+        for p in passes.iter().filter(|p| p.phase == phase) {
             (p.run)(unit, self)
-                .and_then(|()| self.after(p.name, p.gives, kind, unit))
-                .map_err(|e| context(index, e))?;
+                .and_then(|()| self.after(p.name, p.gives, unit))
+                .map_err(|e| place(e, unit))?;
         }
         Ok(())
     }
 
     /// What is done after every pass: checks, the dump, and keeping the body.
-    fn after(
-        &mut self,
-        pass: &'static str,
-        stage: Option<Stage>,
-        kind: &SymbolKind,
-        unit: &Unit,
-    ) -> Result<()> {
+    fn after(&mut self, pass: &'static str, stage: Option<Stage>, unit: &Unit) -> Result<()> {
         if self.options.verify {
             let found = match stage {
                 Some(stage) => verify(&unit.func, stage, Some(self.module)),
@@ -455,20 +522,20 @@ impl Cx<'_> {
                 Error::new(ErrorKind::Internal, format!("{name} after {pass}: {e}"))
             })?;
         }
-        if let Some((_, text)) = self.dump.as_mut().filter(|(name, _)| name == pass) {
+        if let Some((_, out)) = self.dump.as_mut().filter(|(name, _)| name == pass) {
             if pass == LAYOUT {
-                text.push_str(&format!("{}:\n", unit.name));
+                out.push_str(&format!("{}:\n", unit.name));
                 for (_, _, line) in &unit.code.listing {
-                    text.push_str(&format!("  {line}\n"));
+                    out.push_str(&format!("  {line}\n"));
                 }
                 return Ok(());
             }
             let kinds = &self.symbols.kinds;
             let name = |s: Symbol| {
                 let kind = kinds.get(s.0 as usize)?;
-                Some(symbols::text(kind, self.module, &self.options.name))
+                Some(text(kind, self.module, &self.options.name))
             };
-            text.push_str(&match stage {
+            out.push_str(&match stage {
                 Some(_) => ir::text::function(&unit.func, &unit.name, true),
                 None => backend::mir_text::function(&unit.mir, &name),
             });
@@ -485,27 +552,174 @@ impl Cx<'_> {
                     kept.len() - 1
                 }
             };
-            kept[at].bodies.push((kind.clone(), unit.func.clone()));
+            kept[at].bodies.push((unit.kind.clone(), unit.func.clone()));
         }
+        Ok(())
+    }
+
+    fn take_body(&mut self, f: u32) -> Option<Func> {
+        if self.own.is_some_and(|own| f >= own) {
+            return None;
+        }
+        self.bodies[f as usize]
+            .take()
+            .map(|b| Rc::try_unwrap(b).unwrap_or_else(|b| (*b).clone()))
+    }
+
+    fn early(&mut self, passes: &[&Pass]) -> Result<()> {
+        for f in self.graph.order.clone() {
+            let Some(body) = self.take_body(f) else {
+                continue;
+            };
+            let ty = self.module.funcs[f as usize].ty.clone();
+            let mut unit = self.unit(SymbolKind::Func(f), ty, body);
+            self.run(passes, Phase::Early, &mut unit)?;
+            unit.func.nodes.shrink_to_fit();
+            self.bodies[f as usize] = Some(Rc::new(unit.func));
+        }
+        Ok(())
+    }
+
+    fn late(&mut self, passes: &[&Pass], image: &[init::Chunk]) -> Result<Vec<(SymbolKind, Code)>> {
+        let mut out = Vec::new();
+        for f in self.graph.order.clone() {
+            let Some(body) = self.take_body(f) else {
+                continue;
+            };
+            let ty = self.module.funcs[f as usize].ty.clone();
+            self.finish_unit(passes, SymbolKind::Func(f), (ty, body), &mut out)?;
+        }
+        if self.own.is_some() {
+            return Ok(out);
+        }
+        let module = self.module;
+        for (i, f) in module.funcs.iter().enumerate() {
+            if f.needs_wrapper() {
+                let made = init::export_wrapper(module, i as u32);
+                self.finish_unit(passes, SymbolKind::Wrapper(i as u32), made, &mut out)?;
+            }
+        }
+        self.finish_unit(
+            passes,
+            SymbolKind::Init,
+            init::init_function(module, image),
+            &mut out,
+        )?;
+        Ok(out)
+    }
+
+    fn finish_unit(
+        &mut self,
+        passes: &[&Pass],
+        kind: SymbolKind,
+        (ty, func): (FuncType, Func),
+        out: &mut Vec<(SymbolKind, Code)>,
+    ) -> Result<()> {
+        self.symbols.get(kind.clone());
+        let made = !matches!(kind, SymbolKind::Func(_));
+        let mut unit = self.unit(kind, ty, func);
+        // Functions of the module have been through the early passes.
+        if made {
+            self.run(passes, Phase::Early, &mut unit)?;
+        }
+        self.run(passes, Phase::Late, &mut unit)?;
+        out.push((unit.kind, unit.code));
         Ok(())
     }
 
     fn rewrites(&self) -> bool {
         self.options.level != Level::O0
     }
+
+    /// Bytes that a function checks the stack for at its entry, if it does. A function that only others of the
+    /// module call is covered by their checks; one that may call itself is not.
+    fn stack_check(&mut self, u: &Unit, frame: u32) -> u32 {
+        let callee = |s: &SymbolKind| match s {
+            SymbolKind::Func(i) => self.depth[*i as usize],
+            _ => 0,
+        };
+        let calls = u
+            .mir
+            .blocks
+            .iter()
+            .flat_map(|b| &b.insts)
+            .filter(|i| i.op == MOp::Call)
+            .filter_map(|i| i.sym);
+        let need = frame
+            + calls
+                .map(|s| callee(&self.symbols.kinds[s.0 as usize]))
+                .max()
+                .unwrap_or(0);
+        let covered = match u.kind {
+            SymbolKind::Func(i) => {
+                let exported = self.module.funcs[i as usize].exports_body();
+                !exported && !self.graph.recursive[i as usize]
+            }
+            _ => false,
+        };
+        if let (SymbolKind::Func(i), true) = (&u.kind, covered) {
+            self.depth[*i as usize] = need;
+            return 0;
+        }
+        need
+    }
 }
 
 fn simplify(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
+    let convert = Some(cx.budget.convert);
     u.func = opt::simplify::simplify(
         &u.func,
         &Known::default(),
         &mut cx.choices,
         &mut cx.hits,
-        true,
+        convert,
     );
     Ok(())
 }
 
+fn inline_calls(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
+    let mut total = inline::size(&u.func);
+    let me = u.kind.clone();
+    let Cx {
+        module,
+        bodies,
+        graph,
+        budget,
+        choices,
+        ..
+    } = cx;
+    u.inlined = inline::inline(&mut u.func, |callee| {
+        if graph.recursive[callee as usize] || me == SymbolKind::Func(callee) {
+            return None;
+        }
+        let body = bodies[callee as usize].as_ref()?;
+        let size = inline::size(body);
+        let alone =
+            graph.sites[callee as usize] == 1 && module.funcs[callee as usize].exports.is_empty();
+        let limit = if alone { budget.once } else { budget.small };
+        let wanted = size <= limit && total + size <= budget.total;
+        if !choices.flip(wanted) || size > budget.once || !choices.fuel("inline") {
+            return None;
+        }
+        total += size;
+        Some(body.clone())
+    });
+    Ok(())
+}
+
+fn simplify_inlined(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
+    if u.inlined { simplify(u, cx) } else { Ok(()) }
+}
+
+fn ranges(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
+    let known = opt::ranges::analyze(&u.func, &mut cx.choices);
+    if known.is_empty() {
+        return Ok(());
+    }
+    let convert = Some(cx.budget.convert);
+    u.func = opt::simplify::simplify(&u.func, &known, &mut cx.choices, &mut cx.hits, convert);
+    Ok(())
+}
 fn wide(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
     let rewrite = cx.rewrites();
     u.func = opt::wide::widen(&u.func, cx.module, &mut cx.choices, &mut cx.hits, rewrite);
@@ -513,9 +727,7 @@ fn wide(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
 }
 
 fn addresses(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
-    let rewrite = cx.rewrites();
-    u.func =
-        opt::address::lower_addresses(&u.func, &cx.globals, &mut cx.choices, &mut cx.hits, rewrite);
+    opt::address::lower_addresses(&mut u.func, &cx.globals);
     Ok(())
 }
 
@@ -553,9 +765,12 @@ fn allocate(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
 
 fn emit_func(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
     let frame = emit::Frame::new(&u.mir, &u.allocation);
-    let bytes = frame.bytes();
-    let check = (cx.options.stack_check && bytes > 0)
-        .then(|| (cx.symbols.get(SymbolKind::StackLimit), bytes));
+    let bytes = if cx.options.stack_check {
+        cx.stack_check(u, frame.deepest())
+    } else {
+        0
+    };
+    let check = (bytes > 0).then(|| (cx.symbols.get(SymbolKind::StackLimit), bytes));
     u.items = emit::emit(&u.mir, &u.allocation, frame, check)?;
     debug_assert!(
         u.mir.has_calls
@@ -582,8 +797,7 @@ fn finish_func(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
 }
 
 fn layout_func(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
-    let listing = !u.code.listing.is_empty();
-    u.code = layout::layout(&u.items, cx.options.cpu, &u.name, listing)?;
+    u.code = layout::layout(&u.items, cx.options.cpu, &u.name, cx.listing)?;
     u.code.frame = u.frame.map_or(0, |f| f.bytes());
     u.items = Vec::new();
     Ok(())

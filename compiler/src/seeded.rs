@@ -32,6 +32,7 @@ bugs! {
     22 HoistedTooFar "schedule" "a value is computed above its operands";
     30 AddRangeWraps "ranges" "the signed range of a sum ignores overflow at the top";
     31 GuardDroppedEarly "guards" "a guard on a small value is taken to hold";
+    32 LoopOneShort "ranges" "a counted loop is taken to end one step early";
     40 SharedOperandEaten "lower" "a pattern swallows an operand that something else uses";
     41 SelectSwapped "lower" "a select of two constants takes the wrong one";
     42 CarryLost "lower" "the low half of a 64-bit sum does not set the carry";
@@ -45,6 +46,14 @@ bugs! {
     52 CalleeSaveLost "frame" "r11 is not saved when many registers are";
     53 HalfSwapped "object" "the upper half of an address is relocated as the lower";
     100 PairMisaligned "abi" "64-bit register arguments start at odd registers";
+    120 SegmentDropped "init" "the last piece of memory's contents is not copied";
+    121 SegmentMisplaced "init" "memory's contents are copied 4 bytes too high";
+    122 StartSkipped "init" "the start function is not called";
+    123 GlobalHalfSet "init" "the high word of a 64-bit global starts as zero";
+    124 TrapEntryLate "object" "the table of traps names the address after the trap";
+    125 ThumbBitLost "object" "the symbol of the initialization function has no Thumb bit";
+    126 CallAddend "link" "calls land 4 bytes late";
+    127 OverlayOrder "init" "of two data segments that overlap the first wins";
     150 SlotFreedEarly "spill" "a slot is shared before a loop has read it for the last time";
     151 StoreLost "spill" "a spilled block parameter is not stored where it is defined";
     152 EdgeStoreLost "spill" "a value that leaves its register on an edge counts as stored";

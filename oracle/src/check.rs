@@ -220,6 +220,12 @@ fn compile(
     quietly(|| thumbsmith::compile(wasm, options))
 }
 
+/// What a compilation counted; `None` if it fails.
+pub fn stats(wasm: &[u8], options: &Options) -> Option<thumbsmith::Stats> {
+    install_hook();
+    compile(wasm, options).ok()?.ok().map(|output| output.stats)
+}
+
 /// The machines for a CPU, made on first use.
 fn machines(all: &mut Vec<Machines>, cpu: Cpu) -> Result<&mut Machines, String> {
     let at = match all.iter().position(|m| m.cpu == cpu) {

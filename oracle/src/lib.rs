@@ -3,10 +3,12 @@
 //! This crate links unicorn, which is GPL-2.0; the compiler never depends on it.
 
 pub mod arm;
+pub mod bench;
 pub mod check;
 pub mod compare;
 pub mod dispatch;
 pub mod engine;
+pub mod gate;
 pub mod generate;
 pub mod hunt;
 pub mod plan;

@@ -11,7 +11,7 @@ use thumbsmith_oracle::compare::Step;
 use thumbsmith_oracle::generate::Family;
 use thumbsmith_oracle::hunt::{Hunt, run, write_report};
 use thumbsmith_oracle::program::Info;
-use thumbsmith_oracle::{plan, reduce, regression, replay, seeds};
+use thumbsmith_oracle::{bench, gate, plan, reduce, regression, replay, seeds};
 
 /// Differential oracle of Thumbsmith: emitted code in a simulator beside wasmtime.
 #[derive(Parser)]
@@ -71,6 +71,30 @@ enum Command {
         /// Print one JSON object instead of a table.
         #[arg(long)]
         json: bool,
+    },
+    /// Measures the workloads of the corpus: bytes, instructions and modelled cycles on Cortex-M3.
+    Bench {
+        /// The repository.
+        #[arg(long, default_value = ".")]
+        root: PathBuf,
+        /// Write the table to ci/baseline.json.
+        #[arg(long)]
+        bless: bool,
+    },
+    /// What a change must pass beside the tests: regressions, corpus, a differential run, size and speed.
+    Gate {
+        /// The repository.
+        #[arg(long, default_value = ".")]
+        root: PathBuf,
+        /// Distinct functions of the differential run.
+        #[arg(long, default_value_t = 100_000)]
+        functions: u64,
+        /// Executions that it must reach.
+        #[arg(long, default_value_t = 500_000)]
+        executions: u64,
+        /// Seed of the run.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
     },
     /// Calls one export and prints each engine's answer.
     Run {
@@ -164,6 +188,21 @@ fn main() -> ExitCode {
             jobs,
             json,
         } => seed_table(seconds, &only, jobs, json),
+        Command::Bench { root, bless } => bench_table(&root, bless),
+        Command::Gate {
+            root,
+            functions,
+            executions,
+            seed,
+        } => pass_gate(
+            &root,
+            &gate::Demand {
+                functions,
+                executions,
+                seed,
+                threads: cores(),
+            },
+        ),
         Command::Run {
             file,
             export,
@@ -206,7 +245,6 @@ fn hunt(args: &HuntArgs) -> Outcome {
             .elapsed()
             .map_or(0, |d| d.as_nanos() as u64)
     };
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let hunt = Hunt {
         setup,
         seconds: args.seconds,
@@ -303,8 +341,8 @@ fn reduce_file(file: &Path, asked: &Target, output: Option<&Path>) -> Outcome {
     let mut judge = Judge::new()?;
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let mut case = match regression::Case::parse(&text) {
-        Ok(case) if !case.steps.is_empty() => case,
-        _ => {
+        Ok(case) => case,
+        Err(_) => {
             let steps = plan::steps(&Info::read(&wasm)?, 0, CALLS, None);
             let options = target(asked)?;
             match judge.judge("check", &wasm, &options, &steps, Ask::THOROUGH) {
@@ -321,6 +359,46 @@ fn reduce_file(file: &Path, asked: &Target, output: Option<&Path>) -> Outcome {
         None => print!("{}", case.print()),
     }
     Ok(true)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn bench_table(root: &Path, bless: bool) -> Outcome {
+    let table = bench::table(&bench::workloads(&root.join("corpus"))?)?;
+    println!(
+        "{:24} {:>8} {:>12} {:>12}",
+        "workload", "bytes", "instructions", "cycles"
+    );
+    for (name, c) in &table {
+        println!(
+            "{name:24} {:8} {:12} {:12}",
+            c.bytes, c.instructions, c.cycles
+        );
+    }
+    if bless {
+        let text = format!("{:#}\n", bench::to_json(&table));
+        std::fs::write(root.join("ci/baseline.json"), text).map_err(|e| e.to_string())?;
+    }
+    Ok(!table.is_empty())
+}
+
+fn pass_gate(root: &Path, demand: &gate::Demand) -> Outcome {
+    let report = gate::gate(root, demand)?;
+    for (name, what) in &report.parts {
+        println!("{name}: {what}");
+    }
+    for failure in &report.failures {
+        println!("FAILED {failure}");
+    }
+    let parts = report.parts.len();
+    println!(
+        "{} passed, {} failed",
+        parts.saturating_sub(report.failures.len()),
+        report.failures.len()
+    );
+    Ok(report.failures.is_empty())
 }
 
 fn replay_all(dir: &Path) -> Outcome {

@@ -7,12 +7,12 @@
 //! ;; guilty: lower
 //! ;; options: cortex-m3 -O2 check choices=heuristic
 //! (module ...)
-//! ;; init
 //! ;; set global0 0x5
 //! ;; call f0 0x1 0x2 => 0x3
 //! ;; call f0 0x1 0x0 => trap integer divide by zero
 //! ```
 //!
+//! A line `;; init` instead of calls says that the difference shows when the module is initialized.
 //! Values are hexadecimal, zero-extended. `=>` holds what the reference says; replay compares it again with the
 //! reference, so a wrong file is noticed, then with the emitted code on every CPU and level.
 
@@ -218,8 +218,16 @@ impl Case {
     /// # Errors
     /// Text that names the line that is not understood.
     pub fn parse(text: &str) -> Result<Case, String> {
-        let wasm = wat::parse_str(text).map_err(|e| e.to_string())?;
+        Case::of(wat::parse_str(text).map_err(|e| e.to_string())?, text)
+    }
+
+    /// The case of a module, with the comment lines of `text`.
+    ///
+    /// # Errors
+    /// As [`Case::parse`].
+    pub fn of(wasm: Vec<u8>, text: &str) -> Result<Case, String> {
         let info = Info::read(&wasm)?;
+        let mut says = false;
         let mut case = Case {
             found_by: "unknown".into(),
             guilty: "unknown".into(),
@@ -244,6 +252,8 @@ impl Case {
                 case.guilty = what.to_owned();
             } else if let Some(options) = comment.strip_prefix("options: ") {
                 case.options = parse_options(options)?;
+            } else if comment == "init" {
+                says = true;
             } else if comment.starts_with("call ") || comment.starts_with("set ") {
                 let (left, right) = match comment.split_once("=>") {
                     Some((left, right)) => (left, Some(right)),
@@ -259,9 +269,14 @@ impl Case {
                     None => None,
                 };
                 case.expected.push(expected);
+                says |= comment.starts_with("call ");
             }
         }
-        Ok(case)
+        if says {
+            Ok(case)
+        } else {
+            Err("neither a call nor `;; init`: nothing to compare".into())
+        }
     }
 
     /// Writes the case.
@@ -274,6 +289,9 @@ impl Case {
         out += &format!(";; options: {}\n", options_text(&self.options));
         out += self.text.trim_end();
         out.push('\n');
+        if self.steps.is_empty() {
+            out += ";; init\n";
+        }
         for (i, step) in self.steps.iter().enumerate() {
             out += &format!(";; {}", step_text(step, &info));
             if let Some(text) = self
@@ -333,6 +351,13 @@ mod tests {
         assert!(with("global0", "global1").is_err());
         assert!(with("cortex-m7", "cortex-m99").is_err_and(|e| e.contains("cortex-m99")));
         assert!(with("seed:0x2a", "bytes:0").is_err());
+        let silent: String = TEXT
+            .lines()
+            .filter(|l| !l.contains("call "))
+            .map(|l| format!("{l}\n"))
+            .collect();
+        assert!(Case::parse(&silent).is_err_and(|e| e.contains("nothing to compare")));
+        assert!(Case::parse(&format!("{silent};; init\n")).is_ok());
     }
 
     #[test]

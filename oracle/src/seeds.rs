@@ -11,6 +11,9 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Seconds of the control hunt without a bug.
+const CONTROL_SECONDS: f64 = 20.0;
+
 /// What became of one bug.
 #[derive(Clone, Debug)]
 pub struct Sought {
@@ -66,7 +69,7 @@ pub fn cpu_seconds() -> f64 {
 /// Hunts every bug of the table, or those in `only`, `jobs` at a time; `each` sees results as they come.
 ///
 /// # Errors
-/// Text if a child does not run, or this build has no seeded bugs.
+/// Text if a child does not run, if this build has no seeded bugs, or if a hunt without any bug differs.
 pub fn hunt_all(
     exe: &Path,
     seconds: f64,
@@ -81,6 +84,14 @@ pub fn hunt_all(
         .iter()
         .filter(|b| only.is_empty() || only.contains(&b.0))
         .collect();
+    // Without any bug nothing may differ, or every bug would count as found.
+    let healthy = hunt_one(exe, seconds.min(CONTROL_SECONDS), &(0, "none", "", ""))?;
+    if healthy.found {
+        return Err(format!(
+            "the compiler differs without any seeded bug: {}",
+            healthy.key
+        ));
+    }
     let next = AtomicUsize::new(0);
     let results = Mutex::new((Vec::new(), each));
     std::thread::scope(|scope| {

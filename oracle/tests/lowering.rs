@@ -62,6 +62,11 @@ fn calls() {
 }
 
 #[test]
+fn rules() {
+    family(Family::Rules);
+}
+
+#[test]
 fn smith() {
     family(Family::Smith);
 }

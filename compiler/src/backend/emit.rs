@@ -1,7 +1,7 @@
 //! Emission: machine IR and its allocation become linear code with physical registers.
 //!
 //! In: an [`MFunc`] and an [`Allocation`]. Out: [`Item`]s, frame included. Frame, from the stack pointer up: outgoing
-//! area, spill slots, an emergency word if the frame is larger than an immediate reaches, saved registers; then the
+//! area, spill slots, saved registers; then the
 //! caller's outgoing area, which holds the stack arguments. A function that saves nothing and keeps nothing on the stack
 //! has no prologue. Nothing emitted for an edit touches the flags.
 
@@ -25,8 +25,8 @@ pub struct Frame {
     pub local: u32,
     /// Offset of the spill slots.
     slots_at: u32,
-    /// Offset of the emergency word.
-    emergency: u32,
+    /// Whether a word is pushed for a moment where a store is out of an immediate's reach.
+    borrows: bool,
 }
 
 impl Frame {
@@ -39,14 +39,11 @@ impl Frame {
         if f.has_calls || a.used.contains(Reg::LR) || !saved.is_empty() {
             saved.insert(Reg::LR);
         }
-        let (slots, large) = (4 * a.slots, f.out_bytes + 4 * a.slots > REACH - 64);
-        // The emergency word must be in reach itself, so it comes before the slots.
-        let emergency = f.out_bytes;
-        let slots_at = f.out_bytes + 4 * large as u32;
-        let mut local = slots_at + slots;
+        let slots_at = f.out_bytes;
+        let mut local = slots_at + 4 * a.slots;
         // The stack pointer is a multiple of 8 at calls (AAPCS, 6.2.1.2).
         let total = local + 4 * saved.len() as u32;
-        if total % 8 != 0 && f.has_calls {
+        if !total.is_multiple_of(8) && f.has_calls {
             let r3_returns = f.blocks.iter().filter_map(|b| b.insts.last()).any(|i| {
                 i.op == MOp::Ret && i.abi.as_ref().is_some_and(|a| a.uses.contains(&Reg(3)))
             });
@@ -57,17 +54,28 @@ impl Frame {
                 local += 4;
             }
         }
+        let incoming = f.blocks.iter().flat_map(|b| &b.insts);
+        let reach = incoming
+            .filter(|i| i.op == MOp::InStore)
+            .map(|i| i.imm as u32)
+            .max()
+            .map_or(local, |imm| imm + local + 4 * saved.len() as u32);
         Frame {
             saved,
             local,
             slots_at,
-            emergency,
+            borrows: reach > REACH,
         }
     }
 
-    /// Bytes of stack the function uses.
+    /// Bytes of stack the function keeps.
     pub fn bytes(&self) -> u32 {
         self.local + 4 * self.saved.len() as u32
+    }
+
+    /// Bytes of stack the function uses at most, without its calls.
+    pub fn deepest(&self) -> u32 {
+        self.bytes() + 4 * self.borrows as u32
     }
 }
 
@@ -279,6 +287,18 @@ impl Emit<'_> {
         }
     }
 
+    /// The address of a place in the frame.
+    fn frame_address(&mut self, r: Reg, offset: u32) {
+        if offset <= REACH {
+            return self.inst(I::AddI, &[r, Reg::SP], offset as i32);
+        }
+        self.inst(I::Movw, &[r], (offset & 0xffff) as i32);
+        if offset > 0xffff {
+            self.inst(I::Movt, &[r], (offset >> 16) as i32);
+        }
+        self.inst(I::AddR, &[r, Reg::SP, r], 0);
+    }
+
     /// Loads or stores a word of the frame.
     fn stack(&mut self, op: I, r: Reg, offset: u32) {
         if offset <= REACH {
@@ -286,24 +306,19 @@ impl Emit<'_> {
         }
         if op == I::LdrI {
             // The destination holds the address first.
-            self.inst(I::Movw, &[r], (offset & 0xffff) as i32);
-            if offset > 0xffff {
-                self.inst(I::Movt, &[r], (offset >> 16) as i32);
-            }
-            self.inst(I::AddR, &[r, Reg::SP, r], 0);
+            self.frame_address(r, offset);
             return self.inst(op, &[r, r], 0);
         }
-        // A register is borrowed for the address.
+        // A register is borrowed for the address; its value waits on the stack.
         let t = if r == Reg::R0 { Reg(1) } else { Reg::R0 };
-        let home = self.frame.emergency;
-        self.inst(I::StrI, &[t, Reg::SP], home as i32);
-        self.inst(I::Movw, &[t], (offset & 0xffff) as i32);
-        if offset > 0xffff {
-            self.inst(I::Movt, &[t], (offset >> 16) as i32);
-        }
-        self.inst(I::AddR, &[t, Reg::SP, t], 0);
+        let list = RegSet::of(t);
+        let mut saved = Inst::new(I::Push, &[], 0);
+        saved.list = list;
+        self.push(Kind::Inst(saved));
+        self.frame_address(t, offset + 4);
         self.inst(op, &[r, t], 0);
-        self.inst(I::LdrI, &[t, Reg::SP], home as i32);
+        saved.op = I::Pop;
+        self.push(Kind::Inst(saved));
     }
 
     /// Byte offset of the incoming stack area.
@@ -328,7 +343,7 @@ impl Emit<'_> {
             MOp::InStore => self.stack(I::StrI, uses[0], self.incoming(m.imm)),
             MOp::OutArg => self.stack(I::StrI, uses[0], m.imm as u32),
             MOp::OutLoad => self.stack(I::LdrI, defs[0], m.imm as u32),
-            MOp::OutAddr => self.inst(I::AddI, &[defs[0], Reg::SP], m.imm),
+            MOp::OutAddr => self.frame_address(defs[0], m.imm as u32),
             MOp::Call => {
                 if let Some(s) = m.sym {
                     self.push(Kind::Call(s));

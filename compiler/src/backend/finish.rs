@@ -21,6 +21,9 @@ pub fn finish(mut items: Vec<Item>, cpu: Cpu, choices: &mut Choices) -> Vec<Item
     items
 }
 
+/// Most rounds of removing jumps; each may uncover work for the next, but not for long in code that is not made for it.
+const ROUNDS: usize = 16;
+
 /// Branches to a block that only jumps go where it jumps. Entries of tables stay, as they reach forward only.
 fn thread(items: &mut [Item]) {
     let mut jumps: FxHashMap<Label, Label> = FxHashMap::default();
@@ -53,8 +56,9 @@ fn thread(items: &mut [Item]) {
 
 /// Removes code after jumps up to the next label that something goes to, turns around branches over jumps, and removes
 /// jumps to what follows.
+/// Code made to have more rounds than [`ROUNDS`] keeps a jump or two.
 fn drop_jumps(items: &mut Vec<Item>) {
-    loop {
+    for _ in 0..ROUNDS {
         let before = items.len();
         remove_unreachable(items);
         invert_over_jumps(items);
@@ -66,21 +70,27 @@ fn drop_jumps(items: &mut Vec<Item>) {
 }
 
 fn remove_unreachable(items: &mut Vec<Item>) {
-    let mut used = rustc_hash::FxHashSet::default();
+    let mut used: Vec<bool> = Vec::new();
+    let mut mark = |l: &Label| {
+        let i = l.0 as usize;
+        if used.len() <= i {
+            used.resize(i + 1, false);
+        }
+        used[i] = true;
+    };
     for i in items.iter() {
         match &i.kind {
-            Kind::Branch(_, l) | Kind::BranchZero(_, _, l) => {
-                used.insert(*l);
-            }
-            Kind::Table(_, ls) => used.extend(ls.iter().copied()),
+            Kind::Branch(_, l) | Kind::BranchZero(_, _, l) => mark(l),
+            Kind::Table(_, ls) => ls.iter().for_each(&mut mark),
             _ => {}
         }
     }
+    let is_used = |l: &Label| used.get(l.0 as usize).copied().unwrap_or(false);
     let mut reachable = true;
     items.retain(|i| {
         if let Kind::Label(l) = &i.kind {
-            reachable |= used.contains(l);
-            return used.contains(l);
+            reachable |= is_used(l);
+            return is_used(l);
         }
         let keep = reachable;
         match &i.kind {
@@ -125,13 +135,28 @@ fn invert_over_jumps(items: &mut Vec<Item>) {
     items.retain(|i| i.kind != Kind::Label(Label(u32::MAX)));
 }
 
+/// From the end, so that a jump over a jump that goes is seen in the same round: chains of them are one pass.
 fn remove_jumps_to_next(items: &mut Vec<Item>) {
     let mut keep = vec![true; items.len()];
-    for i in 0..items.len() {
-        keep[i] = match &items[i].kind {
-            Kind::Branch(_, l) | Kind::BranchZero(_, _, l) => !is_at(items, i + 1, *l),
-            _ => true,
-        };
+    // The labels between here and the next item that stays.
+    let mut next = rustc_hash::FxHashSet::default();
+    for (item, keep) in items.iter().zip(&mut keep).rev() {
+        match &item.kind {
+            Kind::Label(l) => {
+                next.insert(*l);
+                continue;
+            }
+            Kind::Branch(_, l) | Kind::BranchZero(_, _, l) => *keep = !next.contains(l),
+            Kind::Inst(_)
+            | Kind::HalfAddress(..)
+            | Kind::Call(_)
+            | Kind::Load(..)
+            | Kind::Table(..)
+            | Kind::Trap(_) => {}
+        }
+        if *keep && !next.is_empty() {
+            next = Default::default();
+        }
     }
     let mut keep = keep.iter();
     items.retain(|_| *keep.next().unwrap_or(&true));
@@ -143,12 +168,12 @@ fn narrow(items: &mut [Item], cpu: Cpu, choices: &mut Choices) {
     for item in items.iter_mut().rev() {
         match &mut item.kind {
             Kind::Inst(i) => {
-                if i.cond == Cond::Al && choices.flip(true) {
-                    if let Some(n) =
+                if i.cond == Cond::Al
+                    && choices.flip(true)
+                    && let Some(n) =
                         isa::narrow(i, cpu, Place::Outside, !live || on(Bug::FlagsClobbered))
-                    {
-                        *i = n;
-                    }
+                {
+                    *i = n;
                 }
                 if isa::writes_flags(i) && i.cond == Cond::Al {
                     live = false;

@@ -7,7 +7,7 @@
 
 use super::code::{Code, Item, Kind, Label, Literal, Reloc, RelocKind};
 use crate::error::{Error, ErrorKind, Result};
-use crate::isa::{self, Cond, Inst, Op as I, Place, Reg};
+use crate::isa::{self, Cond, Encoded, Inst, Op as I, Place, Reg};
 use crate::options::Cpu;
 use crate::seeded::{Bug, on};
 use rustc_hash::FxHashMap;
@@ -24,6 +24,7 @@ pub fn layout(items: &[Item], cpu: Cpu, name: &str, listing: bool) -> Result<Cod
         name,
         places,
         size: vec![0; items.len()],
+        encoded: vec![None; items.len()],
         at: vec![0; items.len()],
         labels: FxHashMap::default(),
         literals: Vec::new(),
@@ -61,6 +62,8 @@ struct Layout<'a> {
     name: &'a str,
     places: Vec<Place>,
     size: Vec<u32>,
+    /// Instructions whose bits do not depend on where they are.
+    encoded: Vec<Option<Encoded>>,
     at: Vec<u32>,
     labels: FxHashMap<Label, u32>,
     /// Pool entries in order, each once.
@@ -99,7 +102,10 @@ impl Layout<'_> {
         for (i, item) in self.items.iter().enumerate() {
             self.size[i] = match &item.kind {
                 Kind::Inst(inst) => {
-                    isa::size(inst, self.cpu, self.places[i]).map_err(|e| self.internal(e))?
+                    let e = isa::encode(inst, self.cpu, self.places[i])
+                        .map_err(|e| self.internal(e))?;
+                    self.encoded[i] = Some(e);
+                    e.size
                 }
                 Kind::HalfAddress(..) | Kind::Call(_) => 4,
                 Kind::Label(_) => 0,
@@ -108,7 +114,7 @@ impl Layout<'_> {
                     if r.is_low() {
                         2
                     } else {
-                        4 + 2 * (r.0 > 7) as u32 - 2
+                        4
                     }
                 }
                 Kind::Load(r, lit) => {
@@ -203,7 +209,7 @@ impl Layout<'_> {
                 let mut far = false;
                 for l in ls {
                     let offset = self.target(*l)? as i64 - (at as i64 + 4);
-                    if offset < 0 || offset > 2 * 0xffff {
+                    if !(0..=2 * 0xffff).contains(&offset) {
                         return Err(Error::new(
                             ErrorKind::Limit,
                             format!("function {} is too large for a jump table", self.name),
@@ -242,6 +248,12 @@ impl Layout<'_> {
 
     fn put(&mut self, inst: &Inst, size: u32, place: Place, loc: u32) -> Result<()> {
         let e = isa::encode_sized(inst, self.cpu, place, size).map_err(|e| self.internal(e))?;
+        self.put_encoded(inst, e, place, loc);
+        Ok(())
+    }
+
+    fn put_encoded(&mut self, inst: &Inst, e: Encoded, place: Place, loc: u32) {
+        let size = e.size;
         let at = self.code.bytes.len() as u32;
         for hw in e.halfwords() {
             self.code.bytes.extend(hw.to_le_bytes());
@@ -254,7 +266,6 @@ impl Layout<'_> {
             let text = inst.text_sized(self.cpu, place, size, isa::Dialect::Gnu);
             self.code.listing.push((at, loc, text));
         }
-        Ok(())
     }
 
     fn reloc(&mut self, kind: RelocKind, symbol: super::mir::Symbol) {
@@ -277,7 +288,10 @@ impl Layout<'_> {
             }
             match &self.items[i].kind {
                 Kind::Label(_) => {}
-                Kind::Inst(inst) => self.put(inst, size, self.places[i], loc)?,
+                Kind::Inst(inst) => match self.encoded[i] {
+                    Some(e) => self.put_encoded(inst, e, self.places[i], loc),
+                    None => self.put(inst, size, self.places[i], loc)?,
+                },
                 Kind::HalfAddress(inst, s) => {
                     self.reloc(
                         if inst.op == I::Movw {
@@ -292,7 +306,8 @@ impl Layout<'_> {
                 Kind::Call(s) => {
                     self.reloc(RelocKind::Call, *s);
                     // REL: the addend -4 stands in the instruction, as its displacement from the PC.
-                    self.put(&Inst::new(I::Bl, &[], -4), 4, Place::Outside, loc)?;
+                    let addend = if on(Bug::CallAddend) { 0 } else { -4 };
+                    self.put(&Inst::new(I::Bl, &[], addend), 4, Place::Outside, loc)?;
                 }
                 Kind::Branch(c, l) => {
                     let b = Inst {

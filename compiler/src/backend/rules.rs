@@ -72,8 +72,8 @@ const TEXT: &[&str] = &[
     "eor: (xor x y) => EorR x y",
     // Shifts. A register amount counts by its low byte, and shifts of 32 and more shift everything out.
     "lsl-imm: (shl x K) => LslI x #K if K > 0",
-    "lsr-imm: (shr_u x K) => LsrI x #K if K > 0",
     "ubfx-shifts: (shr_u (shl x A) B) => Ubfx x #{B - A} #{N - B} if B >= A && B > 0",
+    "lsr-imm: (shr_u x K) => LsrI x #K if K > 0",
     "sbfx-shifts: (shr_s (shl x A) B) => Sbfx x #{B - A} #{N - B} if B >= A && B > 0",
     "asr-imm: (shr_s x K) => AsrI x #K if K > 0",
     "ror-imm: (rotr x K) => RorI x #K if K > 0",
@@ -92,9 +92,8 @@ const TEXT: &[&str] = &[
     // Bits.
     "clz: (clz x) => Clz x",
     "ctz: (ctz x) => r = Rbit x; Clz r",
-    "rbit: (rbit x) => Rbit x",
-    "sext8: (sext8 x) => Sxtb x",
     "sbfx8: (sext8 (shr_u x K)) => Sbfx x #K #8 if K > 0 && K + 8 <= N",
+    "sext8: (sext8 x) => Sxtb x",
     "sbfx16: (sext16 (shr_u x K)) => Sbfx x #K #16 if K > 0 && K + 16 <= N",
     "sext16: (sext16 x) => Sxth x",
     "popcnt: (popcnt x) => a = LsrI x #1; b = AndI a #0x55555555; c = SubR x b; d = AndI c #0x33333333; e = LsrI c #2; f = AndI e #0x33333333; g = AddR d f; h = AddR g g lsr 4; i = AndI h #0x0f0f0f0f; j = AddR i i lsl 8; k = AddR j j lsl 16; LsrI k #24",

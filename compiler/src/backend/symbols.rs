@@ -48,6 +48,11 @@ impl Symbols {
         s
     }
 
+    /// The number of a symbol that something already named.
+    pub fn find(&self, kind: &SymbolKind) -> Option<Symbol> {
+        self.index.get(kind).copied()
+    }
+
     /// The symbol and byte offset that an IR `sym` with this immediate is the address of.
     pub fn of_imm(&mut self, imm: i64) -> (Symbol, i32) {
         let kind = match (imm >> 32) as u32 {

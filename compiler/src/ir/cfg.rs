@@ -1,8 +1,10 @@
 //! The control flow graph: predecessors, reverse post-order, dominator tree, loops.
 //!
 //! In: a function. Out: [`Cfg`], valid until blocks or edges change. Unreachable blocks are in no order and no tree.
-//! Dominators follow Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm". Control flow that comes from
-//! WebAssembly is reducible, so a loop is a header that dominates the source of an edge to it.
+//! Control flow that comes from WebAssembly is reducible, so a loop is a header that dominates the source of an edge to
+//! it, and a block's immediate dominator is the deepest block that dominates all its forward predecessors. Ancestors in the
+//! dominator tree are found by jump pointers (Myers, "An applicative random-access stack"), and loops around loops by
+//! disjoint sets, so that everything here is nearly linear however deep a hostile module nests.
 
 use super::func::{Block, Func};
 use smallvec::SmallVec;
@@ -20,6 +22,8 @@ pub struct Cfg {
     pub idom: Vec<Block>,
     /// Depth in the dominator tree by block.
     pub dom_depth: Vec<u32>,
+    /// By block: an ancestor in the dominator tree, chosen so that any ancestor is a logarithm of steps away.
+    jump: Vec<Block>,
     /// Header of the innermost loop by block, if any.
     pub header: Vec<Option<Block>>,
     /// How many loops a block is in.
@@ -49,6 +53,7 @@ impl Cfg {
             preds,
             idom: (0..n as u32).map(Block).collect(),
             dom_depth: vec![0; n],
+            jump: vec![Func::ENTRY; n],
             header: vec![None; n],
             loop_depth: vec![0; n],
             parent: vec![None; n],
@@ -64,23 +69,35 @@ impl Cfg {
     }
 
     /// Whether every way to `b` goes through `a`.
-    pub fn dominates(&self, a: Block, mut b: Block) -> bool {
-        while self.dom_depth[b.0 as usize] > self.dom_depth[a.0 as usize] {
-            b = self.idom[b.0 as usize];
+    pub fn dominates(&self, a: Block, b: Block) -> bool {
+        a == self.ancestor(b, self.dom_depth[a.0 as usize])
+    }
+
+    /// The block at this depth of the dominator tree on the way up from `b`, or `b` if it is not deeper.
+    fn ancestor(&self, mut b: Block, depth: u32) -> Block {
+        while self.dom_depth[b.0 as usize] > depth {
+            let jump = self.jump[b.0 as usize];
+            b = if self.dom_depth[jump.0 as usize] >= depth {
+                jump
+            } else {
+                self.idom[b.0 as usize]
+            };
         }
-        a == b
+        b
     }
 
     /// The deepest block that dominates both.
-    pub fn common_dominator(&self, mut a: Block, mut b: Block) -> Block {
+    pub fn common_dominator(&self, a: Block, b: Block) -> Block {
+        let depth = self.dom_depth[a.0 as usize].min(self.dom_depth[b.0 as usize]);
+        let (mut a, mut b) = (self.ancestor(a, depth), self.ancestor(b, depth));
         while a != b {
-            let (da, db) = (self.dom_depth[a.0 as usize], self.dom_depth[b.0 as usize]);
-            if da >= db {
-                a = self.idom[a.0 as usize];
-            }
-            if db >= da {
-                b = self.idom[b.0 as usize];
-            }
+            // At equal depth both jump equally far.
+            let (ja, jb) = (self.jump[a.0 as usize], self.jump[b.0 as usize]);
+            (a, b) = if ja == jb {
+                (self.idom[a.0 as usize], self.idom[b.0 as usize])
+            } else {
+                (ja, jb)
+            };
         }
         a
     }
@@ -108,52 +125,31 @@ impl Cfg {
     }
 
     fn dominators(&mut self) {
-        let mut done = vec![false; self.idom.len()];
-        done[0] = true;
-        let mut changed = true;
-        while changed {
-            changed = false;
-            for i in 1..self.rpo.len() {
-                let b = self.rpo[i];
-                let mut new: Option<Block> = None;
-                for &p in &self.preds[b.0 as usize] {
-                    if done[p.0 as usize] {
-                        new = Some(match new {
-                            None => p,
-                            Some(q) => self.intersect(p, q),
-                        });
-                    }
-                }
-                let new = new.unwrap_or(b);
-                if !done[b.0 as usize] || self.idom[b.0 as usize] != new {
-                    self.idom[b.0 as usize] = new;
-                    done[b.0 as usize] = true;
-                    changed = true;
-                }
-            }
-        }
         for i in 1..self.rpo.len() {
             let b = self.rpo[i];
-            self.dom_depth[b.0 as usize] = self.dom_depth[self.idom[b.0 as usize].0 as usize] + 1;
+            let forward = self.preds[b.0 as usize]
+                .iter()
+                .copied()
+                .filter(|&p| !self.is_back_edge(p, b));
+            let parent = forward
+                .reduce(|x, y| self.common_dominator(x, y))
+                .unwrap_or(Func::ENTRY);
+            let depth = |b: Block| self.dom_depth[b.0 as usize];
+            let one = self.jump[parent.0 as usize];
+            let two = self.jump[one.0 as usize];
+            let even = depth(parent) - depth(one) == depth(one) - depth(two);
+            self.jump[b.0 as usize] = if even { two } else { parent };
+            self.dom_depth[b.0 as usize] = depth(parent) + 1;
+            self.idom[b.0 as usize] = parent;
         }
-    }
-
-    fn intersect(&self, mut a: Block, mut b: Block) -> Block {
-        while a != b {
-            while self.order[a.0 as usize] > self.order[b.0 as usize] {
-                a = self.idom[a.0 as usize];
-            }
-            while self.order[b.0 as usize] > self.order[a.0 as usize] {
-                b = self.idom[b.0 as usize];
-            }
-        }
-        a
     }
 
     /// Finds loops innermost first: walks back from the sources of back edges to the header, stepping over
     /// inner loops through their headers.
     fn loops(&mut self) {
         let mut headers = Vec::new();
+        // Disjoint sets: a block is in the set of the header of the outermost loop found so far around it.
+        let mut around: Vec<Block> = (0..self.order.len() as u32).map(Block).collect();
         for &h in self.rpo.iter().rev() {
             let mut work: Vec<Block> = self.preds[h.0 as usize]
                 .iter()
@@ -165,15 +161,7 @@ impl Cfg {
             }
             headers.push(h);
             while let Some(b) = work.pop() {
-                // The outermost loop found so far around `b`.
-                let mut top = b;
-                while let Some(p) = if self.header[top.0 as usize] == Some(top) {
-                    self.parent[top.0 as usize]
-                } else {
-                    self.header[top.0 as usize]
-                } {
-                    top = p;
-                }
+                let top = outermost(&mut around, b);
                 if top == h {
                     continue;
                 }
@@ -182,6 +170,7 @@ impl Cfg {
                 } else {
                     self.header[top.0 as usize] = Some(h);
                 }
+                around[top.0 as usize] = h;
                 work.extend(self.preds[top.0 as usize].iter().copied());
             }
             self.header[h.0 as usize] = Some(h);
@@ -197,6 +186,16 @@ impl Cfg {
             }
         }
     }
+}
+
+/// The header of the outermost loop found so far around a block, or the block; halves the way for the next to ask.
+fn outermost(around: &mut [Block], mut b: Block) -> Block {
+    while around[b.0 as usize] != b {
+        let next = around[around[b.0 as usize].0 as usize];
+        around[b.0 as usize] = next;
+        b = next;
+    }
+    b
 }
 
 fn reverse_post_order(f: &Func) -> Vec<Block> {

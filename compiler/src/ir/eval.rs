@@ -43,7 +43,6 @@ pub fn eval(op: Op, ty: Ty, arg_ty: Ty, a: &[u64], imm: i64) -> Option<u64> {
         Op::Clz => (a[0].leading_zeros() - (64 - n)) as u64,
         Op::Ctz => a[0].trailing_zeros().min(n) as u64,
         Op::Popcnt => a[0].count_ones() as u64,
-        Op::Rbit => (a[0] as u32).reverse_bits() as u64,
         Op::Sext8 => sext(a[0], 8),
         Op::Sext16 => sext(a[0], 16),
         Op::Sext32 | Op::ExtendS => sext(a[0], 32),

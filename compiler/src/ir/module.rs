@@ -50,6 +50,28 @@ pub struct FuncDecl {
     pub offset: u32,
 }
 
+impl FuncDecl {
+    /// The export names that need a symbol of the object. An import that is exported under its own symbol has one
+    /// already, where it is defined.
+    pub fn own_exports(&self) -> impl Iterator<Item = &String> {
+        let import = self.import.as_ref().map(Import::symbol);
+        self.exports
+            .iter()
+            .filter(move |&e| import.as_ref() != Some(e))
+    }
+
+    /// Whether callers from outside enter the body itself: one convention serves both.
+    pub fn exports_body(&self) -> bool {
+        self.import.is_none() && self.ty.results.len() < 2 && !self.exports.is_empty()
+    }
+
+    /// Whether callers from outside enter through a function of its own: to give several results as C does, or to
+    /// go on to an import.
+    pub fn needs_wrapper(&self) -> bool {
+        !self.exports_body() && self.own_exports().next().is_some()
+    }
+}
+
 /// A global variable.
 #[derive(Clone, Debug)]
 pub struct Global {

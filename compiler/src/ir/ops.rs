@@ -166,8 +166,6 @@ ops! {
     Ctz "ctz" Float [T] -> T;
     /// Number of ones.
     Popcnt "popcnt" Float [T] -> T;
-    /// Bits in reverse order.
-    Rbit "rbit" Float [I] -> I;
     /// Sign extension of the low 8 bits.
     Sext8 "sext8" Float [T] -> T;
     /// Sign extension of the low 16 bits.
@@ -363,7 +361,7 @@ impl Op {
             Op::Add | Op::Sub | Op::Mul | Op::And | Op::Or | Op::Xor => ImmKind::None,
             Op::Shl | Op::ShrS | Op::ShrU | Op::Rotl | Op::Rotr => ImmKind::None,
             Op::DivS | Op::DivU | Op::RemS | Op::RemU => ImmKind::None,
-            Op::Clz | Op::Ctz | Op::Popcnt | Op::Rbit => ImmKind::None,
+            Op::Clz | Op::Ctz | Op::Popcnt => ImmKind::None,
             Op::Sext8 | Op::Sext16 | Op::Sext32 => ImmKind::None,
             Op::ExtendS | Op::ExtendU | Op::Wrap => ImmKind::None,
             Op::Eq | Op::Ne | Op::LtS | Op::LtU | Op::LeS | Op::LeU => ImmKind::None,

@@ -297,7 +297,7 @@ impl Verifier<'_> {
                 }
                 let op = f.node(v).op;
                 let access = op.is_load() || op.is_store();
-                if self.stage == Stage::Machine && access && !p.has_symbol(f.node(v).args[0]) {
+                if self.stage == Stage::Machine && access && !p.is_from_symbol(f.node(v).args[0]) {
                     return self.fail(v, "an address that no symbol is part of");
                 }
             }
@@ -436,7 +436,7 @@ impl Placement<'_> {
     }
 
     /// Whether the address is made from a symbol: looks through checks, which yield the address.
-    fn has_symbol(&self, mut v: Value) -> bool {
+    fn is_from_symbol(&self, mut v: Value) -> bool {
         let f = self.v.f;
         while matches!(f.node(v).op, Op::Guard | Op::Assume) {
             v = f.node(v).args[0];

@@ -3,8 +3,9 @@
 //! In: a [`Compiled`] module. Out: the bytes of an ET_REL file, EABI5, one section a function, `$t` and `$d` mapping
 //! symbols (ELF for the Arm Architecture, 5.5.5), Thumb bits on function symbols, build attributes. Linear memory has a
 //! section of its own without contents; data lies in flash and is copied by `NAME_init`. The section
-//! `.thumbsmith.traps` is not loaded; it holds a pair of words for each trap: the address of its UDF, and the byte
-//! offset of the operator in the WebAssembly binary.
+//! `.debug_thumbsmith_traps` is not loaded; it holds a pair of words for each trap: the address of its UDF, and the byte
+//! offset of the operator in the WebAssembly binary. Its name makes it debug information to linkers: it stays when unused
+//! sections are collected, and keeps none of them (the address of a trap whose function went is 0).
 
 use super::{TRAP_SECTION, attributes};
 use crate::backend::code::{Code, RelocKind};
@@ -32,7 +33,7 @@ struct Writer<'a> {
 /// Writes the object file.
 ///
 /// # Errors
-/// `Internal`, if the file cannot be written; `Limit`, if two symbols have one name.
+/// `Internal`, if the file cannot be written.
 pub fn write(c: &Compiled, options: &Options) -> Result<Vec<u8>> {
     let mut obj = Object::new(BinaryFormat::Elf, Architecture::Arm, Endianness::Little);
     obj.flags = FileFlags::Elf {
@@ -46,7 +47,6 @@ pub fn write(c: &Compiled, options: &Options) -> Result<Vec<u8>> {
         obj,
         ids: vec![None; c.symbols.kinds.len()],
     };
-    w.check_names()?;
     w.symbols();
     for (kind, code) in &c.functions {
         w.function(kind, code)?;
@@ -71,43 +71,6 @@ pub fn write(c: &Compiled, options: &Options) -> Result<Vec<u8>> {
 impl Writer<'_> {
     fn text(&self, kind: &SymbolKind) -> String {
         symbols::text(kind, &self.c.module, &self.options.name)
-    }
-
-    /// Export names, and the names that the compiler gives, must not meet.
-    fn check_names(&self) -> Result<()> {
-        let n = &self.options.name;
-        let own = [
-            format!("{n}_init"),
-            format!("{n}_memory"),
-            format!("{n}_memory_pages"),
-            format!("{n}_stack_limit"),
-        ];
-        let m = &self.c.module;
-        let exports = m
-            .funcs
-            .iter()
-            .flat_map(|f| &f.exports)
-            .chain(m.globals.iter().flat_map(|g| &g.exports));
-        let imports: Vec<String> = m
-            .funcs
-            .iter()
-            .filter_map(|f| f.import.as_ref().map(|i| i.symbol()))
-            .collect();
-        for e in exports {
-            let clash = if own.contains(e) {
-                "a symbol that the compiler defines"
-            } else if imports.contains(e) {
-                "the symbol of an import"
-            } else {
-                continue;
-            };
-            return Err(Error::new(
-                ErrorKind::Limit,
-                format!("export `{e}` has the name of {clash}"),
-            )
-            .help("choose another prefix with --name, or rename the export"));
-        }
-        Ok(())
     }
 
     fn section(&mut self, name: String, kind: SectionKind) -> SectionId {
@@ -231,8 +194,8 @@ impl Writer<'_> {
     }
 
     fn bind(&mut self, kind: &SymbolKind, id: SymbolId) {
-        if let Some(i) = self.c.symbols.kinds.iter().position(|k| k == kind) {
-            self.ids[i] = Some(id);
+        if let Some(s) = self.c.symbols.find(kind) {
+            self.ids[s.0 as usize] = Some(id);
         }
     }
 
@@ -249,13 +212,25 @@ impl Writer<'_> {
     }
 
     /// The names under which others see a function.
-    fn exported(&self, kind: &SymbolKind) -> &[String] {
-        match kind {
-            SymbolKind::Func(i) if self.c.module.funcs[*i as usize].ty.results.len() < 2 => {
-                &self.c.module.funcs[*i as usize].exports
-            }
-            SymbolKind::Wrapper(i) => &self.c.module.funcs[*i as usize].exports,
-            _ => &[],
+    fn exported(&self, kind: &SymbolKind) -> Vec<String> {
+        let f = match kind {
+            SymbolKind::Func(i) => &self.c.module.funcs[*i as usize],
+            SymbolKind::Wrapper(i) => &self.c.module.funcs[*i as usize],
+            SymbolKind::Memory
+            | SymbolKind::Globals
+            | SymbolKind::Global(_)
+            | SymbolKind::StackLimit
+            | SymbolKind::Init
+            | SymbolKind::Data(_) => return Vec::new(),
+        };
+        let entered = match kind {
+            SymbolKind::Wrapper(_) => f.needs_wrapper(),
+            _ => f.exports_body(),
+        };
+        if entered {
+            f.own_exports().cloned().collect()
+        } else {
+            Vec::new()
         }
     }
 
@@ -269,9 +244,10 @@ impl Writer<'_> {
         self.obj.append_section_data(section, &code.bytes, 4);
         let size = code.bytes.len() as u64;
         let global = *kind == SymbolKind::Init;
-        let id = self.define(&name, section, 1, size, elf::STT_FUNC, global);
+        let thumb = !(on(Bug::ThumbBitLost) && global) as u64;
+        let id = self.define(&name, section, thumb, size, elf::STT_FUNC, global);
         self.bind(kind, id);
-        for e in self.exported(kind).to_vec() {
+        for e in self.exported(kind) {
             self.alias(id, &e);
         }
         let mut at = 0;
@@ -294,13 +270,7 @@ impl Writer<'_> {
         let sections: Vec<SectionId> = c
             .functions
             .iter()
-            .map(|(k, _)| {
-                c.symbols
-                    .kinds
-                    .iter()
-                    .position(|x| x == k)
-                    .and_then(|i| self.ids[i])
-            })
+            .map(|(k, _)| c.symbols.find(k).and_then(|s| self.ids[s.0 as usize]))
             .map(|id| id.and_then(|id| self.obj.symbol(id).section.id()))
             .collect::<Option<_>>()
             .ok_or_else(|| Error::new(ErrorKind::Internal, "a function has no section"))?;
@@ -311,6 +281,7 @@ impl Writer<'_> {
             let base = self.obj.section_symbol(section);
             for &(offset, _, wasm) in &code.traps {
                 entries.push((table.len() as u64, base));
+                let offset = offset + 2 * on(Bug::TrapEntryLate) as u32;
                 table.extend(offset.to_le_bytes());
                 table.extend(wasm.to_le_bytes());
             }

@@ -1,9 +1,12 @@
 //! The C header: what a firmware calls and what it must provide.
 //!
-//! In: a module. Out: text. Names that are no C identifiers get an `__asm__` label, so every export can be called.
+//! In: a module. Out: text that C and C++ compilers take without warnings. A symbol that is no C identifier, or a
+//! word of C or C++, is declared under a near identifier with an assembler label, so that everything can be called.
+//! Invariant: no two declarations share an identifier, and none is made twice. Checked by `tests/header.rs`.
 
-use crate::ir::{FuncType, Module, Ty};
+use crate::ir::{FuncType, Global, Module, Ty};
 use crate::options::Options;
+use rustc_hash::FxHashSet;
 use std::fmt::Write;
 
 fn c_type(t: Ty) -> &'static str {
@@ -13,131 +16,187 @@ fn c_type(t: Ty) -> &'static str {
     }
 }
 
-/// A C identifier for a symbol.
-fn identifier(symbol: &str) -> String {
-    let mut s: String = symbol
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || c == '_' {
-                c
-            } else {
-                '_'
-            }
-        })
-        .collect();
-    if s.starts_with(|c: char| c.is_ascii_digit()) || is_keyword(&s) {
-        s.insert(0, '_');
+/// Words that no declaration may take: C11 (6.4.1), C++20 (5.11), and what the header itself uses.
+const WORDS: &str = "\
+_Alignas _Alignof _Atomic _Bool _Complex _Generic _Imaginary _Noreturn _Static_assert _Thread_local alignas alignof and and_eq \
+asm auto bitand bitor bool break case catch char char16_t char32_t char8_t class co_await co_return co_yield compl concept const \
+const_cast consteval constexpr constinit continue decltype default delete do double dynamic_cast else enum explicit export \
+extern false float for friend goto if inline int long main mutable namespace new noexcept not not_eq nullptr operator or or_eq \
+private protected public register reinterpret_cast requires restrict return short signed sizeof static static_assert \
+static_cast struct switch template this thread_local throw true try typedef typeid typename typeof uint32_t uint64_t uint8_t union unsigned \
+using virtual void volatile wchar_t while xor xor_eq";
+
+/// Functions that C compilers know by name, and warn about when they are declared with other types (C11, 7).
+const LIBRARY: &str = "\
+abort abs acos acosh alloca asin asinh atan atan2 atanh bcmp bcopy bzero calloc cbrt ceil clog copysign cos cosh cpow csin \
+erf erfc exit exp exp2 expm1 fabs fdim ffs floor fma fmax fmin fmod fprintf fputc fputs free frexp fscanf fwrite gamma hypot \
+ilogb index isalnum isalpha isblank iscntrl isdigit isgraph islower isprint ispunct isspace isupper isxdigit j0 j1 jn labs \
+ldexp lgamma llabs llrint llround log log10 log1p log2 logb lrint lround malloc memchr memcmp memcpy memmove mempcpy memset \
+modf nan nearbyint nextafter pow printf putchar puts realloc remainder remquo rindex rint round scalbln scalbn scanf signbit \
+sin sincos sinh snprintf sprintf sqrt sscanf stpcpy strcasecmp strcat strchr strcmp strcpy strcspn strdup strlen strncat \
+strncmp strncpy strpbrk strrchr strspn strstr tan tanh tgamma tolower toupper trunc vfprintf vprintf vsnprintf vsprintf y0 \
+y1 yn";
+
+struct Header {
+    text: String,
+    /// Identifiers in use.
+    identifiers: FxHashSet<String>,
+    /// Symbols that are declared.
+    symbols: FxHashSet<String>,
+}
+
+/// A C identifier near a text.
+fn near(symbol: &str) -> String {
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '_' {
+            c
+        } else {
+            '_'
+        }
+    };
+    let mut s: String = symbol.chars().map(plain).collect();
+    let word = |list: &str| list.split(' ').any(|w| w == s);
+    if s.is_empty() || s.starts_with(|c: char| c.is_ascii_digit()) || word(WORDS) || word(LIBRARY) {
+        s.insert_str(0, "wasm_");
     }
     s
 }
 
-fn is_keyword(s: &str) -> bool {
-    const WORDS: &str = " auto break case char const continue default do double else enum extern float for goto if inline int \
-long register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while main ";
-    WORDS.contains(&format!(" {s} "))
-}
-
-/// A label for the assembler where the C name is another.
-fn label(symbol: &str) -> String {
-    if identifier(symbol) == symbol {
-        return String::new();
-    }
-    let escaped: String = symbol.chars().flat_map(|c| c.escape_default()).collect();
-    format!(" __asm__(\"{escaped}\")")
-}
-
-fn prototype(out: &mut String, symbol: &str, ty: &FuncType) {
-    let name = identifier(symbol);
-    let params: Vec<_> = ty.params.iter().map(|&t| c_type(t)).collect();
-    let params = if params.is_empty() {
-        "void".into()
-    } else {
-        params.join(", ")
-    };
-    let result = match ty.results.as_slice() {
-        [] => "void".to_owned(),
-        [t] => c_type(*t).to_owned(),
-        many => {
-            let _ = write!(out, "struct {name}_results {{");
-            for (i, &t) in many.iter().enumerate() {
-                let _ = write!(out, " {} r{i};", c_type(t));
-            }
-            out.push_str(" };\n");
-            format!("struct {name}_results")
+impl Header {
+    /// The identifier and label for a symbol, if it is not declared yet.
+    fn declare(&mut self, symbol: &str) -> Option<(String, String)> {
+        if !self.symbols.insert(symbol.to_owned()) {
+            return None;
         }
-    };
-    let _ = writeln!(out, "{result} {name}({params}){};", label(symbol));
+        let base = near(symbol);
+        let mut name = base.clone();
+        let mut n = 2;
+        while !self.identifiers.insert(name.clone()) {
+            name = format!("{base}_{n}");
+            n += 1;
+        }
+        if name == symbol {
+            return Some((name, String::new()));
+        }
+        let mut escaped = String::new();
+        for c in symbol.chars() {
+            match c {
+                '"' | '\\' => escaped.extend(['\\', c]),
+                // Octal escapes end after three digits, so what follows cannot join them.
+                c if c.is_ascii_control() => escaped.push_str(&format!("\\{:03o}", c as u32)),
+                c => escaped.push(c),
+            }
+        }
+        Some((name, format!(" THUMBSMITH_SYMBOL(\"{escaped}\")")))
+    }
+
+    fn line(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.text.push('\n');
+    }
+
+    fn function(&mut self, symbol: &str, ty: &FuncType) {
+        let Some((name, label)) = self.declare(symbol) else {
+            return;
+        };
+        let params: Vec<_> = ty.params.iter().map(|&t| c_type(t)).collect();
+        let params = if params.is_empty() {
+            "void".into()
+        } else {
+            params.join(", ")
+        };
+        let result = match ty.results.as_slice() {
+            [] => "void".to_owned(),
+            [t] => c_type(*t).to_owned(),
+            many => {
+                let mut fields = String::new();
+                for (i, &t) in many.iter().enumerate() {
+                    let _ = write!(fields, " {} r{i};", c_type(t));
+                }
+                self.line(&format!("struct {name}_results {{{fields} }};"));
+                format!("struct {name}_results")
+            }
+        };
+        self.line(&format!("{result} {name}({params}){label};"));
+    }
+
+    fn variable(&mut self, ty: &str, symbol: &str, array: &str) {
+        if let Some((name, label)) = self.declare(symbol) {
+            self.line(&format!("extern {ty} {name}{array}{label};"));
+        }
+    }
 }
+
+fn variable_type(g: &Global) -> String {
+    let constant = if g.mutable { "" } else { "const " };
+    format!("{constant}{}", c_type(g.ty))
+}
+
+/// How a label is written, so that the assembler takes any text: gcc prints it as it stands, clang quotes it.
+const LABELS: &str = "\
+#ifndef THUMBSMITH_SYMBOL
+#ifdef __clang__
+#define THUMBSMITH_SYMBOL(s) __asm__(s)
+#else
+#define THUMBSMITH_SYMBOL(s) __asm__(\"\\\"\" s \"\\\"\")
+#endif
+#endif
+";
 
 /// The header's text.
 pub fn text(m: &Module, options: &Options) -> String {
     let n = &options.name;
-    let guard = identifier(&format!("{n}_H")).to_uppercase();
-    let mut o = format!(
-        "#ifndef {guard}\n#define {guard}\n#include <stdint.h>\n#ifdef __cplusplus\nextern \"C\" {{\n#endif\n\n"
+    let guard = near(n).to_uppercase();
+    let mut h = Header {
+        text: format!(
+            "#ifndef THUMBSMITH_{guard}_H\n#define THUMBSMITH_{guard}_H\n#include <stdint.h>\n"
+        ),
+        identifiers: FxHashSet::default(),
+        symbols: FxHashSet::default(),
+    };
+    h.text.push_str(LABELS);
+    h.line("#ifdef __cplusplus\nextern \"C\" {\n#endif\n");
+    h.line(
+        "/* Call once before anything else: sets globals and memory, runs the start function. */",
     );
-    let ident = identifier(n);
-    let _ = writeln!(
-        o,
-        "/* Call once before anything else: sets globals and memory, runs the start function. */"
-    );
-    let _ = writeln!(
-        o,
-        "void {ident}_init(void){};\n",
-        label(&format!("{n}_init"))
-    );
+    h.function(&format!("{n}_init"), &FuncType::default());
     if options.stack_check {
-        let _ = writeln!(
-            o,
-            "/* Define it: the lowest address that the stack may reach. */"
-        );
-        let _ = writeln!(
-            o,
-            "extern uint32_t {ident}_stack_limit{};\n",
-            label(&format!("{n}_stack_limit"))
-        );
+        h.line("\n/* Define it: the lowest address that the stack may reach. */");
+        h.variable("uint32_t", &format!("{n}_stack_limit"), "");
     }
     if let Some(mem) = &m.memory {
-        let _ = writeln!(o, "/* Linear memory: {} bytes. */", mem.max_bytes());
-        let _ = writeln!(
-            o,
-            "extern uint8_t {ident}_memory[]{};",
-            label(&format!("{n}_memory"))
-        );
+        h.line(&format!(
+            "\n/* Linear memory: {} bytes. */",
+            mem.max_bytes()
+        ));
+        h.variable("uint8_t", &format!("{n}_memory"), "[]");
         if mem.grows {
-            let _ = writeln!(o, "/* Its current size in pages of 64 KiB. */");
-            let _ = writeln!(
-                o,
-                "extern uint32_t {ident}_memory_pages{};",
-                label(&format!("{n}_memory_pages"))
-            );
+            h.line("/* Its current size in pages of 64 KiB. */");
+            h.variable("uint32_t", &format!("{n}_memory_pages"), "");
         }
-        o.push('\n');
     }
-    let imports: Vec<_> = m
-        .funcs
-        .iter()
-        .filter_map(|f| f.import.as_ref().map(|i| (i.symbol(), &f.ty)))
-        .collect();
-    if !imports.is_empty() {
-        o.push_str("/* Imports: define them. */\n");
-        for (s, ty) in imports {
-            prototype(&mut o, &s, ty);
-        }
-        o.push('\n');
-    }
-    o.push_str("/* Exports. */\n");
+    h.line("\n/* Imports: define them. */");
     for f in &m.funcs {
-        for e in &f.exports {
-            prototype(&mut o, e, &f.ty);
+        if let Some(i) = &f.import {
+            h.function(&i.symbol(), &f.ty);
         }
     }
     for g in &m.globals {
-        let imported = g.import.as_ref().map(|i| i.symbol());
-        for e in g.exports.iter().chain(&imported) {
-            let _ = writeln!(o, "extern {} {}{};", c_type(g.ty), identifier(e), label(e));
+        if let Some(i) = &g.import {
+            h.variable(&variable_type(g), &i.symbol(), "");
         }
     }
-    o.push_str("\n#ifdef __cplusplus\n}\n#endif\n#endif\n");
-    o
+    h.line("\n/* Exports. */");
+    for f in &m.funcs {
+        for e in &f.exports {
+            h.function(e, &f.ty);
+        }
+    }
+    for g in &m.globals {
+        for e in &g.exports {
+            h.variable(&variable_type(g), e, "");
+        }
+    }
+    h.line("\n#ifdef __cplusplus\n}\n#endif\n#endif");
+    h.text
 }

@@ -3,6 +3,7 @@
 mod attributes;
 pub mod elf;
 pub mod header;
+pub mod names;
 
 /// The section with the table of traps; see [`elf`].
-pub const TRAP_SECTION: &str = ".thumbsmith.traps";
+pub const TRAP_SECTION: &str = ".debug_thumbsmith_traps";

@@ -1,13 +1,12 @@
 //! Addresses of linear memory and globals become machine addresses.
 //!
-//! In: accesses whose operand is an address of linear memory, and globals by number. Out: accesses whose operand is
-//! a sum with a `sym`, so that sharing, motion and addressing modes see the base. The value that a check yields stays the
-//! operand of the sum: no rule separates them. A constant address takes a base near it, shared by its neighbours.
+//! In: accesses whose operand is an address of linear memory, and globals by number. Out: the same function, in place, with
+//! accesses whose operand is a sum with a `sym`, so that sharing, motion and addressing modes see the base. The value that a
+//! check yields stays the operand of the sum: no rule separates them. A constant address takes a base near it,
+//! shared by its neighbours; a constant added to an address that needs no check joins the offset.
 
-use super::editor::Editor;
-use crate::choices::Choices;
 use crate::ir::ops::SymKind;
-use crate::ir::{Args, Block, Cfg, Edge, Func, Module, Node, Op, Term, Ty, Value};
+use crate::ir::{Func, Module, Node, Op, Ty, Value};
 use crate::seeded::{Bug, on};
 
 /// Where global variables are.
@@ -36,143 +35,76 @@ impl GlobalLayout {
     }
 }
 
-/// Rewrites all accesses of a function.
-pub fn lower_addresses(
-    old: &Func,
-    globals: &GlobalLayout,
-    choices: &mut Choices,
-    hits: &mut [u64],
-    rewrite: bool,
-) -> Func {
-    let cfg = Cfg::new(old);
-    let mut a = Addresses {
-        old,
-        globals,
-        e: Editor::new(old.results.clone(), choices, hits, rewrite),
-        map: vec![None; old.nodes.len()],
-    };
-    let mut blocks = vec![Block(0); old.blocks.len()];
-    for &b in &cfg.rpo {
-        let n = a.e.f.add_block();
-        blocks[b.0 as usize] = n;
-        for &p in &old.block(b).params {
-            a.map[p.0 as usize] = Some(a.e.param(n, Ty::I32, super::facts::Fact::top(Ty::I32)));
-        }
-    }
-    for &b in &cfg.rpo {
-        let n = blocks[b.0 as usize];
-        let d = old.block(b);
-        for &v in &d.insts {
-            a.pinned(n, v);
-        }
-        let args = d.term.args.iter().map(|&v| a.value(v)).collect();
-        let edges = d.term.edges.iter();
-        let edges = edges
-            .map(|e| Edge {
-                to: blocks[e.to.0 as usize],
-                args: e.args.iter().map(|&v| a.value(v)).collect(),
-            })
-            .collect();
-        a.e.f.block_mut(n).term = Term {
-            op: d.term.op,
-            args,
-            edges,
-            loc: d.term.loc,
-        };
-    }
-    a.e.f
-}
-
-struct Addresses<'a, 'b> {
-    old: &'a Func,
-    globals: &'a GlobalLayout,
-    e: Editor<'b>,
-    map: Vec<Option<Value>>,
-}
-
 /// The immediate of a `sym`.
 pub fn sym_imm(symbol: u32, offset: u32) -> i64 {
     (symbol as i64) << 32 | offset as i64
 }
 
-impl Addresses<'_, '_> {
-    fn value(&mut self, v: Value) -> Value {
-        let mut stack = vec![v];
-        while let Some(&top) = stack.last() {
-            if self.map[top.0 as usize].is_some() {
-                stack.pop();
-                continue;
+/// Largest offset of the immediate forms of loads and stores.
+const REACH: u32 = 0xfff;
+
+/// Rewrites all accesses of a function of words.
+pub fn lower_addresses(f: &mut Func, globals: &GlobalLayout) {
+    for b in 0..f.blocks.len() {
+        for k in 0..f.blocks[b].insts.len() {
+            let v = f.blocks[b].insts[k];
+            let n = f.node(v);
+            if n.op.is_load() || n.op.is_store() {
+                let (addr, offset) = (n.args[0], n.imm as u32);
+                let (base, offset) = address(f, addr, offset);
+                let lost = on(Bug::OffsetLost) && offset >= 0x800;
+                let n = &mut f.nodes[v.0 as usize];
+                n.args[0] = base;
+                n.imm = if lost { offset & 0x7ff } else { offset } as i64;
+            } else if matches!(n.op, Op::GlobalGet | Op::GlobalSet) {
+                let (symbol, offset) = globals.place[n.imm as u32 as usize];
+                let offset = offset + 4 * (n.imm >> 32) as u32;
+                let near = offset & !REACH;
+                let base = sym(f, symbol, near);
+                let n = &mut f.nodes[v.0 as usize];
+                n.op = if n.op == Op::GlobalGet {
+                    Op::GlobalLoad
+                } else {
+                    Op::GlobalStore
+                };
+                n.args.insert(0, base);
+                n.imm = (offset - near) as i64;
             }
-            let n = self.old.node(top);
-            let before = stack.len();
-            stack.extend(
-                n.args
-                    .iter()
-                    .copied()
-                    .filter(|a| self.map[a.0 as usize].is_none()),
-            );
-            if stack.len() == before {
-                stack.pop();
-                let args: Args = n
-                    .args
-                    .iter()
-                    .map(|a| self.map[a.0 as usize].expect("operands first"))
-                    .collect();
-                self.map[top.0 as usize] = Some(self.e.make(n.op, n.ty, &args, n.imm, n.loc));
-            }
         }
-        self.map[v.0 as usize].expect("just made")
     }
+}
 
-    fn sym(&mut self, symbol: u32, offset: u32) -> Value {
-        self.e
-            .make(Op::Sym, Ty::I32, &[], sym_imm(symbol, offset), 0)
-    }
+fn sym(f: &mut Func, symbol: u32, offset: u32) -> Value {
+    let v = f.float(Op::Sym, Ty::I32, &[]);
+    f.nodes[v.0 as usize].imm = sym_imm(symbol, offset);
+    v
+}
 
-    /// Base and offset of an access to linear memory.
-    fn address(&mut self, addr: Value, offset: u32) -> (Value, u32) {
-        if let Some(c) = self.e.f.as_const(self.unguarded(addr)) {
-            let at = (c as u32).wrapping_add(offset);
-            // The checks before it still stand; the address is known all the same.
-            return (self.sym(SymKind::Memory as u32, at & !0xfff), at & 0xfff);
-        }
-        let near = if offset <= 0xfff - 4 { 0 } else { offset };
-        let base = self.sym(SymKind::Memory as u32, near);
-        let sum = self.e.make(Op::Add, Ty::I32, &[base, addr], 0, 0);
-        (sum, offset - near)
+/// Base and offset of an access to linear memory. Everything is modulo 2^32, as machine addresses are.
+fn address(f: &mut Func, addr: Value, offset: u32) -> (Value, u32) {
+    let memory = SymKind::Memory as u32;
+    if let Some(c) = f.as_const(unguarded(f, addr)) {
+        let at = (c as u32).wrapping_add(offset);
+        // The checks before it still stand; the address is known all the same.
+        return (sym(f, memory, at & !REACH), at & REACH);
     }
+    let (addr, offset) = match f.node(addr) {
+        Node {
+            op: Op::Add, args, ..
+        } if f.as_const(args[1]).is_some() => (
+            args[0],
+            offset.wrapping_add(f.as_const(args[1]).unwrap_or(0) as u32),
+        ),
+        _ => (addr, offset),
+    };
+    let near = if offset <= REACH - 4 { 0 } else { offset };
+    let base = sym(f, memory, near);
+    (f.float(Op::Add, Ty::I32, &[base, addr]), offset - near)
+}
 
-    fn unguarded(&self, mut v: Value) -> Value {
-        while matches!(self.e.f.node(v).op, Op::Guard | Op::Assume) {
-            v = self.e.f.node(v).args[0];
-        }
-        v
+fn unguarded(f: &Func, mut v: Value) -> Value {
+    while matches!(f.node(v).op, Op::Guard | Op::Assume) {
+        v = f.node(v).args[0];
     }
-
-    fn pinned(&mut self, block: Block, v: Value) {
-        let n = self.old.node(v);
-        let mut args: Args = n.args.iter().map(|&a| self.value(a)).collect();
-        let mut node = n.clone();
-        if n.op.is_load() || n.op.is_store() {
-            let (base, offset) = self.address(args[0], n.imm as u32);
-            args[0] = base;
-            node.imm = offset as i64;
-            if on(Bug::OffsetLost) && offset >= 0x800 {
-                node.imm = (offset & 0x7ff) as i64;
-            }
-        } else if matches!(n.op, Op::GlobalGet | Op::GlobalSet) {
-            let (symbol, offset) = self.globals.place[n.imm as u32 as usize];
-            let offset = offset + 4 * (n.imm >> 32) as u32;
-            let near = offset & !0xfff;
-            args.insert(0, self.sym(symbol, near));
-            node.op = if n.op == Op::GlobalGet {
-                Op::GlobalLoad
-            } else {
-                Op::GlobalStore
-            };
-            node.imm = (offset - near) as i64;
-        }
-        let new = self.e.pin(block, Node { args, ..node });
-        self.map[v.0 as usize] = Some(new);
-    }
+    v
 }

@@ -45,9 +45,10 @@ fn hash(n: &Node) -> u64 {
 }
 
 impl<'a> Editor<'a> {
-    /// An empty function with these results and no blocks.
+    /// An empty function with these results and no blocks, and room for `nodes` nodes.
     pub fn new(
         results: Vec<Ty>,
+        nodes: usize,
         choices: &'a mut Choices,
         hits: &'a mut [u64],
         rewrite: bool,
@@ -55,14 +56,14 @@ impl<'a> Editor<'a> {
         Editor {
             f: Func {
                 results,
-                nodes: Vec::new(),
+                nodes: Vec::with_capacity(nodes),
                 blocks: Vec::new(),
             },
-            facts: Vec::new(),
+            facts: Vec::with_capacity(nodes),
             choices,
             hits,
             rewrite,
-            table: HashTable::new(),
+            table: HashTable::with_capacity(nodes / 2),
             depth: 0,
         }
     }
@@ -134,12 +135,11 @@ impl<'a> Editor<'a> {
             if let Some(v) = better {
                 return v;
             }
-            if matches!(ty, Ty::I32 | Ty::I64) {
-                if let Some(v) = self.fact_of(&node).as_constant() {
-                    if self.choices.fuel("constant-by-range") {
-                        return self.iconst(ty, v);
-                    }
-                }
+            if matches!(ty, Ty::I32 | Ty::I64)
+                && let Some(v) = self.fact_of(&node).as_constant()
+                && self.choices.fuel("constant-by-range")
+            {
+                return self.iconst(ty, v);
             }
         }
         self.share(node)
@@ -170,12 +170,12 @@ impl<'a> Editor<'a> {
                 n.args.swap(0, 1);
             }
         }
-        if matches!(n.op, Op::Shl | Op::ShrS | Op::ShrU | Op::Rotl | Op::Rotr) {
-            if let Some(k) = self.f.as_const(n.args[1]) {
-                let w = width(n.ty) as u64;
-                if k >= w {
-                    n.args[1] = self.iconst(n.ty, k % w);
-                }
+        if matches!(n.op, Op::Shl | Op::ShrS | Op::ShrU | Op::Rotl | Op::Rotr)
+            && let Some(k) = self.f.as_const(n.args[1])
+        {
+            let w = width(n.ty) as u64;
+            if k >= w {
+                n.args[1] = self.iconst(n.ty, k % w);
             }
         }
     }

@@ -135,6 +135,7 @@ impl Fact {
         let n = bits(ty);
         let sign = 1u64 << (n - 1);
         for _ in 0..2 {
+            let before = self;
             // Bits bound the unsigned range.
             self.umin = self.umin.max(self.ones);
             self.umax = self.umax.min(!self.zeros);
@@ -158,6 +159,9 @@ impl Fact {
             }
             if self.ones & sign != 0 {
                 self.smax = self.smax.min(-1);
+            }
+            if self == before {
+                break;
             }
         }
         self
@@ -330,7 +334,6 @@ pub fn of(op: Op, ty: Ty, arg_ty: Ty, imm: i64, a: &[Fact]) -> Fact {
         | Op::RemU
         | Op::RemS
         | Op::DivS
-        | Op::Rbit
         | Op::Proj
         | Op::Lo
         | Op::Hi
@@ -376,16 +379,17 @@ fn add(ty: Ty, a: &Fact, b: &Fact) -> Fact {
         f.zeros |= !sum & mask;
     }
     f.zeros |= (1u64 << a.low_zeros().min(b.low_zeros()).min(63)) - 1;
-    if let (lo, Some(hi)) = (a.umin.wrapping_add(b.umin), a.umax.checked_add(b.umax)) {
-        if hi <= ty.mask() {
-            (f.umin, f.umax) = (lo, hi);
-        }
+    if let (lo, Some(hi)) = (a.umin.wrapping_add(b.umin), a.umax.checked_add(b.umax))
+        && hi <= ty.mask()
+    {
+        (f.umin, f.umax) = (lo, hi);
     }
     let (min, max) = signed_limits(ty);
-    if let (Some(lo), Some(hi)) = (a.smin.checked_add(b.smin), a.smax.checked_add(b.smax)) {
-        if lo >= min && (hi <= max || on(Bug::AddRangeWraps)) {
-            (f.smin, f.smax) = (lo, hi.min(max));
-        }
+    if let (Some(lo), Some(hi)) = (a.smin.checked_add(b.smin), a.smax.checked_add(b.smax))
+        && lo >= min
+        && (hi <= max || on(Bug::AddRangeWraps))
+    {
+        (f.smin, f.smax) = (lo, hi.min(max));
     }
     f
 }
@@ -397,10 +401,11 @@ fn sub(ty: Ty, a: &Fact, b: &Fact) -> Fact {
         (f.umin, f.umax) = (a.umin - b.umax, a.umax - b.umin);
     }
     let (min, max) = signed_limits(ty);
-    if let (Some(lo), Some(hi)) = (a.smin.checked_sub(b.smax), a.smax.checked_sub(b.smin)) {
-        if lo >= min && hi <= max {
-            (f.smin, f.smax) = (lo, hi);
-        }
+    if let (Some(lo), Some(hi)) = (a.smin.checked_sub(b.smax), a.smax.checked_sub(b.smin))
+        && lo >= min
+        && hi <= max
+    {
+        (f.smin, f.smax) = (lo, hi);
     }
     f
 }
@@ -408,10 +413,10 @@ fn sub(ty: Ty, a: &Fact, b: &Fact) -> Fact {
 fn mul(ty: Ty, a: &Fact, b: &Fact) -> Fact {
     let mut f = Fact::top(ty);
     f.zeros |= (1u64 << (a.low_zeros() + b.low_zeros()).min(63)) - 1;
-    if let (Some(lo), Some(hi)) = (a.umin.checked_mul(b.umin), a.umax.checked_mul(b.umax)) {
-        if hi <= ty.mask() {
-            (f.umin, f.umax) = (lo, hi);
-        }
+    if let (Some(lo), Some(hi)) = (a.umin.checked_mul(b.umin), a.umax.checked_mul(b.umax))
+        && hi <= ty.mask()
+    {
+        (f.umin, f.umax) = (lo, hi);
     }
     let (min, max) = signed_limits(ty);
     let products = [

@@ -1,10 +1,13 @@
 //! The optimizer: SSA to SSA.
 
 pub mod address;
+pub mod callgraph;
 pub mod editor;
 pub mod facts;
+pub mod inline;
 pub mod matcher;
 pub mod params;
+pub mod ranges;
 pub mod rule;
 pub mod rules;
 pub mod schedule;

@@ -15,12 +15,13 @@ pub struct Liveness {
 impl Liveness {
     /// Computes both.
     pub fn new(f: &Func, cfg: &Cfg) -> Liveness {
+        let incoming = Incoming::new(f, cfg);
         let mut l = Liveness {
             live: vec![false; f.nodes.len()],
             copy: (0..f.nodes.len() as u32).map(Value).collect(),
         };
-        l.find_copies(f, cfg);
-        l.mark(f, cfg);
+        l.find_copies(f, cfg, &incoming);
+        l.mark(f, cfg, &incoming);
         l
     }
 
@@ -43,15 +44,7 @@ impl Liveness {
 
     /// Repeats until no parameter is newly found to be a copy. Each round is linear; rounds are few because
     /// blocks are walked in reverse post-order, and their number is bounded.
-    fn find_copies(&mut self, f: &Func, cfg: &Cfg) {
-        let mut incoming: Vec<Vec<(Block, usize)>> = vec![Vec::new(); f.blocks.len()];
-        for &b in &cfg.rpo {
-            for (i, e) in f.block(b).term.edges.iter().enumerate() {
-                if !f.block(e.to).params.is_empty() {
-                    incoming[e.to.0 as usize].push((b, i));
-                }
-            }
-        }
+    fn find_copies(&mut self, f: &Func, cfg: &Cfg, incoming: &Incoming) {
         for _ in 0..16 {
             let mut changed = false;
             for &b in &cfg.rpo[1..] {
@@ -60,7 +53,7 @@ impl Liveness {
                         continue;
                     }
                     let mut only = None;
-                    let same = incoming[b.0 as usize].iter().all(|&(from, i)| {
+                    let same = incoming.of(b).iter().all(|&(from, i)| {
                         let a = self.resolve(f.block(from).term.edges[i].args[k]);
                         if a == p {
                             return true;
@@ -82,11 +75,10 @@ impl Liveness {
         }
     }
 
-    fn mark(&mut self, f: &Func, cfg: &Cfg) {
+    fn mark(&mut self, f: &Func, cfg: &Cfg, incoming: &Incoming) {
         let mut work: Vec<Value> = Vec::new();
         // Where each parameter's values come from: asked only once it is alive.
         let mut index = vec![0u32; f.nodes.len()];
-        let mut preds: Vec<Vec<(Block, usize)>> = vec![Vec::new(); f.blocks.len()];
         for &b in &cfg.rpo {
             let d = f.block(b);
             for (k, &p) in d.params.iter().enumerate() {
@@ -99,11 +91,6 @@ impl Liveness {
                     .filter(|&v| !f.node(v).op.is_removable()),
             );
             work.extend(d.term.args.iter().copied());
-            for (i, e) in d.term.edges.iter().enumerate() {
-                if !e.args.is_empty() {
-                    preds[e.to.0 as usize].push((b, i));
-                }
-            }
         }
         while let Some(v) = work.pop() {
             let v = self.copy[v.0 as usize];
@@ -114,12 +101,55 @@ impl Liveness {
             if n.op.class() == Class::Param {
                 debug_assert!(n.op == Op::Param);
                 let k = index[v.0 as usize] as usize;
-                for &(b, i) in &preds[n.imm as usize] {
+                for &(b, i) in incoming.of(Block(n.imm as u32)) {
                     work.push(f.block(b).term.edges[i].args[k]);
                 }
             } else {
                 work.extend_from_slice(&n.args);
             }
         }
+    }
+}
+
+/// Edges with arguments, by target, in one array.
+struct Incoming {
+    start: Vec<u32>,
+    edges: Vec<(Block, usize)>,
+}
+
+impl Incoming {
+    fn new(f: &Func, cfg: &Cfg) -> Incoming {
+        let mut start = vec![0u32; f.blocks.len() + 1];
+        let with_args = |b: Block| {
+            f.block(b)
+                .term
+                .edges
+                .iter()
+                .enumerate()
+                .filter(|(_, e)| !e.args.is_empty())
+        };
+        for &b in &cfg.rpo {
+            for (_, e) in with_args(b) {
+                start[e.to.0 as usize + 1] += 1;
+            }
+        }
+        for i in 1..start.len() {
+            start[i] += start[i - 1];
+        }
+        let mut next = start.clone();
+        let mut edges = vec![(Block(0), 0); start[start.len() - 1] as usize];
+        for &b in &cfg.rpo {
+            for (i, e) in with_args(b) {
+                let at = &mut next[e.to.0 as usize];
+                edges[*at as usize] = (b, i);
+                *at += 1;
+            }
+        }
+        Incoming { start, edges }
+    }
+
+    fn of(&self, b: Block) -> &[(Block, usize)] {
+        let b = b.0 as usize;
+        &self.edges[self.start[b] as usize..self.start[b + 1] as usize]
     }
 }

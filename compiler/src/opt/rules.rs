@@ -46,7 +46,6 @@ const TEXT: &[&str] = &[
     "xor-xor: (xor (xor x A) B) => (xor x {A ^ B})",
     "add-sub: (add (sub x y) y) => x",
     "sub-add: (sub (add x y) y) => x",
-    "sub-add-left: (sub (add x y) x) => y",
     // Shifts.
     "shl-shl: (shl (shl x A) B) => (shl x {A + B}) if A + B < N",
     "shl-shl-out: (shl (shl x A) B) => 0 if A + B >= N",
@@ -114,10 +113,6 @@ const TEXT: &[&str] = &[
     "select-max-s-below: (select (lt_s x A) B x) => (max_s x B) if B + 1 == A && slt(B, A)",
     "select-min-s-above: (select (lt_s A x) B x) => (min_s x B) if A + 1 == B && slt(A, B)",
     // Minimum and maximum.
-    "min-s-self: (min_s x x) => x",
-    "max-s-self: (max_s x x) => x",
-    "min-u-self: (min_u x x) => x",
-    "max-u-self: (max_u x x) => x",
     "min-s-fits: (min_s x C) => x if sle(smax(x), C)",
     "max-s-fits: (max_s x C) => x if sle(C, smin(x))",
     "min-u-fits: (min_u x C) => x if umax(x) <= C",

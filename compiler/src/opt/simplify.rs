@@ -1,24 +1,45 @@
 //! The rebuilding pass: a function is copied node by node through the [`Editor`].
 //!
 //! In: a function. Out: an equal one in which everything unreachable or unused is gone, floating nodes are folded,
-//! rewritten and shared, constant branches are taken, guards that cannot fail are dropped and blocks with one way in
-//! are joined with it. Every pass that changes values works through this copy, so there is one place where values are
+//! rewritten and shared, constant branches are taken, guards that cannot fail are dropped, a block whose only way in is
+//! a jump is joined with where it comes from, and short arms without effects become selects. Every pass that changes values works through this copy, so there is one place where values are
 //! renamed.
 
 use super::editor::Editor;
 use super::facts::Fact;
 use super::params;
 use crate::choices::Choices;
-use crate::ir::{Args, Block, BlockData, Cfg, Edge, Func, Node, Op, Term, TermOp, Value};
+use crate::ir::{Args, Block, BlockData, Cfg, Edge, Func, Node, Op, Term, TermOp, Ty, Value};
 use crate::seeded::{Bug, on};
 use crate::trap::TrapKind;
-use smallvec::SmallVec;
+use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::{SmallVec, smallvec};
 
 /// What the copy knows beyond the function itself.
 #[derive(Default)]
 pub struct Known {
     /// Facts of old block parameters, by value.
-    pub params: rustc_hash::FxHashMap<Value, Fact>,
+    pub params: FxHashMap<Value, Fact>,
+    /// Guards that a dominating condition makes superfluous.
+    pub held: FxHashSet<Value>,
+    /// Branches (by block) of which a dominating condition decides the edge.
+    pub taken: FxHashMap<Block, usize>,
+}
+
+impl Known {
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.params.is_empty() && self.held.is_empty() && self.taken.is_empty()
+    }
+}
+
+/// How eager if-conversion is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IfConversion {
+    /// Most nodes that may be computed although their arm is not taken.
+    pub nodes: usize,
+    /// Most selects made of one branch.
+    pub selects: usize,
 }
 
 /// Copies a function through the editor.
@@ -27,7 +48,7 @@ pub fn simplify(
     known: &Known,
     choices: &mut Choices,
     hits: &mut [u64],
-    rewrite: bool,
+    convert: Option<IfConversion>,
 ) -> Func {
     let cfg = Cfg::new(old);
     let live = params::Liveness::new(old, &cfg);
@@ -36,7 +57,9 @@ pub fn simplify(
         cfg: &cfg,
         live: &live,
         known,
-        e: Editor::new(old.results.clone(), choices, hits, rewrite),
+        e: Editor::new(old.results.clone(), old.nodes.len(), choices, hits, true),
+        uses: convert.map(|_| count_uses(old, &cfg)).unwrap_or_default(),
+        convert,
         map: vec![None; old.nodes.len()],
         blocks: vec![None; old.blocks.len()],
         edges_in: vec![0; old.blocks.len()],
@@ -55,6 +78,29 @@ struct Copy<'a, 'b> {
     blocks: Vec<Option<Block>>,
     /// Edges into an old block that the copy has emitted so far.
     edges_in: Vec<u32>,
+    /// Uses by old value, if branches are converted.
+    uses: Vec<u32>,
+    convert: Option<IfConversion>,
+}
+
+fn count_uses(f: &Func, cfg: &Cfg) -> Vec<u32> {
+    let mut uses = vec![0; f.nodes.len()];
+    for n in &f.nodes {
+        for a in &n.args {
+            uses[a.0 as usize] += 1;
+        }
+    }
+    for &b in &cfg.rpo {
+        let t = &f.block(b).term;
+        for a in t
+            .args
+            .iter()
+            .chain(t.edges.iter().flat_map(|e| e.args.iter()))
+        {
+            uses[a.0 as usize] += 1;
+        }
+    }
+    uses
 }
 
 impl Copy<'_, '_> {
@@ -110,12 +156,22 @@ impl Copy<'_, '_> {
                 }
             }
         }
-        self.term(new, term);
+        self.term(b, new, term);
     }
 
     /// Copies a guard; a terminator if it always traps.
     fn guard(&mut self, new: Block, v: Value, n: &Node) -> Option<Term> {
         let (value, cond) = (self.value(n.args[0]), self.value(n.args[1]));
+        if self.known.held.contains(&v) {
+            let node = Node {
+                op: Op::Assume,
+                args: Args::from_slice(&[value]),
+                imm: 0,
+                ..n.clone()
+            };
+            self.map[v.0 as usize] = Some(self.e.pin(new, node));
+            return None;
+        }
         let known = self.e.fact(cond);
         if known.umax == 0
             || (on(Bug::GuardDroppedEarly)
@@ -186,63 +242,182 @@ impl Copy<'_, '_> {
         Edge { to, args }
     }
 
-    fn term(&mut self, new: Block, t: &Term) {
-        let args: SmallVec<[Value; 2]> = t.args.iter().map(|&a| self.value(a)).collect();
-        let constant = |c: &Self| c.e.fact(args[0]).as_constant();
+    fn term(&mut self, b: Block, new: Block, t: &Term) {
+        let mut args: SmallVec<[Value; 2]> = t.args.iter().map(|&a| self.value(a)).collect();
         let taken = match t.op {
-            TermOp::Br => match self.e.fact(args[0]) {
-                f if f.umin > 0 => Some(0),
-                f if f.umax == 0 => Some(1),
-                _ => None,
-            },
-            TermOp::Switch => constant(self).map(|i| (i as usize).min(t.edges.len() - 1)),
-            TermOp::Jump | TermOp::Return | TermOp::Trap(_) => None,
+            TermOp::Jump => Some(0),
+            TermOp::Br | TermOp::Switch => self.taken(b, t, args[0]),
+            TermOp::Return | TermOp::Trap(_) => None,
         };
-        let term = match taken {
-            Some(i) => {
-                let edge = self.edge(&t.edges[i]);
-                Term {
-                    op: TermOp::Jump,
+        if let Some(i) = taken {
+            return self.jump(new, &t.edges[i], t.loc);
+        }
+        if t.op == TermOp::Br
+            && let Some((to, selects)) = self.convertible(t)
+        {
+            return self.select_edge(new, to, &selects, args[0], t.loc);
+        }
+        let mut edges: SmallVec<[Edge; 2]> = t.edges.iter().map(|e| self.edge(e)).collect();
+        if t.op == TermOp::Br {
+            // A branch on "is zero" takes the other way on the value itself.
+            let n = self.e.f.node(args[0]);
+            let word = n.args.first().is_some_and(|&a| self.e.f.ty(a) == Ty::I32);
+            if matches!(n.op, Op::Eq | Op::Ne) && word && self.e.f.as_const(n.args[1]) == Some(0) {
+                if n.op == Op::Eq {
+                    edges.swap(0, 1);
+                }
+                args[0] = n.args[0];
+            }
+            if edges[0] == edges[1] {
+                edges.truncate(1);
+                let op = TermOp::Jump;
+                self.e.f.block_mut(new).term = Term {
+                    op,
                     args: SmallVec::new(),
-                    edges: smallvec::smallvec![edge],
+                    edges,
                     loc: t.loc,
-                }
+                };
+                return;
             }
-            None => {
-                let mut edges: SmallVec<[Edge; 2]> = t.edges.iter().map(|e| self.edge(e)).collect();
-                let mut args = args;
-                // A branch on "is zero" takes the other way on the value itself.
-                if t.op == TermOp::Br {
-                    let n = self.e.f.node(args[0]);
-                    let zero = |v: Value| self.e.f.as_const(v) == Some(0);
-                    if matches!(n.op, Op::Eq | Op::Ne)
-                        && zero(n.args[1])
-                        && self.e.f.ty(n.args[0]) == crate::ir::Ty::I32
-                    {
-                        if n.op == Op::Eq {
-                            edges.swap(0, 1);
-                        }
-                        args[0] = n.args[0];
-                    }
-                }
-                if t.op == TermOp::Br && edges[0] == edges[1] {
-                    edges.truncate(1);
-                    Term {
-                        op: TermOp::Jump,
-                        args: SmallVec::new(),
-                        edges,
-                        loc: t.loc,
-                    }
-                } else {
-                    Term {
-                        op: t.op,
-                        args,
-                        edges,
-                        loc: t.loc,
-                    }
-                }
-            }
+        }
+        self.e.f.block_mut(new).term = Term {
+            op: t.op,
+            args,
+            edges,
+            loc: t.loc,
         };
-        self.e.f.block_mut(new).term = term;
+    }
+
+    /// The edge that is always taken.
+    fn taken(&self, b: Block, t: &Term, value: Value) -> Option<usize> {
+        if let Some(&i) = self.known.taken.get(&b) {
+            return Some(i);
+        }
+        let f = self.e.fact(value);
+        match t.op {
+            TermOp::Br if f.umin > 0 => Some(0),
+            TermOp::Br if f.umax == 0 => Some(1),
+            TermOp::Switch => f.as_constant().map(|i| (i as usize).min(t.edges.len() - 1)),
+            _ => None,
+        }
+    }
+
+    /// A jump; to a block with no other way in, its contents follow right here.
+    fn jump(&mut self, new: Block, e: &Edge, loc: u32) {
+        let to = e.to.0 as usize;
+        if self.cfg.preds[to].len() == 1 && self.blocks[to].is_none() && e.to != Func::ENTRY {
+            let old = self.old;
+            for (&p, &a) in old.block(e.to).params.iter().zip(&e.args) {
+                if self.live.is_live(p) {
+                    self.map[p.0 as usize] = Some(self.value(a));
+                }
+            }
+            self.blocks[to] = Some(new);
+            self.edges_in[to] += 1;
+            return;
+        }
+        let edge = self.edge(e);
+        self.e.f.block_mut(new).term = Term {
+            op: TermOp::Jump,
+            args: SmallVec::new(),
+            edges: smallvec![edge],
+            loc,
+        };
+    }
+
+    /// Where both arms of a branch meet, with the values that each brings, if they are short enough to compute both.
+    fn convertible(&mut self, t: &Term) -> Option<(Block, Vec<(Value, Value)>)> {
+        let limits = self.convert?;
+        let mut cost = 0;
+        let (to, yes) = self.arm(&t.edges[0], &mut cost, limits)?;
+        let (other, no) = self.arm(&t.edges[1], &mut cost, limits)?;
+        if to != other || !self.e.choices.flip(true) || !self.e.choices.fuel("if-convert") {
+            return None;
+        }
+        let pairs: Vec<(Value, Value)> = yes.into_iter().zip(no).collect();
+        let live = |k: usize| self.live.is_live(self.old.block(to).params[k]);
+        let selects = pairs
+            .iter()
+            .enumerate()
+            .filter(|(k, (a, b))| a != b && live(*k))
+            .count();
+        (selects <= limits.selects).then_some((to, pairs))
+    }
+
+    /// Where an arm leads and with which values: directly, or through a block of nothing but a few floating nodes.
+    fn arm(&self, e: &Edge, cost: &mut usize, limits: IfConversion) -> Option<(Block, Vec<Value>)> {
+        let d = self.old.block(e.to);
+        let through = self.cfg.preds[e.to.0 as usize].len() == 1
+            && d.term.op == TermOp::Jump
+            && d.insts.is_empty();
+        if !through {
+            return Some((e.to, e.args.to_vec()));
+        }
+        let own = |v: Value| {
+            d.params
+                .iter()
+                .position(|&p| p == v)
+                .map_or(v, |k| e.args[k])
+        };
+        for &a in &d.term.edges[0].args {
+            self.cost(a, cost, limits.nodes);
+            // A parameter of the arm inside an expression would have to be renamed first.
+            if *cost > limits.nodes || (!d.params.is_empty() && own(a) == a && self.old.floats(a)) {
+                return None;
+            }
+        }
+        Some((
+            d.term.edges[0].to,
+            d.term.edges[0].args.iter().map(|&a| own(a)).collect(),
+        ))
+    }
+
+    /// Adds the price of the nodes that only this value needs.
+    fn cost(&self, v: Value, cost: &mut usize, limit: usize) {
+        let n = self.old.node(v);
+        if *cost > limit || !self.old.floats(v) || n.op == Op::Const || self.uses[v.0 as usize] > 1
+        {
+            return;
+        }
+        let heavy = matches!(n.op, Op::DivS | Op::DivU | Op::RemS | Op::RemU | Op::Popcnt);
+        *cost += if heavy {
+            limit + 1
+        } else {
+            n.ty.words().max(1) as usize
+        };
+        for &a in &n.args {
+            self.cost(a, cost, limit);
+        }
+    }
+
+    fn select_edge(
+        &mut self,
+        new: Block,
+        to: Block,
+        pairs: &[(Value, Value)],
+        cond: Value,
+        loc: u32,
+    ) {
+        let mut args = SmallVec::new();
+        self.edges_in[to.0 as usize] += 1;
+        let target = self.open(to);
+        let old = self.old;
+        for (&p, &(a, b)) in old.block(to).params.iter().zip(pairs) {
+            if self.live.is_live(p) && self.live.copy_of(p) == p {
+                let (a, b) = (self.value(a), self.value(b));
+                let ty = self.e.f.ty(a);
+                args.push(if a == b {
+                    a
+                } else {
+                    self.e.make(Op::Select, ty, &[cond, a, b], 0, loc)
+                });
+            }
+        }
+        self.e.f.block_mut(new).term = Term {
+            op: TermOp::Jump,
+            args: SmallVec::new(),
+            edges: smallvec![Edge { to: target, args }],
+            loc,
+        };
     }
 }

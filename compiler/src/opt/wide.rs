@@ -27,7 +27,7 @@ pub fn widen(
     let mut w = Wide {
         old,
         module,
-        e: Editor::new(results, choices, hits, rewrite),
+        e: Editor::new(results, old.nodes.len() * 3 / 2, choices, hits, rewrite),
         map: vec![None; old.nodes.len()],
         blocks: vec![Block(0); old.blocks.len()],
         at: Block(0),
@@ -210,7 +210,6 @@ impl Wide<'_, '_> {
                 Some(self.m(Op::Select, &[lo(0), hi(1), hi(2)])),
             ),
             Op::Param
-            | Op::Rbit
             | Op::Proj
             | Op::Lo
             | Op::Hi

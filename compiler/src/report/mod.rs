@@ -1,5 +1,8 @@
 //! Reports on compiled code.
 
+mod sizes;
+pub use sizes::sizes;
+
 use crate::backend::symbols;
 use crate::options::Options;
 use crate::pipeline::Compiled;

@@ -46,12 +46,17 @@ pub fn decode(wasm: &[u8], options: &Options) -> Result<Module> {
 
 /// The error for input that does not decode.
 pub(super) fn malformed(e: wp::Error) -> Error {
-    Error::new(ErrorKind::Malformed, e.message()).at(e.offset())
+    Error::new(ErrorKind::Malformed, one_line(e.message())).at(e.offset())
+}
+
+/// A message without its line breaks.
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The error for input that does not validate.
 pub(super) fn invalid(e: wp::Error) -> Error {
-    Error::new(ErrorKind::Invalid, e.message()).at(e.offset())
+    Error::new(ErrorKind::Invalid, one_line(e.message())).at(e.offset())
 }
 
 /// The error for what the compiler does not have.

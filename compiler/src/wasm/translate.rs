@@ -287,6 +287,9 @@ impl Translator<'_> {
     }
 
     fn open_loop(&mut self, ty: FuncType, assigned: &[u32]) {
+        // The scan has not validated: locals that there are not get their error where they are set.
+        let known = assigned.partition_point(|&l| (l as usize) < self.locals.len());
+        let assigned = &assigned[..known];
         let header = self.f.add_block();
         let args = self.pop_n(ty.params.len());
         self.records += ty.params.len() + assigned.len();
@@ -740,27 +743,19 @@ impl Translator<'_> {
     }
 }
 
+/// What stands before the dot in operators' names.
+const PREFIXES: &str = "i32 i64 f32 f64 v128 i8x16 i16x8 i32x4 i64x2 f32x4 f64x2 table ref memory elem data struct array any \
+extern i31 atomic";
+
 /// An operator's name as the text format spells it, near enough for a message.
 pub(super) fn mnemonic(op: &wp::Operator<'_>) -> String {
     let debug = format!("{op:?}");
     let name = debug.split([' ', '{', '(']).next().unwrap_or_default();
     let mut out = String::new();
-    let mut chars = name.chars().peekable();
-    while let Some(c) = chars.next() {
+    let chars = name.chars().peekable();
+    for c in chars {
         if c.is_ascii_uppercase() && !out.is_empty() {
-            let prefix = matches!(
-                out.as_str(),
-                "i32"
-                    | "i64"
-                    | "f32"
-                    | "f64"
-                    | "v128"
-                    | "table"
-                    | "ref"
-                    | "memory"
-                    | "elem"
-                    | "data"
-            );
+            let prefix = PREFIXES.split(' ').any(|p| p == out);
             out.push(if prefix { '.' } else { '_' });
         }
         out.push(c.to_ascii_lowercase());

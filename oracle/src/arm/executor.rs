@@ -23,6 +23,11 @@ impl ExecutorCore {
             limit,
         }
     }
+
+    /// Instructions executed and cycles taken so far.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.machine.instructions, self.machine.cycles)
+    }
 }
 
 /// Memory with the rights of its regions.

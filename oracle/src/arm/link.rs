@@ -20,7 +20,7 @@ const GAP: usize = 32;
 /// The byte that fills space which nobody may write.
 pub const CANARY: u8 = 0xc5;
 /// Name of the section that maps traps to WebAssembly offsets.
-pub const TRAP_SECTION: &str = ".thumbsmith.traps";
+pub const TRAP_SECTION: &str = ".debug_thumbsmith_traps";
 
 /// A linked program.
 #[derive(Default)]

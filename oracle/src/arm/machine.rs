@@ -90,6 +90,11 @@ impl<C: Core> Machine<C> {
         self.info.memory.map(|_| (self.image.linear >> 16) as u64)
     }
 
+    /// The core.
+    pub fn core(&self) -> &C {
+        &self.core
+    }
+
     /// Size in bytes of the code and constants of the loaded program.
     pub fn code_size(&self) -> usize {
         self.image.code.len()

@@ -11,7 +11,7 @@ use crate::reference::Reference;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use thumbsmith::{Cpu, Options};
+use thumbsmith::{Bounds, Cpu, Options};
 
 /// Compiles C or assembly text to a relocatable object.
 fn object(language: &str, source: &str) -> Vec<u8> {
@@ -61,7 +61,7 @@ fn compare(wat: &str, object: Vec<u8>, steps: &[Step]) -> Said {
     let unicorn = UnicornCore::new(Cpu::CortexM3, limit).expect("unicorn starts");
     let first = compare_on(unicorn, wat, object.clone(), steps);
     let second = compare_on(
-        ExecutorCore::new(Cpu::CortexM3, 1_000_000),
+        ExecutorCore::new(Cpu::CortexM3, 10_000_000),
         wat,
         object,
         steps,
@@ -72,9 +72,20 @@ fn compare(wat: &str, object: Vec<u8>, steps: &[Step]) -> Said {
 }
 
 fn compare_on(core: impl Core, wat: &str, object: Vec<u8>, steps: &[Step]) -> Said {
+    compare_with(core, wat, object, steps, Bounds::Check)
+}
+
+fn compare_with(
+    core: impl Core,
+    wat: &str,
+    object: Vec<u8>,
+    steps: &[Step],
+    bounds: Bounds,
+) -> Said {
     let wasm = wat::parse_str(wat).expect("text parses");
     let info = Info::read(&wasm).expect("in scope");
     let options = Options {
+        bounds,
         name: "m".into(),
         ..Options::default()
     };
@@ -426,5 +437,49 @@ fn engines_can_be_reused_after_errors_and_with_other_sizes() {
             ),
             Ok(())
         );
+    }
+}
+
+#[test]
+fn the_end_of_the_stack_is_a_trap_and_never_a_wild_access() {
+    let wat = r#"(module (func (export "f") (call 0)) (func (export "g")))"#;
+    let program = |check: &str| {
+        let source = format!(
+            ".syntax unified\n.thumb\n.text\n.global m_init\n.type m_init, %function\nm_init: bx lr\n\
+             .global g\n.type g, %function\ng: bx lr\n\
+             .global f\n.type f, %function\nf: push {{r4, lr}}\n{check}\n1: bl f\npop {{r4, pc}}\n.ltorg\n"
+        );
+        let (result, tally) = compare(
+            wat,
+            object("assembler", &source),
+            &[
+                Step::Call(1, vec![]),
+                Step::Call(0, vec![]),
+                Step::Call(1, vec![]),
+            ],
+        );
+        (result.map_err(|d| d.kind), tally.executions, tally.void)
+    };
+    let check = "ldr r1, =m_stack_limit\nldr r1, [r1]\ncmp sp, r1\nbhs 1f\nudf #5";
+    // What comes after a stack overflow is not compared, and counted as such.
+    assert_eq!(program(check), (Ok(()), 1, 1));
+    assert_eq!(program(""), (Err(Kind::Fault), 1, 0));
+}
+
+#[test]
+fn without_checks_an_access_outside_ends_the_comparison() {
+    let wat = r#"(module (memory 1 1) (func (export "f") (param i32) (result i32) (i32.load (local.get 0))))"#;
+    let c = "__attribute__((section(\".bss.m_memory\"))) unsigned char m_memory[65536];\n\
+        int f(unsigned at) { return *(int *)(m_memory + at); } void m_init(void) {}";
+    let steps = [0, 65532, 65533, 0].map(|at| Step::Call(0, vec![at]));
+    for (bounds, expected, executions) in [
+        (Bounds::None, Ok(()), 2),
+        (Bounds::Mpu, Ok(()), 2),
+        (Bounds::Check, Err(Kind::Fault), 2),
+    ] {
+        let core = ExecutorCore::new(Cpu::CortexM3, 1_000_000);
+        let (result, tally) = compare_with(core, wat, object("c", c), &steps, bounds);
+        assert_eq!(result.map_err(|d| d.kind), expected, "{bounds:?}");
+        assert_eq!(tally.executions, executions, "{bounds:?}");
     }
 }

@@ -5,11 +5,14 @@
 //! if the product of iterations and the callee's cost stays bounded; unless the module is wild, divisors are
 //! never zero, quotients never overflow and addresses stay inside the memory.
 
-use super::draft::{Draft, Ready, val_type};
+mod access;
+mod flow;
+
+use super::draft::{Draft, Ready};
 use super::draw::Draw;
 use super::table::{Partial, Row, of_type};
 use crate::program::{Sig, Ty};
-use wasm_encoder::{BlockType, Instruction, MemArg};
+use wasm_encoder::{BlockType, Instruction};
 
 /// What an expression may be made of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -153,6 +156,14 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
     pub fn local(&mut self, ty: Ty) -> u32 {
         self.locals.push(ty);
         self.locals.len() as u32 - 1
+    }
+
+    /// Parameter number `n` among those of the type, counted round.
+    pub fn param(&self, n: usize, ty: Ty) -> Option<u32> {
+        let all: Vec<u32> = (0..self.sig.params.len() as u32)
+            .filter(|p| self.sig.params[*p as usize] == ty)
+            .collect();
+        (!all.is_empty()).then(|| all[n % all.len()])
     }
 
     /// An existing local of the type, if any; `writable` leaves out loop counters.
@@ -363,144 +374,6 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
         }
     }
 
-    fn memory_size(&mut self, ty: Ty, grow: bool, depth: usize) {
-        if self.draft.memory.is_none() {
-            return self.leaf(ty);
-        }
-        if grow {
-            if self.draw.chance(60) {
-                let pages = self.draw.pick(&[0, 1, 2, 3, -1, 65536, 0x7fff_ffff]);
-                self.op(Instruction::I32Const(pages));
-            } else {
-                self.expr(Ty::I32, depth - 1);
-            }
-            self.op(Instruction::MemoryGrow(0));
-        } else {
-            self.op(Instruction::MemorySize(0));
-        }
-        if ty == Ty::I64 {
-            let signed = self.draw.chance(50);
-            self.op(if signed {
-                Instruction::I64ExtendI32S
-            } else {
-                Instruction::I64ExtendI32U
-            });
-        }
-    }
-
-    /// An address on the stack and the access's immediate, for `bytes` bytes.
-    pub fn address(&mut self, bytes: u32, depth: usize) -> MemArg {
-        let size = self.draft.memory.map_or(0, |(min, _)| min as u32) << 16;
-        let align = self.draw.below(bytes.trailing_zeros() as usize + 1) as u32;
-        let arg = |offset: u64| MemArg {
-            offset,
-            align,
-            target: Default::default(),
-            ordering: None,
-        };
-        if self.draft.wild && !self.draw.chance(self.style.tame) {
-            let near = self
-                .draw
-                .pick(&[0, size, 0x8000_0000, u32::MAX, 1 << 31, size / 2]);
-            let at = near
-                .wrapping_add(self.draw.below(33) as u32)
-                .wrapping_sub(16);
-            let offset = match self.draw.below(6) {
-                0 | 1 => 0,
-                2 => self.draw.below(17) as u32,
-                3 => at,
-                4 => self.draw.word(),
-                _ => u32::MAX - self.draw.below(17) as u32,
-            };
-            match self.draw.below(3) {
-                0 => self.op(Instruction::I32Const(at as i32)),
-                1 => self.expr(Ty::I32, depth),
-                _ => {
-                    // The sum of address and offset lands near a boundary.
-                    self.op(Instruction::I32Const(at.wrapping_sub(offset) as i32));
-                }
-            }
-            return arg(u64::from(offset));
-        }
-        // Small windows make accesses meet each other; 0x7fff spreads them.
-        let window = self.draw.pick(&[0x7, 0x1f, 0xff, 0xfff, 0x7ff8, 0x7fff]);
-        let room = size - window - bytes;
-        let offset = match self.draw.below(6) {
-            0..=2 => self.draw.below(16) as u32,
-            3 => room,
-            4 => self
-                .draw
-                .pick(&[124, 128, 255, 256, 1020, 1024, 4095, 4096]),
-            _ => self.draw.below(room as usize + 1) as u32,
-        };
-        if self.draw.chance(25) {
-            let at = self.draw.below(window as usize + 1) as i32;
-            self.op(Instruction::I32Const(at));
-        } else {
-            self.expr(Ty::I32, depth);
-            self.op(Instruction::I32Const(window as i32));
-            self.op(Instruction::I32And);
-        }
-        arg(u64::from(offset.min(room)))
-    }
-
-    fn has_memory(&self) -> bool {
-        self.draft.memory.is_some_and(|(min, _)| min > 0)
-    }
-
-    fn load(&mut self, ty: Ty, depth: usize) {
-        if !self.has_memory() {
-            return self.leaf(ty);
-        }
-        type Load = fn(MemArg) -> Instruction<'static>;
-        let loads: &[(u32, Load)] = match ty {
-            Ty::I32 => &[
-                (4, Instruction::I32Load),
-                (1, Instruction::I32Load8S),
-                (1, Instruction::I32Load8U),
-                (2, Instruction::I32Load16S),
-                (2, Instruction::I32Load16U),
-            ],
-            Ty::I64 => &[
-                (8, Instruction::I64Load),
-                (1, Instruction::I64Load8S),
-                (1, Instruction::I64Load8U),
-                (2, Instruction::I64Load16S),
-                (2, Instruction::I64Load16U),
-                (4, Instruction::I64Load32S),
-                (4, Instruction::I64Load32U),
-            ],
-        };
-        let (bytes, load) = self.draw.pick(loads);
-        let arg = self.address(bytes, depth - 1);
-        self.op(load(arg));
-    }
-
-    fn store(&mut self, depth: usize) {
-        if !self.has_memory() {
-            return;
-        }
-        type Store = fn(MemArg) -> Instruction<'static>;
-        let ty = self.ty();
-        let stores: &[(u32, Store)] = match ty {
-            Ty::I32 => &[
-                (4, Instruction::I32Store),
-                (1, Instruction::I32Store8),
-                (2, Instruction::I32Store16),
-            ],
-            Ty::I64 => &[
-                (8, Instruction::I64Store),
-                (1, Instruction::I64Store8),
-                (2, Instruction::I64Store16),
-                (4, Instruction::I64Store32),
-            ],
-        };
-        let (bytes, store) = self.draw.pick(stores);
-        let arg = self.address(bytes, depth);
-        self.expr(ty, depth);
-        self.op(store(arg));
-    }
-
     /// Functions that may be called here without running too long.
     fn callees(&self) -> Vec<u32> {
         let total = self.draft.imports.len() + self.draft.funcs.len();
@@ -539,114 +412,6 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
         for ty in types.iter().rev() {
             let l = self.target(*ty);
             self.op(Instruction::LocalSet(l));
-        }
-    }
-
-    fn block_type(&mut self, params: &[Ty], results: &[Ty]) -> BlockType {
-        match (params, results) {
-            ([], []) => BlockType::Empty,
-            ([], [one]) => BlockType::Result(val_type(*one)),
-            _ => BlockType::FunctionType(self.draft.type_index(&Sig {
-                params: params.to_vec(),
-                results: results.to_vec(),
-            })),
-        }
-    }
-
-    fn open(&mut self, types: &[Ty], is_loop: bool) {
-        self.labels.push(Label {
-            types: types.to_vec(),
-            is_loop,
-        });
-    }
-
-    fn close(&mut self) {
-        self.labels.pop();
-        self.op(Instruction::End);
-    }
-
-    fn values(&mut self, types: &[Ty], depth: usize) {
-        for ty in types {
-            self.expr(*ty, depth);
-        }
-    }
-
-    fn if_value(&mut self, ty: Ty, depth: usize) {
-        self.expr(Ty::I32, depth - 1);
-        let bt = self.block_type(&[], &[ty]);
-        self.op(Instruction::If(bt));
-        self.open(&[ty], false);
-        self.stmts(1, depth - 1);
-        self.expr(ty, depth - 1);
-        self.op(Instruction::Else);
-        self.stmts(1, depth - 1);
-        self.expr(ty, depth - 1);
-        self.close();
-    }
-
-    fn block_value(&mut self, ty: Ty, depth: usize) {
-        let params: Vec<Ty> = (0..self.draw.below(3)).map(|_| self.ty()).collect();
-        self.values(&params, depth - 1);
-        let bt = self.block_type(&params, &[ty]);
-        self.op(Instruction::Block(bt));
-        self.open(&[ty], false);
-        self.keep(&params);
-        self.stmts(2, depth - 1);
-        self.expr(ty, depth - 1);
-        self.close();
-    }
-
-    /// `br_table` over nested blocks that all carry the same value, or none.
-    fn table(&mut self, carried: Option<Ty>, depth: usize) {
-        let types: Vec<Ty> = carried.into_iter().collect();
-        let arms = self.draw.pick(&[1, 2, 3, 5, 9]);
-        let bt = self.block_type(&[], &types);
-        for _ in 0..arms {
-            self.op(Instruction::Block(bt));
-            self.open(&types, false);
-        }
-        self.values(&types, depth.saturating_sub(1));
-        self.expr(Ty::I32, depth.saturating_sub(1));
-        if self.draw.chance(60) {
-            self.op(Instruction::I32Const(15));
-            self.op(Instruction::I32And);
-        }
-        let entries = self.draw.pick(&[arms, 0, 1, arms + 3]);
-        let targets: Vec<u32> = (0..entries).map(|_| self.draw.below(arms) as u32).collect();
-        let default = self.draw.below(arms) as u32;
-        self.op(Instruction::BrTable(targets.into(), default));
-        for arm in 0..arms {
-            if arm == 0 {
-                self.tail(&types);
-            }
-            self.close();
-            if let Some(ty) = carried {
-                self.leaf(ty);
-                self.combine(ty);
-            }
-            self.stmts(1, depth.saturating_sub(1));
-            if arm + 1 < arms && self.draw.chance(40) {
-                let out = (arms - arm - 2) as u32;
-                self.op(Instruction::Br(out));
-                self.tail(&types);
-            }
-        }
-    }
-
-    /// Unreachable code after a branch, valid by the polymorphic stack; sometimes none.
-    fn tail(&mut self, types: &[Ty]) {
-        match self.draw.below(5) {
-            0 | 1 => {}
-            2 => self.op(Instruction::Unreachable),
-            3 => {
-                self.op(Instruction::I32Add);
-                self.op(Instruction::Drop);
-                self.values(types, 1);
-            }
-            _ => {
-                self.op(Instruction::Drop);
-                self.op(Instruction::Drop);
-            }
         }
     }
 
@@ -724,131 +489,6 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
             self.expr(ty, depth);
             self.op(Instruction::GlobalSet(g));
         }
-    }
-
-    fn if_stmt(&mut self, depth: usize) {
-        self.expr(Ty::I32, depth);
-        self.op(Instruction::If(BlockType::Empty));
-        self.open(&[], false);
-        self.stmts(3, depth.saturating_sub(1));
-        if self.draw.chance(50) {
-            self.op(Instruction::Else);
-            self.stmts(3, depth.saturating_sub(1));
-        }
-        self.close();
-    }
-
-    /// Begins a loop's body; returns its counter and how often it runs.
-    fn begin_loop(&mut self) -> (u32, u64) {
-        let times = self.draw.range(1, 5);
-        let counter = self.local(Ty::I32);
-        self.counters.push(counter);
-        self.op(Instruction::I32Const(times as i32));
-        self.op(Instruction::LocalSet(counter));
-        (counter, times as u64)
-    }
-
-    /// Ends it: counts down and branches back while the counter is not zero.
-    fn end_loop(&mut self, counter: u32, times: u64) {
-        self.op(Instruction::LocalGet(counter));
-        self.op(Instruction::I32Const(1));
-        self.op(Instruction::I32Sub);
-        self.op(Instruction::LocalTee(counter));
-        self.op(Instruction::BrIf(0));
-        self.iterations /= times;
-    }
-
-    fn counted_loop(&mut self, depth: usize) {
-        if self.iterations > 60 {
-            return;
-        }
-        let (counter, times) = self.begin_loop();
-        self.op(Instruction::Loop(BlockType::Empty));
-        self.open(&[], true);
-        self.iterations *= times;
-        self.stmts(4, depth);
-        self.end_loop(counter, times);
-        self.close();
-    }
-
-    /// A loop with parameters that its back edge permutes.
-    fn swap_loop(&mut self, depth: usize) {
-        if self.iterations > 60 {
-            return;
-        }
-        let ty = self.ty();
-        let types = vec![ty; self.draw.range(2, 4)];
-        let (counter, times) = self.begin_loop();
-        self.values(&types, 1);
-        let bt = self.block_type(&types, &types);
-        self.op(Instruction::Loop(bt));
-        self.open(&types, true);
-        self.iterations *= times;
-        let held: Vec<u32> = types.iter().map(|ty| self.local(*ty)).collect();
-        for l in held.iter().rev() {
-            self.op(Instruction::LocalSet(*l));
-        }
-        self.stmts(2, depth);
-        let turn = self.draw.below(held.len());
-        for i in 0..held.len() {
-            self.op(Instruction::LocalGet(held[(i + turn) % held.len()]));
-            if self.draw.chance(30) {
-                self.leaf(ty);
-                self.combine(ty);
-            }
-        }
-        self.end_loop(counter, times);
-        self.close();
-        self.keep(&types);
-    }
-
-    /// A label that may be branched to: not a loop's, whose own back edge alone bounds it.
-    fn label(&mut self) -> Option<u32> {
-        let menu: Vec<u32> = (0..self.labels.len() as u32)
-            .filter(|i| !self.labels[self.labels.len() - 1 - *i as usize].is_loop)
-            .collect();
-        (!menu.is_empty()).then(|| self.draw.pick(&menu))
-    }
-
-    fn label_types(&self, label: u32) -> Vec<Ty> {
-        self.labels[self.labels.len() - 1 - label as usize]
-            .types
-            .clone()
-    }
-
-    fn br_if(&mut self, depth: usize) {
-        let Some(label) = self.label() else { return };
-        let types = self.label_types(label);
-        self.values(&types, depth.saturating_sub(1));
-        self.expr(Ty::I32, depth);
-        self.op(Instruction::BrIf(label));
-        self.keep(&types);
-    }
-
-    fn br(&mut self, depth: usize) -> bool {
-        if self.labels.len() < 2 {
-            return false;
-        }
-        let Some(label) = self.label() else {
-            return false;
-        };
-        let types = self.label_types(label);
-        self.values(&types, depth.saturating_sub(1));
-        self.op(Instruction::Br(label));
-        self.tail(&[]);
-        true
-    }
-
-    fn ret(&mut self, depth: usize) -> bool {
-        // In the middle of a body a return would leave the rest dead; inside an arm it is an early exit.
-        if self.labels.len() < 2 {
-            return false;
-        }
-        let types = self.sig.results.clone();
-        self.values(&types, depth.saturating_sub(1));
-        self.op(Instruction::Return);
-        self.tail(&[]);
-        true
     }
 
     /// Many values on the operand stack at once, folded only when all are there.

@@ -12,6 +12,7 @@ pub mod draw;
 pub mod memory;
 pub mod ops;
 pub mod pressure;
+pub mod rules;
 pub mod smith;
 pub mod table;
 
@@ -37,17 +38,19 @@ pub enum Family {
     Control,
     Memory,
     Calls,
+    Rules,
     Smith,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Family; 6] = [
+    pub const ALL: [Family; 7] = [
         Family::Ops,
         Family::Pressure,
         Family::Control,
         Family::Memory,
         Family::Calls,
+        Family::Rules,
         Family::Smith,
     ];
 
@@ -59,6 +62,7 @@ impl Family {
             Family::Control => "control",
             Family::Memory => "memory",
             Family::Calls => "calls",
+            Family::Rules => "rules",
             Family::Smith => "smith",
         }
     }
@@ -82,6 +86,7 @@ impl Family {
             Family::Control => own(control::make(draw)),
             Family::Memory => own(memory::make(draw)),
             Family::Calls => own(calls::make(draw)),
+            Family::Rules => own(rules::make(draw)),
             Family::Smith => smith::make(draw),
         }
     }

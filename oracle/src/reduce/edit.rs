@@ -68,7 +68,7 @@ impl Op {
             Class::I32(n) => 10 + u64::from(32 - n.unsigned_abs().leading_zeros()),
             Class::I64(n) => 10 + u64::from(64 - n.unsigned_abs().leading_zeros()),
             Class::Get(n) => 11 + u64::from(n.min(8)),
-            Class::Idle => 12,
+            Class::Idle => 5,
             Class::Open | Class::Else | Class::Other => 80,
         }
     }
@@ -98,6 +98,8 @@ pub struct Module {
 
 /// Longest run of operators that one edit takes away or replaces.
 const LONGEST: usize = 24;
+/// Ways to replace an operator by drops: one to eight of them, then nothing, an i32 or an i64.
+const DROPS: usize = 24;
 /// How far apart two operators may be that one edit takes away.
 const REACH: usize = 10;
 
@@ -296,7 +298,7 @@ impl Body {
     fn edits(&self) -> usize {
         let n = self.code.len();
         1 + n * self.longest() * replacements().len()
-            + n * REACH
+            + n * (REACH + DROPS)
             + 2 * n
             + self.locals.len()
             + 3 * n
@@ -328,6 +330,10 @@ impl Body {
             return self.drop_pair(number / REACH, number % REACH + 2, next);
         }
         number -= n * REACH;
+        if number < n * DROPS {
+            return self.consume(number / DROPS, number % DROPS, next);
+        }
+        number -= n * DROPS;
         if number < 2 * n {
             return self.unwrap_block(number / 2, number % 2 == 1, next);
         }
@@ -337,6 +343,20 @@ impl Body {
         }
         number -= self.locals.len();
         self.smaller_constant(number / 3, number % 3, next);
+    }
+
+    /// Replaces an operator by drops of its operands, and by a constant for its result.
+    fn consume(&self, at: usize, how: usize, next: &mut Body) {
+        if at + 1 < self.code.len() {
+            let drop = Op::new(&Instruction::Drop, Class::Idle);
+            let mut instead = vec![drop; how / 3 + 1];
+            match how % 3 {
+                0 => {}
+                1 => instead.push(Op::i32(0)),
+                _ => instead.push(Op::i64(0)),
+            }
+            next.code.splice(at..=at, instead);
+        }
     }
 
     /// Takes away two operators with others between: a value and what consumes it.

@@ -3,8 +3,9 @@
 //! In: a case that differs. Out: a smaller case that differs in the same kind, with the reference's values. First the
 //! steps: only the failing call if that is enough. Then wasm-shrink takes away whole functions and sections. Then
 //! edits over the operator sequence of [`edit`], smallest first, each kept only if the module still validates and
-//! still differs. Invariant: every accepted candidate was judged, so the result differs by construction.
+//! still differs. Last, the guilty rewrite is named by bisecting fuel ([`blame`]). Invariant: every accepted candidate was judged, so the result differs by construction.
 
+pub mod blame;
 pub mod edit;
 #[cfg(test)]
 mod tests;
@@ -52,12 +53,16 @@ pub fn reduce(judge: &mut Judge, case: &Case) -> Result<Case, String> {
         },
         &mut test,
     );
+    let guilty = blame::guilty(judge, &options, &small, kind);
     let expected = judge.expectations(&small.wasm, &options, &small.steps)?;
     let last = judge.judge("reduce", &small.wasm, &options, &small.steps, Ask::THOROUGH);
-    let guilty = last.err().and_then(|report| judge.blame(&report));
+    let stage = last.err().and_then(|report| judge.blame(&report));
     Ok(Case {
         found_by: case.found_by.clone(),
-        guilty: guilty.unwrap_or_else(|| case.guilty.clone()),
+        guilty: match stage {
+            Some(stage) => format!("{stage}: {guilty}"),
+            None => guilty,
+        },
         options,
         text: wasmprinter::print_bytes(&small.wasm).map_err(|e| e.to_string())?,
         wasm: small.wasm,
@@ -80,10 +85,11 @@ pub fn shrink(mut best: Candidate, test: Test<'_>) -> Candidate {
     let start = Instant::now();
     fewer_steps(&mut best, test);
     only_needed_exports(&mut best, test);
-    generic(&mut best, test);
     loop {
         let before = best.wasm.len();
         let steps = best.steps.len();
+        // Again after the edits: what they cut loose (imports, types, functions) it takes away.
+        generic(&mut best, test);
         edits(&mut best, test, start + LIMIT);
         fewer_steps(&mut best, test);
         only_needed_exports(&mut best, test);

@@ -145,13 +145,12 @@ impl Lower<'_, '_> {
             return self.chain(r, &targets, &counts, succs);
         }
         let table = self.new_id();
-        let scratch = self.fresh();
         let entries = targets[..n]
             .iter()
             .map(|t| self.unshared(t, &counts))
             .collect();
         let block = MBlock {
-            insts: vec![MInst::new(MOp::Switch, &[scratch], &[r])],
+            insts: vec![MInst::new(MOp::Switch, &[], &[r])],
             succs: edges(entries),
             ..MBlock::default()
         };

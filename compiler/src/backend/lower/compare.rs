@@ -46,10 +46,11 @@ impl Lower<'_, '_> {
 
     fn compare(&mut self, n: &Node) -> (FlagInsts, Cond) {
         let cond = condition(n.op).unwrap_or(Cond::Ne);
-        if self.as_const(n.args[1]) == Some(0) && matches!(n.op, Op::Eq | Op::Ne) {
-            if let Some(r) = self.compare_zero(n.args[0], cond) {
-                return r;
-            }
+        if self.as_const(n.args[1]) == Some(0)
+            && matches!(n.op, Op::Eq | Op::Ne)
+            && let Some(r) = self.compare_zero(n.args[0], cond)
+        {
+            return r;
         }
         self.compare_values(n.args[0], n.args[1], cond)
     }

@@ -42,18 +42,19 @@ impl Lower<'_, '_> {
             return self.indexed(sum);
         }
         // A constant addend joins the offset.
-        if sum.op == Op::Add && self.may_enter(ptr) {
-            if let Some(c) = self.as_const(sum.args[1]) {
-                let total = offset.wrapping_add(c);
-                if isa::fits(imm_form, total, false) {
-                    let r = self.reg(sum.args[0]);
-                    return Address {
-                        regs: SmallVec::from_slice(&[r]),
-                        imm: total,
-                        shift: 0,
-                        before: None,
-                    };
-                }
+        if sum.op == Op::Add
+            && self.may_enter(ptr)
+            && let Some(c) = self.as_const(sum.args[1])
+        {
+            let total = offset.wrapping_add(c);
+            if isa::fits(imm_form, total, false) {
+                let r = self.reg(sum.args[0]);
+                return Address {
+                    regs: SmallVec::from_slice(&[r]),
+                    imm: total,
+                    shift: 0,
+                    before: None,
+                };
             }
         }
         let r = self.reg(ptr);
@@ -79,21 +80,23 @@ impl Lower<'_, '_> {
         for (base, index) in [(sum.args[0], sum.args[1]), (sum.args[1], sum.args[0])] {
             let inner = self.bare(index);
             let s = self.f.node(inner);
-            if s.op == Op::Shl && inner == index && self.may_enter(index) {
-                if let Some(k @ 1..=3) = self.as_const(s.args[1]) {
-                    let regs = SmallVec::from_slice(&[self.reg(base), self.reg(s.args[0])]);
-                    let shift = if on(Bug::IndexScale) && k == 3 {
-                        2
-                    } else {
-                        k as u8
-                    };
-                    return Address {
-                        regs,
-                        imm: 0,
-                        shift,
-                        before: None,
-                    };
-                }
+            if s.op == Op::Shl
+                && inner == index
+                && self.may_enter(index)
+                && let Some(k @ 1..=3) = self.as_const(s.args[1])
+            {
+                let regs = SmallVec::from_slice(&[self.reg(base), self.reg(s.args[0])]);
+                let shift = if on(Bug::IndexScale) && k == 3 {
+                    2
+                } else {
+                    k as u8
+                };
+                return Address {
+                    regs,
+                    imm: 0,
+                    shift,
+                    before: None,
+                };
             }
         }
         let regs = SmallVec::from_slice(&[self.reg(sum.args[0]), self.reg(sum.args[1])]);

@@ -294,7 +294,6 @@ impl Lower<'_, '_> {
             | Op::Clz
             | Op::Ctz
             | Op::Popcnt
-            | Op::Rbit
             | Op::Sext8
             | Op::Sext16
             | Op::Eq

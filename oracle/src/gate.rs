@@ -1,0 +1,139 @@
+//! The gate: what a change of the compiler must pass beside the tests.
+//!
+//! In: the folders of the repository. Out: [`Report`]: what ran, and what failed. Four parts: every regression on every CPU
+//! and level; every workload of the corpus on every CPU, level and bounds mode, beside wasmtime; a differential run of
+//! fixed size from fixed seeds; size and speed of the workloads against the committed baseline. Each part has a least amount
+//! that it must have run: a part that did less failed, whatever it found.
+
+use crate::bench;
+use crate::check::{Ask, Judge, Setup};
+use crate::hunt::{Hunt, run};
+use crate::replay;
+use serde_json::{Value, json};
+use std::path::Path;
+use thumbsmith::{Bounds, Cpu, Level, Options};
+
+/// What the gate demands.
+#[derive(Clone, Copy, Debug)]
+pub struct Demand {
+    /// Distinct functions of the differential run.
+    pub functions: u64,
+    /// Executions that it must reach.
+    pub executions: u64,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Worker threads.
+    pub threads: usize,
+}
+
+/// What the gate did.
+#[derive(Default)]
+pub struct Report {
+    /// One text for each failure.
+    pub failures: Vec<String>,
+    /// How much ran, by part.
+    pub parts: Vec<(&'static str, Value)>,
+}
+
+impl Report {
+    fn part(&mut self, name: &'static str, ran: u64, least: u64, what: Value) {
+        if ran < least {
+            self.failures
+                .push(format!("{name}: ran {ran}, at least {least} are demanded"));
+        }
+        self.parts.push((name, what));
+    }
+}
+
+/// Runs all parts. `root` is the repository.
+///
+/// # Errors
+/// Text, if a folder or the baseline cannot be read.
+pub fn gate(root: &Path, demand: &Demand) -> Result<Report, String> {
+    let mut report = Report::default();
+    let mut judge = Judge::new()?;
+    regressions(root, &mut judge, &mut report)?;
+    let workloads = bench::workloads(&root.join("corpus"))?;
+    corpus(&workloads, &mut judge, &mut report);
+    hunt(demand, &mut report);
+    let path = root.join("ci/baseline.json");
+    let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let baseline: Value =
+        serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?;
+    let table = bench::table(&workloads)?;
+    report.failures.extend(bench::regressed(&baseline, &table));
+    let measured = table.len() as u64;
+    report.part("baseline", measured, 6, json!({ "rows": measured }));
+    Ok(report)
+}
+
+fn regressions(root: &Path, judge: &mut Judge, report: &mut Report) -> Result<(), String> {
+    let done = replay::replay(judge, &root.join("regressions"))?;
+    let least = (done.files * Cpu::ALL.len() * Level::ALL.len()).max(1) as u64;
+    report.failures.extend(done.failures);
+    report.part(
+        "regressions",
+        done.runs as u64,
+        least,
+        json!({ "files": done.files, "runs": done.runs }),
+    );
+    Ok(())
+}
+
+fn corpus(workloads: &[bench::Workload], judge: &mut Judge, report: &mut Report) {
+    let before = judge.counts.tally.executions;
+    let mut runs = 0;
+    for w in workloads {
+        for cpu in Cpu::ALL {
+            for level in Level::ALL {
+                for bounds in Bounds::ALL {
+                    let options = Options {
+                        cpu,
+                        level,
+                        bounds,
+                        name: "m".into(),
+                        ..Options::default()
+                    };
+                    runs += 1;
+                    if let Err(r) = judge.judge(
+                        &w.name,
+                        &w.case.wasm,
+                        &options,
+                        &w.case.steps,
+                        Ask::THOROUGH,
+                    ) {
+                        report.failures.push(r.to_string());
+                    }
+                }
+            }
+        }
+    }
+    let executions = judge.counts.tally.executions - before;
+    let what = json!({ "workloads": workloads.len(), "runs": runs, "executions": executions });
+    report.part(
+        "corpus",
+        executions,
+        96 * workloads.len().max(1) as u64,
+        what,
+    );
+}
+
+fn hunt(demand: &Demand, report: &mut Report) {
+    let bag = run(&Hunt {
+        setup: Setup::default(),
+        seconds: 0.0,
+        functions: demand.functions,
+        seed: demand.seed,
+        threads: demand.threads,
+        first: false,
+        out: None,
+        status: false,
+    });
+    report
+        .failures
+        .extend(bag.differences.values().map(ToString::to_string));
+    report.failures.extend(bag.broken.iter().cloned());
+    let (functions, executions) = (bag.counts.functions, bag.counts.tally.executions);
+    report.part("functions", functions, demand.functions, json!(functions));
+    report.part("executions", executions, demand.executions, bag.json());
+}

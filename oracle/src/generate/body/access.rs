@@ -1,0 +1,165 @@
+//! Memory in the body builder: addresses, loads, stores, size and growth.
+//!
+//! In: the builder. Out: operators appended to it. Invariant: in a tame module every address with its offset and
+//! width lies inside the memory's initial size; in a wild one addresses gather around the boundaries.
+
+use super::Body;
+use crate::program::Ty;
+use wasm_encoder::{Instruction, MemArg};
+
+impl Body<'_, '_, '_> {
+    pub(super) fn memory_size(&mut self, ty: Ty, grow: bool, depth: usize) {
+        if self.draft.memory.is_none() {
+            return self.leaf(ty);
+        }
+        if grow {
+            if self.draw.chance(60) {
+                let pages = self.draw.pick(&[0, 1, 2, 3, -1, 65536, 0x7fff_ffff]);
+                self.op(Instruction::I32Const(pages));
+            } else {
+                self.expr(Ty::I32, depth - 1);
+            }
+            self.op(Instruction::MemoryGrow(0));
+        } else {
+            self.op(Instruction::MemorySize(0));
+        }
+        if ty == Ty::I64 {
+            let signed = self.draw.chance(50);
+            self.op(if signed {
+                Instruction::I64ExtendI32S
+            } else {
+                Instruction::I64ExtendI32U
+            });
+        }
+    }
+
+    /// An address on the stack and the access's immediate, for `bytes` bytes.
+    pub fn address(&mut self, bytes: u32, depth: usize) -> MemArg {
+        let size = self.draft.memory.map_or(0, |(min, _)| min as u32) << 16;
+        let align = self.draw.below(bytes.trailing_zeros() as usize + 1) as u32;
+        let arg = |offset: u64| MemArg {
+            offset,
+            align,
+            target: Default::default(),
+            ordering: None,
+        };
+        if self.draft.wild && !self.draw.chance(self.style.tame) {
+            let near = self
+                .draw
+                .pick(&[0, size, 0x8000_0000, u32::MAX, 1 << 31, size / 2]);
+            let at = near
+                .wrapping_add(self.draw.below(33) as u32)
+                .wrapping_sub(16);
+            let offset = match self.draw.below(6) {
+                0 | 1 => 0,
+                2 => self.draw.below(17) as u32,
+                3 => at,
+                4 => self.draw.word(),
+                _ => u32::MAX - self.draw.below(17) as u32,
+            };
+            match self.draw.below(3) {
+                0 => self.op(Instruction::I32Const(at as i32)),
+                1 => self.expr(Ty::I32, depth),
+                _ => {
+                    // The sum of address and offset lands near a boundary.
+                    self.op(Instruction::I32Const(at.wrapping_sub(offset) as i32));
+                }
+            }
+            return arg(u64::from(offset));
+        }
+        // Small windows make accesses meet each other; 0x7fff spreads them.
+        let window = self.draw.pick(&[0x7, 0x1f, 0xff, 0xfff, 0x7ff8, 0x7fff]);
+        let room = size - window - bytes;
+        let offset = match self.draw.below(6) {
+            0..=2 => self.draw.below(16) as u32,
+            3 => room,
+            4 => self
+                .draw
+                .pick(&[124, 128, 255, 256, 1020, 1024, 4095, 4096]),
+            _ => self.draw.below(room as usize + 1) as u32,
+        };
+        if self.draw.chance(20) {
+            // An element of an array: an index scaled by a shift, on top of a base.
+            let (shift, spread) = self.draw.pick(&[(3, 0x1f), (2, 0x1f), (1, 0x3f), (3, 0x7)]);
+            let window = (spread << shift) + 0x1f;
+            self.expr(Ty::I32, depth);
+            self.op(Instruction::I32Const(spread));
+            self.op(Instruction::I32And);
+            self.op(Instruction::I32Const(shift));
+            self.op(Instruction::I32Shl);
+            if self.draw.chance(60) {
+                self.leaf(Ty::I32);
+                self.op(Instruction::I32Const(0x1f));
+                self.op(Instruction::I32And);
+                self.op(Instruction::I32Add);
+            }
+            return arg(u64::from(offset.min(size - window as u32 - bytes)));
+        }
+        if self.draw.chance(25) {
+            let at = self.draw.below(window as usize + 1) as i32;
+            self.op(Instruction::I32Const(at));
+        } else {
+            self.expr(Ty::I32, depth);
+            self.op(Instruction::I32Const(window as i32));
+            self.op(Instruction::I32And);
+        }
+        arg(u64::from(offset.min(room)))
+    }
+
+    pub(super) fn has_memory(&self) -> bool {
+        self.draft.memory.is_some_and(|(min, _)| min > 0)
+    }
+
+    pub(super) fn load(&mut self, ty: Ty, depth: usize) {
+        if !self.has_memory() {
+            return self.leaf(ty);
+        }
+        type Load = fn(MemArg) -> Instruction<'static>;
+        let loads: &[(u32, Load)] = match ty {
+            Ty::I32 => &[
+                (4, Instruction::I32Load),
+                (1, Instruction::I32Load8S),
+                (1, Instruction::I32Load8U),
+                (2, Instruction::I32Load16S),
+                (2, Instruction::I32Load16U),
+            ],
+            Ty::I64 => &[
+                (8, Instruction::I64Load),
+                (1, Instruction::I64Load8S),
+                (1, Instruction::I64Load8U),
+                (2, Instruction::I64Load16S),
+                (2, Instruction::I64Load16U),
+                (4, Instruction::I64Load32S),
+                (4, Instruction::I64Load32U),
+            ],
+        };
+        let (bytes, load) = self.draw.pick(loads);
+        let arg = self.address(bytes, depth - 1);
+        self.op(load(arg));
+    }
+
+    pub(super) fn store(&mut self, depth: usize) {
+        if !self.has_memory() {
+            return;
+        }
+        type Store = fn(MemArg) -> Instruction<'static>;
+        let ty = self.ty();
+        let stores: &[(u32, Store)] = match ty {
+            Ty::I32 => &[
+                (4, Instruction::I32Store),
+                (1, Instruction::I32Store8),
+                (2, Instruction::I32Store16),
+            ],
+            Ty::I64 => &[
+                (8, Instruction::I64Store),
+                (1, Instruction::I64Store8),
+                (2, Instruction::I64Store16),
+                (4, Instruction::I64Store32),
+            ],
+        };
+        let (bytes, store) = self.draw.pick(stores);
+        let arg = self.address(bytes, depth);
+        self.expr(ty, depth);
+        self.op(store(arg));
+    }
+}

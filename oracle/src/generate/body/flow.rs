@@ -1,0 +1,283 @@
+//! The control constructs of the body builder: blocks, tables, loops, branches.
+//!
+//! In: the builder. Out: operators appended to it. Invariant: labels are pushed and popped as blocks open and close, so
+//! that a branch carries what its label takes; every loop ends by its own counter, to which nothing else writes.
+
+use super::{Body, Label};
+use crate::generate::draft::val_type;
+use crate::program::{Sig, Ty};
+use wasm_encoder::{BlockType, Instruction};
+
+/// The counter of a loop.
+#[derive(Clone, Copy)]
+pub(super) struct Counter {
+    local: u32,
+    times: u64,
+    start: i32,
+    step: i32,
+}
+
+impl Body<'_, '_, '_> {
+    pub(super) fn block_type(&mut self, params: &[Ty], results: &[Ty]) -> BlockType {
+        match (params, results) {
+            ([], []) => BlockType::Empty,
+            ([], [one]) => BlockType::Result(val_type(*one)),
+            _ => BlockType::FunctionType(self.draft.type_index(&Sig {
+                params: params.to_vec(),
+                results: results.to_vec(),
+            })),
+        }
+    }
+
+    pub(super) fn open(&mut self, types: &[Ty], is_loop: bool) {
+        self.labels.push(Label {
+            types: types.to_vec(),
+            is_loop,
+        });
+    }
+
+    pub(super) fn close(&mut self) {
+        self.labels.pop();
+        self.op(Instruction::End);
+    }
+
+    pub(super) fn values(&mut self, types: &[Ty], depth: usize) {
+        for ty in types {
+            self.expr(*ty, depth);
+        }
+    }
+
+    pub(super) fn if_value(&mut self, ty: Ty, depth: usize) {
+        self.expr(Ty::I32, depth - 1);
+        let bt = self.block_type(&[], &[ty]);
+        self.op(Instruction::If(bt));
+        self.open(&[ty], false);
+        self.stmts(1, depth - 1);
+        self.expr(ty, depth - 1);
+        self.op(Instruction::Else);
+        self.stmts(1, depth - 1);
+        self.expr(ty, depth - 1);
+        self.close();
+    }
+
+    pub(super) fn block_value(&mut self, ty: Ty, depth: usize) {
+        let params: Vec<Ty> = (0..self.draw.below(3)).map(|_| self.ty()).collect();
+        self.values(&params, depth - 1);
+        let bt = self.block_type(&params, &[ty]);
+        self.op(Instruction::Block(bt));
+        self.open(&[ty], false);
+        self.keep(&params);
+        self.stmts(2, depth - 1);
+        self.expr(ty, depth - 1);
+        self.close();
+    }
+
+    /// `br_table` over nested blocks that all carry the same value, or none.
+    pub(super) fn table(&mut self, carried: Option<Ty>, depth: usize) {
+        let types: Vec<Ty> = carried.into_iter().collect();
+        let arms = self.draw.pick(&[1, 2, 3, 5, 9]);
+        let bt = self.block_type(&[], &types);
+        for _ in 0..arms {
+            self.op(Instruction::Block(bt));
+            self.open(&types, false);
+        }
+        self.values(&types, depth.saturating_sub(1));
+        self.expr(Ty::I32, depth.saturating_sub(1));
+        if self.draw.chance(60) {
+            self.op(Instruction::I32Const(15));
+            self.op(Instruction::I32And);
+        }
+        let entries = self.draw.pick(&[arms, 0, 1, arms + 3]);
+        let targets: Vec<u32> = (0..entries).map(|_| self.draw.below(arms) as u32).collect();
+        let default = self.draw.below(arms) as u32;
+        self.op(Instruction::BrTable(targets.into(), default));
+        for arm in 0..arms {
+            if arm == 0 {
+                self.tail(&types);
+            }
+            self.close();
+            if let Some(ty) = carried {
+                self.leaf(ty);
+                self.combine(ty);
+            }
+            self.stmts(1, depth.saturating_sub(1));
+            if arm + 1 < arms && self.draw.chance(40) {
+                let out = (arms - arm - 2) as u32;
+                self.op(Instruction::Br(out));
+                self.tail(&types);
+            }
+        }
+    }
+
+    /// Unreachable code after a branch, valid by the polymorphic stack; sometimes none.
+    pub(super) fn tail(&mut self, types: &[Ty]) {
+        match self.draw.below(5) {
+            0 | 1 => {}
+            2 => self.op(Instruction::Unreachable),
+            3 => {
+                self.op(Instruction::I32Add);
+                self.op(Instruction::Drop);
+                self.values(types, 1);
+            }
+            _ => {
+                self.op(Instruction::Drop);
+                self.op(Instruction::Drop);
+            }
+        }
+    }
+
+    pub(super) fn if_stmt(&mut self, depth: usize) {
+        self.expr(Ty::I32, depth);
+        self.op(Instruction::If(BlockType::Empty));
+        self.open(&[], false);
+        self.stmts(3, depth.saturating_sub(1));
+        if self.draw.chance(50) {
+            self.op(Instruction::Else);
+            self.stmts(3, depth.saturating_sub(1));
+        }
+        self.close();
+    }
+
+    /// Begins a loop's body: its counter starts, and the way it counts is drawn.
+    pub(super) fn begin_loop(&mut self) -> Counter {
+        let times = self.draw.range(1, 5);
+        let step = self.draw.pick(&[-1, 1, 2, 7, -1]);
+        let local = self.local(Ty::I32);
+        self.counters.push(local);
+        // Down to zero, or up from a start that is seldom anything but zero.
+        let start = if step < 0 {
+            times as i32
+        } else {
+            self.draw.pick(&[0, 0, 0, -3])
+        };
+        self.op(Instruction::I32Const(start));
+        self.op(Instruction::LocalSet(local));
+        Counter {
+            local,
+            times: times as u64,
+            start,
+            step,
+        }
+    }
+
+    /// Ends it: counts, and branches back until the loop has run so many times.
+    pub(super) fn end_loop(&mut self, counter: Counter) {
+        self.op(Instruction::LocalGet(counter.local));
+        self.op(Instruction::I32Const(counter.step));
+        self.op(Instruction::I32Add);
+        self.op(Instruction::LocalTee(counter.local));
+        if counter.step > 0 {
+            let end = counter.start + counter.step * counter.times as i32;
+            // Bounds that are met exactly, and bounds that are passed.
+            let slack = self.draw.below(counter.step as usize) as i32;
+            let compare = self.draw.below(3);
+            // An unsigned comparison would end a loop at once while the counter is negative.
+            let compare = if counter.start < 0 { 0 } else { compare };
+            self.op(Instruction::I32Const(if compare == 2 {
+                end
+            } else {
+                end - slack
+            }));
+            self.op(match compare {
+                0 => Instruction::I32LtS,
+                1 => Instruction::I32LtU,
+                _ => Instruction::I32Ne,
+            });
+        }
+        self.op(Instruction::BrIf(0));
+        self.iterations /= counter.times;
+    }
+
+    pub(super) fn counted_loop(&mut self, depth: usize) {
+        if self.iterations > 60 {
+            return;
+        }
+        let counter = self.begin_loop();
+        self.op(Instruction::Loop(BlockType::Empty));
+        self.open(&[], true);
+        self.iterations *= counter.times;
+        self.stmts(4, depth);
+        self.end_loop(counter);
+        self.close();
+    }
+
+    /// A loop with parameters that its back edge permutes.
+    pub(super) fn swap_loop(&mut self, depth: usize) {
+        if self.iterations > 60 {
+            return;
+        }
+        let ty = self.ty();
+        let types = vec![ty; self.draw.range(2, 4)];
+        let counter = self.begin_loop();
+        self.values(&types, 1);
+        let bt = self.block_type(&types, &types);
+        self.op(Instruction::Loop(bt));
+        self.open(&types, true);
+        self.iterations *= counter.times;
+        let held: Vec<u32> = types.iter().map(|ty| self.local(*ty)).collect();
+        for l in held.iter().rev() {
+            self.op(Instruction::LocalSet(*l));
+        }
+        self.stmts(2, depth);
+        let turn = self.draw.below(held.len());
+        for i in 0..held.len() {
+            self.op(Instruction::LocalGet(held[(i + turn) % held.len()]));
+            if self.draw.chance(30) {
+                self.leaf(ty);
+                self.combine(ty);
+            }
+        }
+        self.end_loop(counter);
+        self.close();
+        self.keep(&types);
+    }
+
+    /// A label that may be branched to: not a loop's, whose own back edge alone bounds it.
+    pub(super) fn label(&mut self) -> Option<u32> {
+        let menu: Vec<u32> = (0..self.labels.len() as u32)
+            .filter(|i| !self.labels[self.labels.len() - 1 - *i as usize].is_loop)
+            .collect();
+        (!menu.is_empty()).then(|| self.draw.pick(&menu))
+    }
+
+    pub(super) fn label_types(&self, label: u32) -> Vec<Ty> {
+        self.labels[self.labels.len() - 1 - label as usize]
+            .types
+            .clone()
+    }
+
+    pub(super) fn br_if(&mut self, depth: usize) {
+        let Some(label) = self.label() else { return };
+        let types = self.label_types(label);
+        self.values(&types, depth.saturating_sub(1));
+        self.expr(Ty::I32, depth);
+        self.op(Instruction::BrIf(label));
+        self.keep(&types);
+    }
+
+    pub(super) fn br(&mut self, depth: usize) -> bool {
+        if self.labels.len() < 2 {
+            return false;
+        }
+        let Some(label) = self.label() else {
+            return false;
+        };
+        let types = self.label_types(label);
+        self.values(&types, depth.saturating_sub(1));
+        self.op(Instruction::Br(label));
+        self.tail(&[]);
+        true
+    }
+
+    pub(super) fn ret(&mut self, depth: usize) -> bool {
+        // In the middle of a body a return would leave the rest dead; inside an arm it is an early exit.
+        if self.labels.len() < 2 {
+            return false;
+        }
+        let types = self.sig.results.clone();
+        self.values(&types, depth.saturating_sub(1));
+        self.op(Instruction::Return);
+        self.tail(&[]);
+        true
+    }
+}
