@@ -14,6 +14,7 @@ pub mod pipeline;
 pub mod regalloc;
 pub mod report;
 pub mod seeded;
+pub mod stages;
 pub mod trap;
 pub mod wasm;
 

@@ -61,13 +61,29 @@ pub struct Cx<'a> {
     dump: Option<(String, String)>,
     /// Bodies after passes, if they were asked for.
     kept: Option<Vec<Kept>>,
+    /// Number of the module's own functions, if they and nothing else are compiled.
+    own: Option<u32>,
 }
 
 /// What a pass left, by symbol.
-struct Kept {
-    pass: &'static str,
-    stage: Stage,
-    bodies: Vec<(SymbolKind, Func)>,
+pub(crate) struct Kept {
+    pub(crate) pass: &'static str,
+    pub(crate) stage: Stage,
+    pub(crate) bodies: Vec<(SymbolKind, Func)>,
+}
+
+/// What is wanted beside the code.
+#[derive(Default)]
+pub(crate) struct Request<'a> {
+    /// The pass whose result is wanted as text.
+    pub(crate) dump: Option<&'a str>,
+    /// Whether code is wanted as text.
+    pub(crate) listing: bool,
+    /// Whether the bodies after every pass are wanted.
+    pub(crate) keep: bool,
+    /// Whether every function with a body is compiled, and nothing else; otherwise whatever exports and
+    /// initialization reach.
+    pub(crate) every: bool,
 }
 
 /// When a pass runs.
@@ -96,11 +112,24 @@ pub struct Pass {
     run: Run,
 }
 
+impl Pass {
+    /// How far the IR must be: as the passes that stand before it in the table leave it.
+    fn takes(&self) -> Stage {
+        let before = PASSES.iter().take_while(|p| p.name != self.name);
+        before
+            .filter_map(|p| p.gives)
+            .max()
+            .unwrap_or(Stage::Source)
+    }
+}
+
 /// The name under which the IR before all passes can be asked for.
 pub const TRANSLATE: &str = "translate";
 
 /// The pass whose result is machine IR.
 const LOWER: &str = "lower";
+/// The pass whose result is code.
+const LAYOUT: &str = "layout";
 
 const ALL: &str = "0123sz";
 const OPT: &str = "123sz";
@@ -142,7 +171,7 @@ pub const PASSES: &[Pass] = &[
     pass("regalloc", Phase::Late, ALL, &["lower"], None, allocate),
     pass("emit", Phase::Late, ALL, &["regalloc"], None, emit_func),
     pass("finish", Phase::Late, ALL, &["emit"], None, finish_func),
-    pass("layout", Phase::Late, ALL, &["finish"], None, layout_func),
+    pass(LAYOUT, Phase::Late, ALL, &["finish"], None, layout_func),
 ];
 
 /// What differs between levels beyond which passes run.
@@ -225,7 +254,7 @@ pub fn check_order(passes: &[&Pass]) -> Result<()> {
 /// The passes after which a dump can be had, in order: those that run at a level, or all.
 pub fn dumps(level: Option<Level>) -> Vec<&'static str> {
     let runs = |p: &&Pass| level.is_none_or(|l| p.levels.contains(l.name()));
-    let can = |p: &&Pass| p.gives.is_some() || p.name == LOWER;
+    let can = |p: &&Pass| p.gives.is_some() || [LOWER, LAYOUT].contains(&p.name);
     let rows = PASSES.iter().filter(runs).filter(can).map(|p| p.name);
     std::iter::once(TRANSLATE).chain(rows).collect()
 }
@@ -236,7 +265,7 @@ fn check_dump(name: &str) -> Result<()> {
     if all.contains(&name) {
         return Ok(());
     }
-    let what = format!("no IR can be shown after `{name}`");
+    let what = format!("nothing can be shown after `{name}`");
     Err(Error::new(ErrorKind::Options, what).help(format!("one of: {}", all.join(", "))))
 }
 
@@ -272,26 +301,44 @@ pub fn compile(
     dump: Option<&str>,
     listing: bool,
 ) -> Result<Compiled> {
-    compile_keeping(wasm, options, dump, listing, None).map(|(c, _)| c)
+    let request = Request {
+        dump,
+        listing,
+        ..Request::default()
+    };
+    let passes = passes_of(options.level)?;
+    let module = crate::wasm::decode(wasm, options)?;
+    crate::object::names::check(&module, options)?;
+    compile_module(module, options, &passes, &request).map(|(c, _)| c)
 }
 
-fn compile_keeping(
-    wasm: &[u8],
-    options: &Options,
-    dump: Option<&str>,
-    listing: bool,
-    kept: Option<Vec<Kept>>,
-) -> Result<(Compiled, Vec<Kept>)> {
-    if let Some(d) = dump {
-        check_dump(d)?;
-    }
-    let passes: Vec<&Pass> = PASSES
+/// The passes of a level, their order checked.
+///
+/// # Errors
+/// As [`check_order`].
+pub(crate) fn passes_of(level: Level) -> Result<Vec<&'static Pass>> {
+    let passes: Vec<_> = PASSES
         .iter()
-        .filter(|p| p.levels.contains(options.level.name()))
+        .filter(|p| p.levels.contains(level.name()))
         .collect();
     check_order(&passes)?;
-    let mut module = crate::wasm::decode(wasm, options)?;
-    crate::object::names::check(&module, options)?;
+    Ok(passes)
+}
+
+/// Compiles a module with these passes.
+///
+/// # Errors
+/// Any kind; see [`Error`].
+pub(crate) fn compile_module(
+    mut module: Module,
+    options: &Options,
+    passes: &[&'static Pass],
+    request: &Request<'_>,
+) -> Result<(Compiled, Vec<Kept>)> {
+    if let Some(d) = request.dump {
+        check_dump(d)?;
+    }
+    let own = module.funcs.len() as u32;
     let divides = |n: &Node| n.ty == Ty::I64 && helpers::is_division(n.op);
     let has_division = module
         .funcs
@@ -309,7 +356,11 @@ fn compile_keeping(
         .map(|f| f.body.take().map(Rc::new))
         .collect();
     let image = init::image(&module);
-    let roots = roots(&module);
+    let roots = if request.every {
+        (0..own).collect()
+    } else {
+        roots(&module)
+    };
     let graph = CallGraph::new(&bodies, &roots, &|n| helper_of(n, helpers));
     let mut cx = Cx {
         module: &module,
@@ -324,14 +375,17 @@ fn compile_keeping(
         depth: vec![0; bodies.len()],
         bodies,
         graph,
-        listing,
-        dump: dump.map(|d| (d.to_owned(), String::new())),
-        kept,
+        listing: request.listing || request.dump == Some(LAYOUT),
+        dump: request.dump.map(|d| (d.to_owned(), String::new())),
+        kept: request.keep.then(Vec::new),
+        own: if request.every { Some(own) } else { None },
     };
-    cx.early(&passes)?;
+    cx.early(passes)?;
     cx.graph = CallGraph::new(&cx.bodies, &roots, &|n| helper_of(n, helpers));
-    let mut functions = cx.late(&passes, &image)?;
-    keep_referenced(&mut functions, &cx.symbols, &module);
+    let mut functions = cx.late(passes, &image)?;
+    if !request.every {
+        keep_referenced(&mut functions, &cx.symbols, &module);
+    }
     let Cx {
         choices,
         hits,
@@ -354,67 +408,6 @@ fn compile_keeping(
         module,
     };
     Ok((compiled, kept.unwrap_or_default()))
-}
-
-/// The module after one pass, as the interpreter takes it.
-pub struct Between {
-    /// The pass: [`TRANSLATE`] or a name of [`PASSES`].
-    pub pass: &'static str,
-    /// How far its functions are.
-    pub stage: Stage,
-    /// The module; functions that nothing reaches have no body.
-    pub module: Module,
-    /// What `NAME_init` does.
-    pub init: Func,
-    /// By global: symbol number and byte offset (see [`GlobalLayout`]).
-    pub places: Vec<(u32, u32)>,
-    /// Words of the constants that `init` copies, by number.
-    pub data: Vec<Vec<u32>>,
-}
-
-/// Compiles a module and gives it as it was after every pass whose result is IR, or after `only` one.
-/// The decisions are those of [`compile`], since it is the same run.
-///
-/// # Errors
-/// As [`compile`].
-pub fn stages(wasm: &[u8], options: &Options, only: Option<&str>) -> Result<Vec<Between>> {
-    let (compiled, kept) = compile_keeping(wasm, options, None, false, Some(Vec::new()))?;
-    let mut out = Vec::new();
-    for k in kept
-        .into_iter()
-        .filter(|k| only.is_none_or(|o| o == k.pass))
-    {
-        let mut between = Between {
-            pass: k.pass,
-            stage: k.stage,
-            module: compiled.module.clone(),
-            init: Func::new(&[], &[]),
-            places: compiled.globals.place.clone(),
-            data: compiled.image.iter().map(|c| c.words.clone()).collect(),
-        };
-        for (kind, f) in k.bodies {
-            match kind {
-                SymbolKind::Func(i) => between.module.funcs[i as usize].body = Some(f),
-                SymbolKind::Init => between.init = f,
-                // The interpreter calls functions as functions of the module do.
-                SymbolKind::Wrapper(_)
-                | SymbolKind::Memory
-                | SymbolKind::Globals
-                | SymbolKind::Global(_)
-                | SymbolKind::StackLimit
-                | SymbolKind::Data(_) => {}
-            }
-        }
-        out.push(between);
-    }
-    Ok(out)
-}
-
-/// Names of the passes of a level whose results are IR, in order, [`TRANSLATE`] first.
-pub fn ir_passes(level: Level) -> Vec<&'static str> {
-    let ir = |p: &&Pass| p.gives.is_some() && p.levels.contains(level.name());
-    let names = PASSES.iter().filter(ir).map(|p| p.name);
-    std::iter::once(TRANSLATE).chain(names).collect()
 }
 
 /// Functions that something outside the module's code calls.
@@ -493,7 +486,9 @@ impl Cx<'_> {
             _ => e,
         };
         if phase == Phase::Early {
-            self.after(TRANSLATE, SOURCE, unit)
+            // A list that does not begin at the beginning is given what the passes before would have left.
+            let given = passes.first().map_or(Stage::Source, |p| p.takes());
+            self.after(TRANSLATE, Some(given), unit)
                 .map_err(|e| place(e, unit))?;
         }
         for p in passes.iter().filter(|p| p.phase == phase) {
@@ -518,6 +513,13 @@ impl Cx<'_> {
             })?;
         }
         if let Some((_, out)) = self.dump.as_mut().filter(|(name, _)| name == pass) {
+            if pass == LAYOUT {
+                out.push_str(&format!("{}:\n", unit.name));
+                for (_, _, line) in &unit.code.listing {
+                    out.push_str(&format!("  {line}\n"));
+                }
+                return Ok(());
+            }
             let kinds = &self.symbols.kinds;
             let name = |s: Symbol| {
                 let kind = kinds.get(s.0 as usize)?;
@@ -553,6 +555,9 @@ impl Cx<'_> {
 
     fn early(&mut self, passes: &[&Pass]) -> Result<()> {
         for f in self.graph.order.clone() {
+            if self.own.is_some_and(|n| f >= n) {
+                continue;
+            }
             let Some(body) = self.take_body(f) else {
                 continue;
             };
@@ -568,11 +573,17 @@ impl Cx<'_> {
     fn late(&mut self, passes: &[&Pass], image: &[init::Chunk]) -> Result<Vec<(SymbolKind, Code)>> {
         let mut out = Vec::new();
         for f in self.graph.order.clone() {
+            if self.own.is_some_and(|n| f >= n) {
+                continue;
+            }
             let Some(body) = self.take_body(f) else {
                 continue;
             };
             let ty = self.module.funcs[f as usize].ty.clone();
             self.finish_unit(passes, SymbolKind::Func(f), (ty, body), &mut out)?;
+        }
+        if self.own.is_some() {
+            return Ok(out);
         }
         let module = self.module;
         for (i, f) in module.funcs.iter().enumerate() {

@@ -1,7 +1,8 @@
 //! The text of the IR and of the machine IR: round trips of what the passes make, and errors that say where.
 
-use thumbsmith::ir::{parse, text, verify};
-use thumbsmith::pipeline::{self, Between};
+use thumbsmith::ir::verify::{Stage, verify};
+use thumbsmith::ir::{Block, Func, Value, parse, text};
+use thumbsmith::stages::{self, Between};
 use thumbsmith::{Level, Options};
 
 /// Something of everything: loops, tables, calls of many words, 64-bit arithmetic, memory that grows, globals.
@@ -37,7 +38,7 @@ fn all_stages(level: Level) -> Vec<Between> {
         level,
         ..Options::default()
     };
-    pipeline::stages(&wasm, &options, None).expect("compiles")
+    stages::stages(&wasm, &options, None).expect("compiles")
 }
 
 #[test]
@@ -58,7 +59,7 @@ fn what_passes_make_reads_back_and_prints_the_same() {
                     let (name, again) = parse::function(&printed)
                         .unwrap_or_else(|e| panic!("{}: {e}\n{printed}", between.pass));
                     assert_eq!(name, "a name");
-                    verify::verify(&again, between.stage, Some(module))
+                    verify(&again, between.stage, Some(module))
                         .unwrap_or_else(|e| panic!("{}: {e}\n{printed}", between.pass));
                     assert_eq!(text::function(&again, &name, locs), printed);
                 }
@@ -70,4 +71,203 @@ fn what_passes_make_reads_back_and_prints_the_same() {
         }
     }
     assert!(functions > 100, "only {functions} functions");
+}
+
+const GOOD: &str = "memory 1 1
+global mut i64 5
+import \"env\" \"g\" func @g(i32, i64) -> (i64)
+func @f(i32, i64) -> (i64) export \"f\" {
+b0(v0: i32, v1: i64):
+  v2 = const.i32 3
+  v3 = add.i32 v0, v2 @0x2f
+  v4 = load32 v3 +8
+  br v4, b1(v1), b2()
+b1(v5: i64):
+  v6 = call f0 v0, v5
+  v7 = proj.i64 v6 0
+  jump b3(v7)
+b2():
+  v8 = global.get.i64 g0
+  jump b3(v8)
+b3(v9: i64):
+  return v9
+}
+";
+
+#[test]
+fn text_that_is_wrong_is_refused_where_it_is() {
+    for (from, to, place, says) in [
+        (
+            "add.i32 v0",
+            "plus.i32 v0",
+            (7, 8),
+            "expected an operation, found `plus.i32",
+        ),
+        ("add.i32 v0", "add v0", (7, 8), "a type as suffix"),
+        ("load32 v3", "load32.i32 v3", (8, 8), "no suffix"),
+        ("v0, v2 @", "v0 @", (7, 8), "2 operands of add"),
+        ("v0, v2 @", "v0, v99 @", (7, 20), "v99 is not defined"),
+        ("v3 = add", "v2 = add", (7, 3), "v2 is defined twice"),
+        ("+8", "8", (8, 18), "the end of the line, found `8`"),
+        (
+            "const.i32 3",
+            "const.i32 4294967296",
+            (6, 18),
+            "a number from",
+        ),
+        ("b2()\n", "b7()\n", (9, 18), "b7 is not defined"),
+        ("b2():", "b1():", (14, 1), "b1 is defined twice"),
+        (
+            "  jump b3(v7)\n",
+            "",
+            (13, 1),
+            "a terminator before the next block",
+        ),
+        ("v1: i64)", "v1: f32)", (5, 17), "`i32` or `i64`"),
+        (
+            "func @f(i32, i64)",
+            "func @f(i32)",
+            (4, 1),
+            "parameters are not the function's",
+        ),
+        ("return v9\n}", "return v9\n", (4, 1), "expected `}`"),
+        (
+            "global mut i64 5",
+            "global mut i64",
+            (2, 15),
+            "a number, found the end",
+        ),
+        ("memory 1 1", "memory 2 1", (1, 10), "from 2 to 65535"),
+        ("export \"f\"", "export f", (4, 35), "text in quotes"),
+        ("g0\n", "h0\n", (15, 23), "a global such as"),
+    ] {
+        assert!(GOOD.contains(from), "{from}");
+        let e = parse::module(&GOOD.replacen(from, to, 1)).expect_err(to);
+        assert_eq!((e.line, e.column), place, "{to}: {e}");
+        assert!(e.message.contains(says), "{to}: {e}");
+    }
+    for end in 0..GOOD.len() {
+        // No beginning of it makes the parser panic, nor one with a byte in it that does not belong.
+        let _ = parse::module(&GOOD[..end]);
+        let _ = parse::module(&format!("{}\u{e9}{}", &GOOD[..end], &GOOD[end..]));
+    }
+}
+
+fn verified(text: &str, stage: Stage) -> Result<(), String> {
+    let m = parse::module(text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+    let f = m.funcs[1].body.as_ref().expect("a body");
+    verify(f, stage, Some(&m))
+}
+
+#[test]
+fn the_verifier_says_what_is_wrong() {
+    assert_eq!(verified(GOOD, Stage::Source), Ok(()));
+    for (from, to, says) in [
+        (
+            "add.i32 v0, v2",
+            "add.i32 v0, v1",
+            "i64 where the row says T",
+        ),
+        (
+            "add.i32 v0, v2",
+            "add.i64 v0, v2",
+            "i64 where the row says T",
+        ),
+        ("add.i32 v0, v2", "wrap v0", "i32 where the row says L"),
+        ("add.i32 v0, v2", "add.i32 v3, v2", "depends on itself"),
+        ("add.i32 v0, v2", "clz.i32 v4", "before it is there"),
+        ("br v4,", "br v1,", "Br with [I64]"),
+        (
+            "b1(v1), b2()",
+            "b1(v0), b2()",
+            "[I32] for block 1, which takes [I64]",
+        ),
+        ("b1(v1), b2()", "b1(), b2()", "[] for block 1"),
+        ("b1(v1), b2()", "b1(v1)", "Br with 1 edges"),
+        ("jump b3(v8)", "jump b0(v0, v8)", "an edge to block 0"),
+        ("jump b3(v8)", "jump b3(v7)", "before it is there"),
+        ("jump b3(v8)", "jump b3(v5)", "before it is there"),
+        ("return v9", "return v0", "Return with [I32]"),
+        ("return v9", "return v9, v9", "Return with [I64, I64]"),
+        (
+            "call f0 v0, v5",
+            "call f0 v0, v0",
+            "the callee takes [I32, I64]",
+        ),
+        ("call f0 v0, v5", "call f9 v0, v5", "there is no function 9"),
+        ("proj.i64 v6 0", "proj.i64 v6 1", "the call returns [I64]"),
+        ("proj.i64 v6 0", "proj.i64 v5 0", "projects what is no call"),
+        ("global.get.i64 g0", "global.get.i64 g1", "not there"),
+        ("global.get.i64 g0", "global.get.i64 g0.1", "immediate"),
+        (
+            "jump b3(v8)",
+            "switch v0, b3(v8), b3(v6)",
+            "[Void] for block 3",
+        ),
+    ] {
+        assert!(GOOD.contains(from), "{from}");
+        let e = verified(&GOOD.replacen(from, to, 1), Stage::Source).expect_err(to);
+        assert!(e.contains(says), "{to}: {e}, expected {says}");
+    }
+    let e = verified(GOOD, Stage::Words).expect_err("64-bit values");
+    assert!(e.contains("64-bit"), "{e}");
+}
+
+const WORDS: &str = "memory 1 1
+func @g() -> () {
+b0():
+  return
+}
+func @f(i32, i32) -> (i32) {
+b0(v0: i32, v1: i32):
+  v2 = sym memory+16
+  v3 = add.i32 v0, v2
+  v4 = load32 v3
+  v5 = add64 v0, v1, v4, v1
+  v6 = hi v5
+  return v6
+}
+";
+
+#[test]
+fn the_verifier_knows_the_stages() {
+    assert_eq!(verified(WORDS, Stage::Machine), Ok(()));
+    for (from, to, says) in [
+        ("load32 v3", "load32 v0", "no symbol"),
+        ("hi v5", "hi v4", "i32 where the row says P"),
+        ("hi v5", "clz.i32 v5", "pair where the row says T"),
+        ("load32 v3", "global.get.i32 g0", "global"),
+    ] {
+        let e = verified(&WORDS.replacen(from, to, 1), Stage::Machine).expect_err(to);
+        assert!(e.contains(says), "{to}: {e}, expected {says}");
+    }
+    let by_address = WORDS.replace("load32 v3", "load32 v0");
+    assert_eq!(verified(&by_address, Stage::Words), Ok(()));
+}
+
+/// What text cannot say.
+#[test]
+fn the_verifier_checks_where_nodes_stand() {
+    let m = parse::module(GOOD).expect("parses");
+    let good = m.funcs[1].body.clone().expect("a body");
+    let load = good.blocks[0].insts[0];
+    let judge = |change: &dyn Fn(&mut Func), says: &str| {
+        let mut f = good.clone();
+        change(&mut f);
+        let e = verify(&f, Stage::Source, Some(&m)).expect_err(says);
+        assert!(e.contains(says), "{e}, expected {says}");
+    };
+    judge(&|f| f.blocks[2].insts.push(load), "stands in two places");
+    judge(&|f| f.blocks[0].insts.clear(), "stands in no block");
+    judge(&|f| f.nodes[load.0 as usize].imm = -1, "immediate");
+    judge(&|f| f.nodes[load.0 as usize].args.clear(), "0 operands");
+    judge(&|f| f.nodes[0].imm = 1, "names block 1, stands at 0");
+    judge(&|f| f.blocks[0].insts[0] = Value(999), "holds %999");
+    judge(&|f| f.blocks[0].insts[0] = Value(0), "as Pin");
+    judge(&|f| f.blocks[3].term.args[0] = Value(999), "does not exist");
+    judge(
+        &|f| f.blocks[0].term.edges[1].to = Block(99),
+        "an edge to block 99",
+    );
+    judge(&|f| f.blocks.clear(), "no entry");
 }

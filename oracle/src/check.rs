@@ -21,7 +21,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 use std::time::Duration;
 use thumbsmith::choices::Source;
-use thumbsmith::{Bounds, Cpu, ErrorKind, Level, Options, TrapKind, pipeline};
+use thumbsmith::{Bounds, Cpu, ErrorKind, Level, Options, TrapKind, pipeline, stages};
 
 /// A case that failed: all that is needed to see it again.
 #[derive(Clone, Debug)]
@@ -332,7 +332,7 @@ impl Judge {
             machines.executor.load(&program).map_err(link)?;
             others.push(&mut machines.executor);
         }
-        let last = pipeline::ir_passes(options.level).pop();
+        let last = stages::ir_passes(options.level).pop();
         let mut ir = StageEngine::new(last.unwrap_or(pipeline::TRANSLATE));
         if ask.ir {
             match quietly(|| ir.load(&program)) {
@@ -476,7 +476,7 @@ impl Judge {
             .into_iter()
             .map(|engine| transcript(engine, steps))
             .collect();
-        for between in pipeline::stages(wasm, options, None).map_err(|e| e.to_string())? {
+        for between in stages::stages(wasm, options, None).map_err(|e| e.to_string())? {
             let mut engine = StageEngine::with(between);
             engine.load(&program)?;
             said.push(transcript(&mut engine, steps));

@@ -9,7 +9,7 @@ use crate::engine::{Engine, Outcome, Values, answer, imported_global};
 use crate::program::{Info, Program, Ty};
 use thumbsmith::ir::interp::{self, Host, Limits, Space, State, Stop};
 use thumbsmith::ir::verify::Stage;
-use thumbsmith::pipeline::{self, Between};
+use thumbsmith::stages::{self, Between};
 
 /// Steps of the interpreter after which a call counts as endless.
 const STEPS: u64 = 300_000_000;
@@ -185,7 +185,7 @@ impl Engine for StageEngine {
         let between = match &self.given {
             Some(b) => b,
             None => {
-                let all = pipeline::stages(&program.wasm, &program.options, Some(self.pass));
+                let all = stages::stages(&program.wasm, &program.options, Some(self.pass));
                 let found = all.map_err(|e| e.to_string())?.pop();
                 compiled = found.ok_or_else(|| format!("pass {} does not run here", self.pass))?;
                 &compiled
@@ -278,7 +278,7 @@ pub fn first_wrong(
     steps: &[Step],
     reference: &mut dyn Engine,
 ) -> Result<Option<(&'static str, Box<Difference>)>, String> {
-    let all = pipeline::stages(&program.wasm, &program.options, None).map_err(|e| e.to_string())?;
+    let all = stages::stages(&program.wasm, &program.options, None).map_err(|e| e.to_string())?;
     for between in all {
         let pass = between.pass;
         let mut engine = StageEngine::with(between);

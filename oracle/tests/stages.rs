@@ -1,7 +1,7 @@
 //! The IR after every pass, executed and as text, over generated modules.
 
 use thumbsmith::ir::{parse, text, verify};
-use thumbsmith::pipeline;
+use thumbsmith::stages;
 use thumbsmith_oracle::check::{Case, Setup};
 use thumbsmith_oracle::compare::{Tally, lockstep};
 use thumbsmith_oracle::engine::Engine;
@@ -22,7 +22,7 @@ struct Done {
 }
 
 /// Text of every body after a pass reads back, is right, and prints the same.
-fn round_trip(between: &pipeline::Between) -> u64 {
+fn round_trip(between: &stages::Between) -> u64 {
     let m = &between.module;
     let bodies = m.funcs.iter().filter_map(|d| d.body.as_ref());
     let mut count = 0;
@@ -38,7 +38,7 @@ fn round_trip(between: &pipeline::Between) -> u64 {
 }
 
 fn judge(case: &Case, reference: &mut Reference, done: &mut Done) {
-    let all = match pipeline::stages(&case.made.wasm, &case.options, None) {
+    let all = match stages::stages(&case.made.wasm, &case.options, None) {
         Ok(all) => all,
         // wasm-smith may leave the compiler's scope.
         Err(e) if case.family == Family::Smith => {

@@ -1,0 +1,106 @@
+//! The module between passes: for the interpreter, for tests, for blame.
+//!
+//! In: a module, or its text. Out: its functions as they are after a pass. Invariant: the passes are those of the
+//! pipeline's table, run by the same code with the same decisions as when an object is made.
+
+use crate::backend::symbols::SymbolKind;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ir::verify::Stage;
+use crate::ir::{Func, Module};
+use crate::options::{Level, Options};
+use crate::pipeline::{
+    Compiled, Kept, PASSES, Pass, Request, TRANSLATE, compile_module, passes_of,
+};
+
+/// The module after one pass, as the interpreter takes it.
+pub struct Between {
+    /// The pass: [`TRANSLATE`] or a name of [`PASSES`].
+    pub pass: &'static str,
+    /// How far its functions are.
+    pub stage: Stage,
+    /// The module; functions that nothing reaches have no body.
+    pub module: Module,
+    /// What `NAME_init` does.
+    pub init: Func,
+    /// By global: symbol number and byte offset (see [`GlobalLayout`](crate::opt::address::GlobalLayout)).
+    pub places: Vec<(u32, u32)>,
+    /// Words of the constants that `init` copies, by number.
+    pub data: Vec<Vec<u32>>,
+}
+
+/// Compiles a module and gives it as it was after every pass whose result is IR, or after `only` one.
+/// The decisions are those of [`crate::compile`], since it is the same run.
+///
+/// # Errors
+/// As [`crate::compile`].
+pub fn stages(wasm: &[u8], options: &Options, only: Option<&str>) -> Result<Vec<Between>> {
+    let request = Request {
+        keep: true,
+        ..Request::default()
+    };
+    let passes = passes_of(options.level)?;
+    let module = crate::wasm::decode(wasm, options)?;
+    let (compiled, kept) = compile_module(module, options, &passes, &request)?;
+    let wanted = |k: &Kept| only.is_none_or(|o| o == k.pass);
+    let kept = kept.into_iter().filter(wanted);
+    Ok(kept.map(|k| Between::new(k, &compiled)).collect())
+}
+
+impl Between {
+    fn new(kept: Kept, compiled: &Compiled) -> Between {
+        let mut between = Between {
+            pass: kept.pass,
+            stage: kept.stage,
+            module: compiled.module.clone(),
+            init: Func::new(&[], &[]),
+            places: compiled.globals.place.clone(),
+            data: compiled.image.iter().map(|c| c.words.clone()).collect(),
+        };
+        for (kind, f) in kept.bodies {
+            match kind {
+                SymbolKind::Func(i) => between.module.funcs[i as usize].body = Some(f),
+                SymbolKind::Init => between.init = f,
+                // The interpreter calls functions as functions of the module do.
+                SymbolKind::Wrapper(_)
+                | SymbolKind::Memory
+                | SymbolKind::Globals
+                | SymbolKind::Global(_)
+                | SymbolKind::StackLimit
+                | SymbolKind::Data(_) => {}
+            }
+        }
+        between
+    }
+}
+
+/// Runs some passes, in this order, on every function of a module whose functions are as far as the first pass
+/// wants them. Gives the text of what the last one made.
+///
+/// # Errors
+/// `Options` if there is no such pass, or its result has no text; else as [`crate::compile`].
+pub fn run(module: Module, options: &Options, passes: &[&str]) -> Result<String> {
+    let named = |name: &&str| match PASSES.iter().find(|p| p.name == *name) {
+        Some(p) => Ok(p),
+        None => Err(Error::new(ErrorKind::Options, format!("no pass `{name}`"))),
+    };
+    let list = passes
+        .iter()
+        .map(named)
+        .collect::<Result<Vec<&'static Pass>>>()?;
+    let request = Request {
+        dump: Some(passes.last().copied().unwrap_or(TRANSLATE)),
+        every: true,
+        ..Request::default()
+    };
+    let (compiled, _) = compile_module(module, options, &list, &request)?;
+    Ok(compiled.dump.unwrap_or_default())
+}
+
+/// Names of the passes of a level whose results are IR, in order, [`TRANSLATE`] first.
+pub fn ir_passes(level: Level) -> Vec<&'static str> {
+    let passes = passes_of(level).unwrap_or_default();
+    let ir = passes.iter().filter(|p| p.gives.is_some());
+    std::iter::once(TRANSLATE)
+        .chain(ir.map(|p| p.name))
+        .collect()
+}
