@@ -61,7 +61,7 @@ pub struct Cx<'a> {
     dump: Option<(String, String)>,
     /// Bodies after passes, if they were asked for.
     kept: Option<Vec<Kept>>,
-    /// Number of the module's own functions, if they and nothing else are compiled.
+    /// How many functions of the module are compiled, if nothing else is.
     own: Option<u32>,
 }
 
@@ -81,8 +81,8 @@ pub(crate) struct Request<'a> {
     pub(crate) listing: bool,
     /// Whether the bodies after every pass are wanted.
     pub(crate) keep: bool,
-    /// Whether every function with a body is compiled, and nothing else; otherwise whatever exports and
-    /// initialization reach.
+    /// Whether the module's own functions are compiled, each of them, and nothing else: no helpers, no wrappers, no
+    /// initialization.
     pub(crate) every: bool,
 }
 
@@ -254,7 +254,7 @@ pub fn check_order(passes: &[&Pass]) -> Result<()> {
 /// The passes after which a dump can be had, in order: those that run at a level, or all.
 pub fn dumps(level: Option<Level>) -> Vec<&'static str> {
     let runs = |p: &&Pass| level.is_none_or(|l| p.levels.contains(l.name()));
-    let can = |p: &&Pass| p.gives.is_some() || [LOWER, LAYOUT].contains(&p.name);
+    let can = |p: &&Pass| p.gives.is_some() || p.name == LOWER;
     let rows = PASSES.iter().filter(runs).filter(can).map(|p| p.name);
     std::iter::once(TRANSLATE).chain(rows).collect()
 }
@@ -262,10 +262,10 @@ pub fn dumps(level: Option<Level>) -> Vec<&'static str> {
 /// Refuses a dump that no pass can give.
 fn check_dump(name: &str) -> Result<()> {
     let all = dumps(None);
-    if all.contains(&name) {
+    if all.contains(&name) || name == LAYOUT {
         return Ok(());
     }
-    let what = format!("nothing can be shown after `{name}`");
+    let what = format!("no IR can be shown after `{name}`");
     Err(Error::new(ErrorKind::Options, what).help(format!("one of: {}", all.join(", "))))
 }
 
@@ -306,10 +306,23 @@ pub fn compile(
         listing,
         ..Request::default()
     };
-    let passes = passes_of(options.level)?;
+    compile_module(
+        read(wasm, options)?,
+        options,
+        &passes_of(options.level)?,
+        &request,
+    )
+    .map(|(c, _)| c)
+}
+
+/// Decodes a module and checks that an object can hold its names.
+///
+/// # Errors
+/// As [`compile`].
+pub(crate) fn read(wasm: &[u8], options: &Options) -> Result<Module> {
     let module = crate::wasm::decode(wasm, options)?;
     crate::object::names::check(&module, options)?;
-    compile_module(module, options, &passes, &request).map(|(c, _)| c)
+    Ok(module)
 }
 
 /// The passes of a level, their order checked.
@@ -317,10 +330,8 @@ pub fn compile(
 /// # Errors
 /// As [`check_order`].
 pub(crate) fn passes_of(level: Level) -> Result<Vec<&'static Pass>> {
-    let passes: Vec<_> = PASSES
-        .iter()
-        .filter(|p| p.levels.contains(level.name()))
-        .collect();
+    let runs = |p: &&Pass| p.levels.contains(level.name());
+    let passes: Vec<_> = PASSES.iter().filter(runs).collect();
     check_order(&passes)?;
     Ok(passes)
 }
@@ -338,7 +349,7 @@ pub(crate) fn compile_module(
     if let Some(d) = request.dump {
         check_dump(d)?;
     }
-    let own = module.funcs.len() as u32;
+    let own = request.every.then_some(module.funcs.len() as u32);
     let divides = |n: &Node| n.ty == Ty::I64 && helpers::is_division(n.op);
     let has_division = module
         .funcs
@@ -356,10 +367,9 @@ pub(crate) fn compile_module(
         .map(|f| f.body.take().map(Rc::new))
         .collect();
     let image = init::image(&module);
-    let roots = if request.every {
-        (0..own).collect()
-    } else {
-        roots(&module)
+    let roots = match own {
+        Some(n) => (0..n).collect(),
+        None => roots(&module),
     };
     let graph = CallGraph::new(&bodies, &roots, &|n| helper_of(n, helpers));
     let mut cx = Cx {
@@ -378,12 +388,12 @@ pub(crate) fn compile_module(
         listing: request.listing || request.dump == Some(LAYOUT),
         dump: request.dump.map(|d| (d.to_owned(), String::new())),
         kept: request.keep.then(Vec::new),
-        own: if request.every { Some(own) } else { None },
+        own,
     };
     cx.early(passes)?;
     cx.graph = CallGraph::new(&cx.bodies, &roots, &|n| helper_of(n, helpers));
     let mut functions = cx.late(passes, &image)?;
-    if !request.every {
+    if own.is_none() {
         keep_referenced(&mut functions, &cx.symbols, &module);
     }
     let Cx {
@@ -548,6 +558,9 @@ impl Cx<'_> {
     }
 
     fn take_body(&mut self, f: u32) -> Option<Func> {
+        if self.own.is_some_and(|own| f >= own) {
+            return None;
+        }
         self.bodies[f as usize]
             .take()
             .map(|b| Rc::try_unwrap(b).unwrap_or_else(|b| (*b).clone()))
@@ -555,9 +568,6 @@ impl Cx<'_> {
 
     fn early(&mut self, passes: &[&Pass]) -> Result<()> {
         for f in self.graph.order.clone() {
-            if self.own.is_some_and(|n| f >= n) {
-                continue;
-            }
             let Some(body) = self.take_body(f) else {
                 continue;
             };
@@ -573,9 +583,6 @@ impl Cx<'_> {
     fn late(&mut self, passes: &[&Pass], image: &[init::Chunk]) -> Result<Vec<(SymbolKind, Code)>> {
         let mut out = Vec::new();
         for f in self.graph.order.clone() {
-            if self.own.is_some_and(|n| f >= n) {
-                continue;
-            }
             let Some(body) = self.take_body(f) else {
                 continue;
             };

@@ -9,7 +9,7 @@ use crate::ir::verify::Stage;
 use crate::ir::{Func, Module};
 use crate::options::{Level, Options};
 use crate::pipeline::{
-    Compiled, Kept, PASSES, Pass, Request, TRANSLATE, compile_module, passes_of,
+    Compiled, Kept, PASSES, Pass, Request, TRANSLATE, compile_module, passes_of, read,
 };
 
 /// The module after one pass, as the interpreter takes it.
@@ -39,7 +39,7 @@ pub fn stages(wasm: &[u8], options: &Options, only: Option<&str>) -> Result<Vec<
         ..Request::default()
     };
     let passes = passes_of(options.level)?;
-    let module = crate::wasm::decode(wasm, options)?;
+    let module = read(wasm, options)?;
     let (compiled, kept) = compile_module(module, options, &passes, &request)?;
     let wanted = |k: &Kept| only.is_none_or(|o| o == k.pass);
     let kept = kept.into_iter().filter(wanted);

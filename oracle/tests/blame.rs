@@ -52,7 +52,7 @@ fn the_guilty_pass_is_named() {
     }
     // The reducer writes it down.
     let small = reduce::reduce(&mut judge, &case).expect("it differs");
-    assert_eq!(small.guilty, "backend", "{}", small.print());
+    assert!(small.guilty.starts_with("backend"), "{}", small.print());
     seeds::activate(0);
     assert!(judge_it(&mut judge).is_ok());
 }

@@ -123,3 +123,8 @@ fn calls() {
 fn smith() {
     family(Family::Smith);
 }
+
+#[test]
+fn rules() {
+    family(Family::Rules);
+}
