@@ -19,4 +19,5 @@ pub mod reference;
 pub mod regression;
 pub mod replay;
 pub mod seeds;
+pub mod speed;
 pub mod stage;

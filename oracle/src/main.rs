@@ -11,7 +11,7 @@ use thumbsmith_oracle::compare::Step;
 use thumbsmith_oracle::generate::Family;
 use thumbsmith_oracle::hunt::{Hunt, run, write_report};
 use thumbsmith_oracle::program::Info;
-use thumbsmith_oracle::{bench, gate, plan, reduce, regression, replay, seeds};
+use thumbsmith_oracle::{bench, gate, plan, reduce, regression, replay, seeds, speed};
 
 /// Differential oracle of Thumbsmith: emitted code in a simulator beside wasmtime.
 #[derive(Parser)]
@@ -80,6 +80,18 @@ enum Command {
         /// Write the table to ci/baseline.json.
         #[arg(long)]
         bless: bool,
+    },
+    /// Compile speed and peak memory on a module of at least a megabyte made of copies of a kernel. One core.
+    Speed {
+        /// The module to copy.
+        #[arg(default_value = "corpus/kernels/fixed.wasm")]
+        file: PathBuf,
+        /// Least size in bytes.
+        #[arg(long, default_value_t = 1_100_000)]
+        size: usize,
+        /// The level; 2 without it.
+        #[arg(long)]
+        level: Option<String>,
     },
     /// What a change must pass beside the tests: regressions, corpus, a differential run, size and speed.
     Gate {
@@ -189,6 +201,7 @@ fn main() -> ExitCode {
             json,
         } => seed_table(seconds, &only, jobs, json),
         Command::Bench { root, bless } => bench_table(&root, bless),
+        Command::Speed { file, size, level } => compile_speed(&file, size, level),
         Command::Gate {
             root,
             functions,
@@ -382,6 +395,25 @@ fn bench_table(root: &Path, bless: bool) -> Outcome {
         std::fs::write(root.join("ci/baseline.json"), text).map_err(|e| e.to_string())?;
     }
     Ok(!table.is_empty())
+}
+
+fn compile_speed(file: &Path, size: usize, level: Option<String>) -> Outcome {
+    let asked = Target {
+        cpu: None,
+        level,
+        bounds: None,
+    };
+    let big = speed::enlarge(&module(file)?, size)?;
+    let s = speed::measure(&big, target(&asked)?.level, 5)?;
+    println!(
+        "{} bytes in {:.3} s: {:.2} MB/s; peak memory {:.1} MB, {:.0} times the module",
+        s.bytes,
+        s.seconds,
+        s.bytes as f64 / s.seconds / 1e6,
+        s.peak as f64 / 1e6,
+        s.peak as f64 / s.bytes as f64
+    );
+    Ok(true)
 }
 
 fn pass_gate(root: &Path, demand: &gate::Demand) -> Outcome {
