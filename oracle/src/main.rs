@@ -13,6 +13,10 @@ use thumbsmith_oracle::hunt::{Hunt, run, write_report};
 use thumbsmith_oracle::program::Info;
 use thumbsmith_oracle::{bench, gate, plan, reduce, regression, replay, seeds, speed};
 
+/// Compiling, here as in the command `thumbsmith`, makes and drops many small vectors.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Differential oracle of Thumbsmith: emitted code in a simulator beside wasmtime.
 #[derive(Parser)]
 #[command(version)]
@@ -406,7 +410,7 @@ fn compile_speed(file: &Path, size: usize, level: Option<String>) -> Outcome {
     let big = speed::enlarge(&module(file)?, size)?;
     let s = speed::measure(&big, target(&asked)?.level, 5)?;
     println!(
-        "{} bytes in {:.3} s: {:.2} MB/s; peak memory {:.1} MB, {:.0} times the module",
+        "{} bytes in {:.3} CPU s: {:.2} MB/s; peak memory {:.1} MB, {:.0} times the module",
         s.bytes,
         s.seconds,
         s.bytes as f64 / s.seconds / 1e6,
