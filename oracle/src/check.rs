@@ -554,12 +554,10 @@ impl Case {
     /// The case that these bytes mean; the first byte chooses the family. `None` if they mean none.
     pub fn from_bytes(bytes: &[u8], setup: &Setup) -> Option<Case> {
         let (first, rest) = bytes.split_first()?;
-        let all = if setup.families.is_empty() {
-            &Family::ALL[..]
-        } else {
-            &setup.families[..]
+        let family = match setup.families.as_slice() {
+            [] => Family::drawn(*first),
+            some => some[*first as usize % some.len()],
         };
-        let family = all[*first as usize % all.len()];
         let mut draw = Draw::new(rest);
         let mut options = options(&mut draw, setup);
         let made = family.make(&mut draw)?;
