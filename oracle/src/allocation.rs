@@ -22,8 +22,7 @@ const COPIES: usize = 6;
 pub fn judge(bytes: &[u8]) -> Result<u64, String> {
     simulate::judge(bytes).map_err(|e| e.to_string())?;
     let f = testgen::function(&bytes[bytes.len() / 3..]);
-    let a =
-        allocate(&f, &mut Choices::new(Source::Heuristic, None)).map_err(|e| e.to_string())?;
+    let a = allocate(&f, &mut Choices::new(Source::Heuristic, None)).map_err(|e| e.to_string())?;
     let seed = bytes
         .iter()
         .fold(0, |h, b| crate::engine::mix(h ^ u64::from(*b)));
@@ -113,16 +112,20 @@ fn renamed(f: &MFunc, a: &mut Allocation, b: usize, random: &mut Random) -> Opti
         }
         let inst = &block.insts[i];
         let at = a.starts[b][i] as usize;
-        let (defs, uses) = a.regs[b][at..at + inst.defs.len() + inst.uses.len()]
-            .split_at_mut(inst.defs.len());
+        let (defs, uses) =
+            a.regs[b][at..at + inst.defs.len() + inst.uses.len()].split_at_mut(inst.defs.len());
         let ends = defs.contains(&old);
         if !bound(inst) {
-            uses.iter_mut().filter(|u| **u == old).for_each(|u| *u = new);
+            uses.iter_mut()
+                .filter(|u| **u == old)
+                .for_each(|u| *u = new);
         }
         if ends {
             break;
         }
     }
     a.used.insert(new);
-    Some(format!("{new} for {old} from instruction {start} of block {b}"))
+    Some(format!(
+        "{new} for {old} from instruction {start} of block {b}"
+    ))
 }

@@ -24,11 +24,7 @@ fn executor_agrees_with_unicorn() {
             let Some(trial) = Trial::new(form, cpu, &mut random) else {
                 continue;
             };
-            failures.extend(
-                bench
-                    .run(&trial, STATES, &mut random, &mut counts)
-                    .err(),
-            );
+            failures.extend(bench.run(&trial, STATES, &mut random, &mut counts).err());
         }
         // Traps trap and jumps to random words miss the Thumb bit; all others mostly run.
         let special = matches!(form.op.sem(), Sem::Udf | Sem::Bkpt);

@@ -87,12 +87,8 @@ impl Reference {
         };
         let mut engine = Unicorn::new(Arch::ARM, Mode::THUMB)?;
         engine.ctl_set_cpu_model(model as i32)?;
-        engine
-            .mem_map(CODE.into(), SIZE.into(), Prot::READ | Prot::EXEC)
-            ?;
-        engine
-            .mem_map(DATA.into(), SIZE.into(), Prot::READ | Prot::WRITE)
-            ?;
+        engine.mem_map(CODE.into(), SIZE.into(), Prot::READ | Prot::EXEC)?;
+        engine.mem_map(DATA.into(), SIZE.into(), Prot::READ | Prot::WRITE)?;
         engine.mem_write(CODE.into(), &memory.code)?;
         let clean = engine.context_init()?;
         Ok(Reference { cpu, engine, clean })
@@ -122,8 +118,7 @@ impl Reference {
             .iter()
             .fold(0, |v, b| v << 1 | u64::from(*b));
         self.engine
-            .reg_write(RegisterARM::XPSR, bits << 28 | 1 << 24)
-            ?;
+            .reg_write(RegisterARM::XPSR, bits << 28 | 1 << 24)?;
         let result = self
             .engine
             .emu_start(u64::from(at | 1), u64::from(until), 0, count);
@@ -159,4 +154,3 @@ pub struct State {
     pub(super) r: [u32; 16],
     pub(super) flags: Flags,
 }
-

@@ -62,7 +62,6 @@ impl Random {
     }
 }
 
-
 /// Both sides, for every core.
 pub struct Bench {
     memory: Memory,

@@ -74,8 +74,8 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
     draft
 }
 
-/// More argument words and results than there are registers, and each result is an argument or two: the caller's
-/// words hold arguments that are not read yet when the first results are stored over them.
+/// More argument words and results than there are registers, and each result is an argument or two: all wait in
+/// registers, slots or the caller's words while results are put in their places.
 fn permuted(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style) {
     let most = draw.pick(&[8, 20, 30]);
     let mut sig = sig(draw, most, 0, style.longs);

@@ -94,7 +94,10 @@ fn scale_passes_the_limits_it_is_there_for() {
             }
         }
     }
-    assert!(long >= 10, "only {long} functions of more than 2,000 operators");
+    assert!(
+        long >= 10,
+        "only {long} functions of more than 2,000 operators"
+    );
     assert!(targets >= 256 && params >= 64 && results >= 32 && locals >= 1_000);
 }
 
