@@ -100,6 +100,7 @@ fn hunt(demand: &Demand, report: &mut Report) {
         direct: Direct::ALL.to_vec(),
         modules: true,
         seconds: 0.0,
+        cpu_seconds: 0.0,
         functions: demand.functions,
         seed: demand.seed,
         threads: demand.threads,

@@ -27,6 +27,8 @@ pub struct Hunt {
     pub modules: bool,
     /// Wall time; zero means until another limit ends it.
     pub seconds: f64,
+    /// CPU time of the process; zero means no such limit. Unlike wall time it does not depend on what else runs.
+    pub cpu_seconds: f64,
     /// Stop after so many functions; zero means no such limit.
     pub functions: u64,
     /// Start of the random streams.
@@ -127,7 +129,9 @@ impl Shared<'_> {
             let enough = self.hunt.functions > 0 && bag.counts.functions >= self.hunt.functions;
             let late =
                 self.hunt.seconds > 0.0 && self.start.elapsed().as_secs_f64() >= self.hunt.seconds;
-            if enough || late {
+            let spent =
+                self.hunt.cpu_seconds > 0.0 && crate::seeds::cpu_seconds() >= self.hunt.cpu_seconds;
+            if enough || late || spent {
                 self.stop.store(true, Ordering::Relaxed);
             }
         }

@@ -112,9 +112,12 @@ enum Command {
 
 #[derive(Args)]
 struct HuntArgs {
-    /// Wall time.
+    /// Wall time; 0 is no limit.
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
+    /// CPU time; 0 is no limit.
+    #[arg(long, default_value_t = 0.0)]
+    cpu_seconds: f64,
     /// Stop after so many functions.
     #[arg(long, default_value_t = 0)]
     functions: u64,
@@ -261,6 +264,7 @@ fn hunt(args: &HuntArgs) -> Outcome {
         direct,
         modules,
         seconds: args.seconds,
+        cpu_seconds: args.cpu_seconds,
         functions: args.functions,
         seed: args.seed.unwrap_or_else(clock),
         threads: args.threads.unwrap_or_else(cores),
