@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use thumbsmith::options::by_name;
 use thumbsmith::{Bounds, Cpu, Level, Options};
-use thumbsmith_oracle::check::{Ask, CALLS, Judge, Setup};
+use thumbsmith_oracle::check::{Ask, CALLS, Direct, Judge, Setup};
 use thumbsmith_oracle::compare::Step;
 use thumbsmith_oracle::generate::Family;
 use thumbsmith_oracle::hunt::{Hunt, run, write_report};
@@ -128,16 +128,19 @@ enum Command {
 
 #[derive(Args)]
 struct HuntArgs {
-    /// Wall time.
+    /// Wall time; 0 is no limit.
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
+    /// CPU time; 0 is no limit.
+    #[arg(long, default_value_t = 0.0)]
+    cpu_seconds: f64,
     /// Stop after so many functions.
     #[arg(long, default_value_t = 0)]
     functions: u64,
     /// Start of the random streams; the clock without it.
     #[arg(long)]
     seed: Option<u64>,
-    /// Families to draw from.
+    /// Families to draw from; `regalloc` and `encoding` are checks of those parts alone.
     #[arg(long, value_delimiter = ',')]
     families: Vec<String>,
     /// CPUs to compile for.
@@ -251,8 +254,19 @@ fn named<T: Copy>(
 
 fn hunt(args: &HuntArgs) -> Outcome {
     let family = |n: &String| Family::named(n).ok_or_else(|| format!("no family `{n}`"));
+    let direct: Vec<Direct> = match args.families.as_slice() {
+        [] => Direct::ALL.to_vec(),
+        some => some.iter().filter_map(|n| Direct::named(n)).collect(),
+    };
+    let families = args
+        .families
+        .iter()
+        .filter(|n| Direct::named(n).is_none())
+        .map(family)
+        .collect::<Result<Vec<_>, _>>()?;
+    let modules = args.families.is_empty() || !families.is_empty();
     let setup = Setup {
-        families: args.families.iter().map(family).collect::<Result<_, _>>()?,
+        families,
         cpus: named("cpu", &args.cpu, &Cpu::ALL, Cpu::name)?,
         levels: named("level", &args.level, &Level::ALL, Level::name)?,
         bounds: named("bounds", &args.bounds, &Bounds::ALL, Bounds::name)?,
@@ -264,7 +278,10 @@ fn hunt(args: &HuntArgs) -> Outcome {
     };
     let hunt = Hunt {
         setup,
+        direct,
+        modules,
         seconds: args.seconds,
+        cpu_seconds: args.cpu_seconds,
         functions: args.functions,
         seed: args.seed.unwrap_or_else(clock),
         threads: args.threads.unwrap_or_else(cores),
