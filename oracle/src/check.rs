@@ -666,7 +666,7 @@ impl Case {
             ask: Ask {
                 bounded: true,
                 executor: seed % EXECUTOR_SHARE == 0,
-                ir: seed / EXECUTOR_SHARE % IR_SHARE == 0,
+                ir: (seed / EXECUTOR_SHARE).is_multiple_of(IR_SHARE),
             },
         })
     }

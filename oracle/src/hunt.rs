@@ -88,7 +88,7 @@ impl Shared<'_> {
         let share = if self.hunt.modules { DIRECT_SHARE } else { 1 };
         let all = &self.hunt.direct;
         let turn = number / share;
-        (number % share == 0 && !all.is_empty()).then(|| all[turn as usize % all.len()])
+        (number.is_multiple_of(share) && !all.is_empty()).then(|| all[turn as usize % all.len()])
     }
 
     fn work(&self, thread: usize) {
