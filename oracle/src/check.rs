@@ -4,10 +4,12 @@
 //! are given to the interpreter of the IR too, and a difference is blamed on a pass by it.
 //! Invariant: a panic of the compiler is a difference like any other, not the end of the hunt.
 
+use crate::allocation;
 use crate::arm::executor::ExecutorCore;
 use crate::arm::machine::Machine;
 use crate::arm::unicorn::UnicornCore;
 use crate::compare::{Difference, Kind, Step, Tally, lockstep};
+use crate::encoding;
 use crate::engine::{Engine, Outcome};
 use crate::generate::draw::Draw;
 use crate::generate::{Family, Made};
@@ -99,6 +101,33 @@ pub struct Setup {
     pub bounds: Vec<Bounds>,
 }
 
+/// A check of one part of the compiler by itself, without a module.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Direct {
+    /// The register allocator and its checker, by execution of made-up machine functions.
+    Regalloc,
+    /// Encoder, decoder and executor, by single instructions in unicorn.
+    Encoding,
+}
+
+impl Direct {
+    /// Every one.
+    pub const ALL: [Direct; 2] = [Direct::Regalloc, Direct::Encoding];
+
+    /// The name on the command line, in reports, and of the fuzz target.
+    pub fn name(self) -> &'static str {
+        match self {
+            Direct::Regalloc => "regalloc",
+            Direct::Encoding => "encoding",
+        }
+    }
+
+    /// The check of this name.
+    pub fn named(name: &str) -> Option<Direct> {
+        Direct::ALL.into_iter().find(|d| d.name() == name)
+    }
+}
+
 /// How much a judge has judged.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
@@ -108,7 +137,9 @@ pub struct Counts {
     pub functions: u64,
     /// Modules that the compiler refused as out of its scope.
     pub refused: u64,
-    /// Modules of each family.
+    /// Inputs of checks without a module that were judged to the end.
+    pub direct: u64,
+    /// Modules of each family, and inputs of each check without a module.
     pub families: BTreeMap<&'static str, u64>,
     /// Times that each rule of the compiler fired.
     pub rules: BTreeMap<&'static str, u64>,
@@ -122,6 +153,7 @@ impl Counts {
         self.modules += other.modules;
         self.functions += other.functions;
         self.refused += other.refused;
+        self.direct += other.direct;
         self.tally.add(&other.tally);
         for (name, n) in &other.families {
             *self.families.entry(name).or_default() += n;
@@ -180,6 +212,7 @@ pub struct Judge {
     trusting: Reference,
     fuelled: Option<Reference>,
     machines: Vec<Machines>,
+    bench: Option<encoding::Bench>,
     /// What was judged so far.
     pub counts: Counts,
 }
@@ -256,6 +289,7 @@ impl Judge {
             trusting,
             fuelled: None,
             machines: Vec::new(),
+            bench: None,
             counts: Counts::default(),
         })
     }
@@ -513,6 +547,52 @@ impl Judge {
     }
 }
 
+impl Judge {
+    /// Judges one part of the compiler by itself on what the bytes make.
+    ///
+    /// # Errors
+    /// The report of a difference, with the bytes in the place of a module.
+    pub fn direct(&mut self, which: Direct, bytes: &[u8]) -> Verdict {
+        *self.counts.families.entry(which.name()).or_default() += 1;
+        let done = match which {
+            Direct::Regalloc => quietly(|| allocation::judge(bytes).map(drop)),
+            Direct::Encoding => {
+                let bench = match self.bench.take() {
+                    Some(bench) => Ok(bench),
+                    None => encoding::Bench::new(),
+                };
+                bench.map_or_else(
+                    |e| Ok(Err(e)),
+                    |bench| {
+                        let bench = self.bench.insert(bench);
+                        quietly(|| bench.check(bytes).map(drop))
+                    },
+                )
+            }
+        };
+        match done {
+            Ok(Ok(())) => {
+                self.counts.direct += 1;
+                Ok(())
+            }
+            Ok(Err(got)) | Err(got) => Err(Box::new(Report {
+                origin: which.name().to_owned(),
+                wasm: bytes.to_vec(),
+                options: Options::default(),
+                steps: Vec::new(),
+                difference: Difference {
+                    kind: Kind::Compiler,
+                    step: None,
+                    engine: "thumbsmith".into(),
+                    expected: "no difference on this input".into(),
+                    got,
+                },
+                guilty: Some(which.name().to_owned()),
+            })),
+        }
+    }
+}
+
 /// What one engine says to each step.
 fn transcript(engine: &mut dyn Engine, steps: &[Step]) -> Vec<String> {
     let mut lines = vec![format!("{}: init {}", engine.name(), engine.instantiate())];
@@ -554,12 +634,10 @@ impl Case {
     /// The case that these bytes mean; the first byte chooses the family. `None` if they mean none.
     pub fn from_bytes(bytes: &[u8], setup: &Setup) -> Option<Case> {
         let (first, rest) = bytes.split_first()?;
-        let all = if setup.families.is_empty() {
-            &Family::ALL[..]
-        } else {
-            &setup.families[..]
+        let family = match setup.families.as_slice() {
+            [] => Family::drawn(*first),
+            some => some[*first as usize % some.len()],
         };
-        let family = all[*first as usize % all.len()];
         let mut draw = Draw::new(rest);
         let mut options = options(&mut draw, setup);
         let made = family.make(&mut draw)?;
@@ -630,11 +708,38 @@ fn options(draw: &mut Draw<'_>, setup: &Setup) -> Options {
 /// # Panics
 /// If an engine does not start on this host: a fuzz run that compares nothing must not look like one that does.
 pub fn lowering(bytes: &[u8]) -> Verdict {
+    with_judge(|judge| judge.generated(bytes, &Setup::default()))
+}
+
+/// The check behind the fuzz target `regalloc`: bytes make a machine function; the allocation of it, and the checker on
+/// spoiled copies of that, against execution.
+///
+/// # Errors
+/// The report of a difference.
+///
+/// # Panics
+/// As [`lowering`].
+pub fn regalloc(bytes: &[u8]) -> Verdict {
+    with_judge(|judge| judge.direct(Direct::Regalloc, bytes))
+}
+
+/// The check behind the fuzz target `encoding`: bytes choose instructions; encoder, decoder and executor against unicorn.
+///
+/// # Errors
+/// The report of a difference.
+///
+/// # Panics
+/// As [`lowering`].
+pub fn encoding(bytes: &[u8]) -> Verdict {
+    with_judge(|judge| judge.direct(Direct::Encoding, bytes))
+}
+
+/// The judge of this thread, made on first use.
+fn with_judge(check: impl FnOnce(&mut Judge) -> Verdict) -> Verdict {
     thread_local! {
         static JUDGE: RefCell<Option<Judge>> = const { RefCell::new(None) };
     }
     JUDGE.with_borrow_mut(|slot| {
-        let judge = slot.get_or_insert_with(|| Judge::new().expect("engines start"));
-        judge.generated(bytes, &Setup::default())
+        check(slot.get_or_insert_with(|| Judge::new().expect("engines start")))
     })
 }

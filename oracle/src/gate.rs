@@ -6,7 +6,7 @@
 //! that it must have run: a part that did less failed, whatever it found.
 
 use crate::bench;
-use crate::check::{Ask, Judge, Setup};
+use crate::check::{Ask, Direct, Judge, Setup};
 use crate::hunt::{Hunt, run};
 use crate::replay;
 use serde_json::{Value, json};
@@ -121,7 +121,10 @@ fn corpus(workloads: &[bench::Workload], judge: &mut Judge, report: &mut Report)
 fn hunt(demand: &Demand, report: &mut Report) {
     let bag = run(&Hunt {
         setup: Setup::default(),
+        direct: Direct::ALL.to_vec(),
+        modules: true,
         seconds: 0.0,
+        cpu_seconds: 0.0,
         functions: demand.functions,
         seed: demand.seed,
         threads: demand.threads,

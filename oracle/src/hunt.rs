@@ -4,7 +4,7 @@
 //! while it runs. Invariant: the same seed and thread count make the same cases in the same order; a hunt that
 //! compared nothing says so, and the caller must not take it for success.
 
-use crate::check::{Counts, Judge, Report, Setup};
+use crate::check::{Counts, Direct, Judge, Report, Setup};
 use crate::compare::Kind;
 use crate::random::Random;
 use serde_json::{Value, json};
@@ -21,8 +21,14 @@ use thumbsmith::TrapKind;
 pub struct Hunt {
     /// What to draw from.
     pub setup: Setup,
+    /// Checks of single parts to do besides.
+    pub direct: Vec<Direct>,
+    /// Whether to make modules: without them only the checks of single parts.
+    pub modules: bool,
     /// Wall time; zero means until another limit ends it.
     pub seconds: f64,
+    /// CPU time of the process; zero means no such limit. Unlike wall time it does not depend on what else runs.
+    pub cpu_seconds: f64,
     /// Stop after so many functions; zero means no such limit.
     pub functions: u64,
     /// Start of the random streams.
@@ -54,6 +60,10 @@ pub struct Bag {
 
 /// Bytes of one case: enough for the largest family to end by its own limits.
 const CASE_BYTES: usize = 12 << 10;
+/// Where modules are made, one input of so many goes to a check of a single part.
+const DIRECT_SHARE: u64 = 8;
+/// Bytes of an input of those: from so many, to so many more.
+const DIRECT_BYTES: (usize, usize) = (64, 1200);
 /// Stack of a worker: the compiler may recurse over what a generator nests.
 const WORKER_STACK: usize = 64 << 20;
 
@@ -73,6 +83,14 @@ impl Shared<'_> {
         self.stop.load(Ordering::Relaxed)
     }
 
+    /// The check that a worker's case of this number is for, if it is not for a module.
+    fn direct(&self, number: u64) -> Option<Direct> {
+        let share = if self.hunt.modules { DIRECT_SHARE } else { 1 };
+        let all = &self.hunt.direct;
+        let turn = number / share;
+        (number.is_multiple_of(share) && !all.is_empty()).then(|| all[turn as usize % all.len()])
+    }
+
     fn work(&self, thread: usize) {
         let mut judge = match Judge::new() {
             Ok(judge) => judge,
@@ -82,9 +100,17 @@ impl Shared<'_> {
             }
         };
         let mut random = Random::new(self.hunt.seed ^ (thread as u64) << 48);
+        let mut cases = 0;
         while !self.over() {
-            let bytes = random.bytes(CASE_BYTES);
-            let mut verdict = judge.generated(&bytes, &self.hunt.setup);
+            cases += 1;
+            let mut verdict = match self.direct(cases) {
+                Some(which) => {
+                    let (least, more) = DIRECT_BYTES;
+                    let count = least + random.word() as usize % more;
+                    judge.direct(which, &random.bytes(count))
+                }
+                None => judge.generated(&random.bytes(CASE_BYTES), &self.hunt.setup),
+            };
             let counts = std::mem::take(&mut judge.counts);
             if let Err(report) = &mut verdict
                 && self.bag().is_new(report)
@@ -103,7 +129,9 @@ impl Shared<'_> {
             let enough = self.hunt.functions > 0 && bag.counts.functions >= self.hunt.functions;
             let late =
                 self.hunt.seconds > 0.0 && self.start.elapsed().as_secs_f64() >= self.hunt.seconds;
-            if enough || late {
+            let spent =
+                self.hunt.cpu_seconds > 0.0 && crate::seeds::cpu_seconds() >= self.hunt.cpu_seconds;
+            if enough || late || spent {
                 self.stop.store(true, Ordering::Relaxed);
             }
         }
@@ -149,7 +177,7 @@ impl Bag {
             .collect();
         format!(
             "{seconds:.0}s  {} modules  {} functions ({:.0}/s)  {} executions ({:.0}/s)  trapped {:.1}% [{}]  \
-             rules silent {}  refused {}  mismatches {}",
+             rules silent {}  refused {}  direct {}  mismatches {}",
             c.modules,
             c.functions,
             rate(c.functions),
@@ -159,6 +187,7 @@ impl Bag {
             kinds.join(", "),
             self.silent_rules().len(),
             c.refused,
+            c.direct,
             self.mismatches,
         )
     }
@@ -184,6 +213,7 @@ impl Bag {
             "rules_silent": self.silent_rules(),
             "refused": c.refused,
             "void": t.void,
+            "direct": c.direct,
             "traps": traps,
             "families": c.families,
             "broken": self.broken,
@@ -192,7 +222,9 @@ impl Bag {
 
     /// Whether the hunt compared something and found nothing.
     pub fn clean(&self) -> bool {
-        self.mismatches == 0 && self.broken.is_empty() && self.counts.tally.executions > 0
+        self.mismatches == 0
+            && self.broken.is_empty()
+            && self.counts.tally.executions + self.counts.direct > 0
     }
 }
 
@@ -255,15 +287,18 @@ fn watch(shared: &Shared<'_>) {
     }
 }
 
-/// Writes a difference as module, case and report.
+/// Writes a difference as module, case and report; one of a check without a module as its input, `.bin`, and report.
 ///
 /// # Errors
 /// Those of the file system.
 pub fn write_report(out: &Path, report: &Report) -> std::io::Result<()> {
     std::fs::create_dir_all(out)?;
     let stem = report.key().replace(['/', ' '], "_");
-    std::fs::write(out.join(format!("{stem}.wasm")), &report.wasm)?;
     std::fs::write(out.join(format!("{stem}.txt")), format!("{report}\n"))?;
+    if Direct::named(&report.origin).is_some() {
+        return std::fs::write(out.join(format!("{stem}.bin")), &report.wasm);
+    }
+    std::fs::write(out.join(format!("{stem}.wasm")), &report.wasm)?;
     let mut case = crate::regression::Case::from_report(report);
     if report.difference.kind == Kind::Refused {
         case.guilty = "refused".into();

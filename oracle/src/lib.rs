@@ -2,11 +2,13 @@
 //!
 //! This crate links unicorn, which is GPL-2.0; the compiler never depends on it.
 
+pub mod allocation;
 pub mod arm;
 pub mod bench;
 pub mod check;
 pub mod compare;
 pub mod dispatch;
+pub mod encoding;
 pub mod engine;
 pub mod gate;
 pub mod generate;
@@ -19,4 +21,5 @@ pub mod reference;
 pub mod regression;
 pub mod replay;
 pub mod seeds;
+pub mod speed;
 pub mod stage;

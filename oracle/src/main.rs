@@ -6,12 +6,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use thumbsmith::options::by_name;
 use thumbsmith::{Bounds, Cpu, Level, Options};
-use thumbsmith_oracle::check::{Ask, CALLS, Judge, Setup};
+use thumbsmith_oracle::check::{Ask, CALLS, Direct, Judge, Setup};
 use thumbsmith_oracle::compare::Step;
 use thumbsmith_oracle::generate::Family;
 use thumbsmith_oracle::hunt::{Hunt, run, write_report};
 use thumbsmith_oracle::program::Info;
-use thumbsmith_oracle::{bench, gate, plan, reduce, regression, replay, seeds};
+use thumbsmith_oracle::{bench, gate, plan, reduce, regression, replay, seeds, speed};
+
+/// Compiling, here as in the command `thumbsmith`, makes and drops many small vectors.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Differential oracle of Thumbsmith: emitted code in a simulator beside wasmtime.
 #[derive(Parser)]
@@ -81,6 +85,18 @@ enum Command {
         #[arg(long)]
         bless: bool,
     },
+    /// Compile speed and peak memory on a module of at least a megabyte made of copies of a kernel. One core.
+    Speed {
+        /// The module to copy.
+        #[arg(default_value = "corpus/kernels/fixed.wasm")]
+        file: PathBuf,
+        /// Least size in bytes.
+        #[arg(long, default_value_t = 1_100_000)]
+        size: usize,
+        /// The level; 2 without it.
+        #[arg(long)]
+        level: Option<String>,
+    },
     /// What a change must pass beside the tests: regressions, corpus, a differential run, size and speed.
     Gate {
         /// The repository.
@@ -112,16 +128,19 @@ enum Command {
 
 #[derive(Args)]
 struct HuntArgs {
-    /// Wall time.
+    /// Wall time; 0 is no limit.
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
+    /// CPU time; 0 is no limit.
+    #[arg(long, default_value_t = 0.0)]
+    cpu_seconds: f64,
     /// Stop after so many functions.
     #[arg(long, default_value_t = 0)]
     functions: u64,
     /// Start of the random streams; the clock without it.
     #[arg(long)]
     seed: Option<u64>,
-    /// Families to draw from.
+    /// Families to draw from; `regalloc` and `encoding` are checks of those parts alone.
     #[arg(long, value_delimiter = ',')]
     families: Vec<String>,
     /// CPUs to compile for.
@@ -189,6 +208,7 @@ fn main() -> ExitCode {
             json,
         } => seed_table(seconds, &only, jobs, json),
         Command::Bench { root, bless } => bench_table(&root, bless),
+        Command::Speed { file, size, level } => compile_speed(&file, size, level),
         Command::Gate {
             root,
             functions,
@@ -234,8 +254,19 @@ fn named<T: Copy>(
 
 fn hunt(args: &HuntArgs) -> Outcome {
     let family = |n: &String| Family::named(n).ok_or_else(|| format!("no family `{n}`"));
+    let direct: Vec<Direct> = match args.families.as_slice() {
+        [] => Direct::ALL.to_vec(),
+        some => some.iter().filter_map(|n| Direct::named(n)).collect(),
+    };
+    let families = args
+        .families
+        .iter()
+        .filter(|n| Direct::named(n).is_none())
+        .map(family)
+        .collect::<Result<Vec<_>, _>>()?;
+    let modules = args.families.is_empty() || !families.is_empty();
     let setup = Setup {
-        families: args.families.iter().map(family).collect::<Result<_, _>>()?,
+        families,
         cpus: named("cpu", &args.cpu, &Cpu::ALL, Cpu::name)?,
         levels: named("level", &args.level, &Level::ALL, Level::name)?,
         bounds: named("bounds", &args.bounds, &Bounds::ALL, Bounds::name)?,
@@ -247,7 +278,10 @@ fn hunt(args: &HuntArgs) -> Outcome {
     };
     let hunt = Hunt {
         setup,
+        direct,
+        modules,
         seconds: args.seconds,
+        cpu_seconds: args.cpu_seconds,
         functions: args.functions,
         seed: args.seed.unwrap_or_else(clock),
         threads: args.threads.unwrap_or_else(cores),
@@ -382,6 +416,25 @@ fn bench_table(root: &Path, bless: bool) -> Outcome {
         std::fs::write(root.join("ci/baseline.json"), text).map_err(|e| e.to_string())?;
     }
     Ok(!table.is_empty())
+}
+
+fn compile_speed(file: &Path, size: usize, level: Option<String>) -> Outcome {
+    let asked = Target {
+        cpu: None,
+        level,
+        bounds: None,
+    };
+    let big = speed::enlarge(&module(file)?, size)?;
+    let s = speed::measure(&big, target(&asked)?.level, 5)?;
+    println!(
+        "{} bytes in {:.3} CPU s: {:.2} MB/s; peak memory {:.1} MB, {:.0} times the module",
+        s.bytes,
+        s.seconds,
+        s.bytes as f64 / s.seconds / 1e6,
+        s.peak as f64 / 1e6,
+        s.peak as f64 / s.bytes as f64
+    );
+    Ok(true)
 }
 
 fn pass_gate(root: &Path, demand: &gate::Demand) -> Outcome {

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Seconds of the control hunt without a bug.
+/// CPU seconds of the control hunt without a bug.
 const CONTROL_SECONDS: f64 = 20.0;
 
 /// What became of one bug.
@@ -66,7 +66,7 @@ pub fn cpu_seconds() -> f64 {
     ticks / 100.0
 }
 
-/// Hunts every bug of the table, or those in `only`, `jobs` at a time; `each` sees results as they come.
+/// Hunts every bug of the table, or those in `only`, `jobs` at a time and each for so many CPU seconds; `each` sees results as they come.
 ///
 /// # Errors
 /// Text if a child does not run, if this build has no seeded bugs, or if a hunt without any bug differs.
@@ -129,6 +129,8 @@ fn hunt_one(
             "--seed",
             "1",
             "--seconds",
+            "0",
+            "--cpu-seconds",
             &seconds.to_string(),
         ])
         .env("SEED_BUG", row.0.to_string())

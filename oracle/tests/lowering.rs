@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 use std::path::Path;
-use thumbsmith_oracle::check::{self, Judge, Setup};
+use thumbsmith_oracle::allocation;
+use thumbsmith_oracle::check::{self, Direct, Judge, Setup};
 use thumbsmith_oracle::generate::Family;
 use thumbsmith_oracle::random::Random;
 use thumbsmith_oracle::replay;
@@ -13,6 +14,8 @@ const MODULES: u64 = 40;
 
 /// Judges modules of one family; fails with the first report, or if too little was compared.
 fn family(family: Family) {
+    // A module of `scale` is one to three functions, but long ones.
+    let functions = if family == Family::Scale { 1 } else { 4 };
     let mut judge = Judge::new().expect("engines start");
     let setup = Setup {
         families: vec![family],
@@ -25,7 +28,7 @@ fn family(family: Family) {
     }
     let counts = &judge.counts;
     assert!(
-        counts.functions >= MODULES * 4,
+        counts.functions >= MODULES * functions,
         "only {} functions",
         counts.functions
     );
@@ -33,6 +36,46 @@ fn family(family: Family) {
         counts.tally.executions >= counts.functions * 2,
         "only {} executions",
         counts.tally.executions
+    );
+}
+
+#[test]
+fn scale() {
+    family(Family::Scale);
+}
+
+/// Judges inputs of a check without a module.
+fn direct(which: Direct, inputs: u64) {
+    let mut judge = Judge::new().expect("engines start");
+    for seed in 0..inputs {
+        let bytes = Random::new(seed).bytes(64 + seed as usize % 1200);
+        if let Err(report) = judge.direct(which, &bytes) {
+            panic!("{report}");
+        }
+    }
+    assert_eq!(judge.counts.direct, inputs);
+}
+
+#[test]
+fn regalloc() {
+    direct(Direct::Regalloc, 1500);
+}
+
+#[test]
+fn encoding() {
+    direct(Direct::Encoding, 600);
+}
+
+#[test]
+fn execution_tells_spoiled_allocations_apart() {
+    let told: u64 = (0..300)
+        .map(|seed| {
+            allocation::judge(&Random::new(seed).bytes(900)).unwrap_or_else(|e| panic!("{e}"))
+        })
+        .sum();
+    assert!(
+        told >= 10,
+        "only {told} spoiled allocations were told apart"
     );
 }
 

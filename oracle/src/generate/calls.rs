@@ -55,7 +55,9 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
         let many = draw.pick(&[2, 4, 6, 12]);
         let results = draw.pick(&[1, 1, 2, 5]);
         let sig = sig(draw, many, results, style.longs);
-        if draw.chance(12) {
+        if draw.chance(8) {
+            permuted(draw, &mut draft, &style);
+        } else if draw.chance(12) {
             recursive(draw, &mut draft, &style, sig);
         } else {
             function(draw, &mut draft, &style, sig);
@@ -70,6 +72,30 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
         draft.start = Some(draft.funcs.len() - 1);
     }
     draft
+}
+
+/// More argument words and results than there are registers, and each result is an argument or two: all wait in
+/// registers, slots or the caller's words while results are put in their places.
+fn permuted(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style) {
+    let most = draw.pick(&[8, 20, 30]);
+    let mut sig = sig(draw, most, 0, style.longs);
+    sig.params.resize(sig.params.len().max(7), Ty::I32);
+    let n = sig.params.len();
+    let chosen: Vec<usize> = (0..draw.range(5, 32)).map(|_| draw.below(n)).collect();
+    sig.results = chosen.iter().map(|p| sig.params[*p]).collect();
+    let mut body = Body::new(draw, draft, style, sig.clone());
+    if body.draw.chance(30) {
+        body.stmt(1);
+    }
+    for (p, ty) in chosen.into_iter().zip(&sig.results) {
+        body.op(Instruction::LocalGet(p as u32));
+        if body.draw.chance(25) {
+            body.leaf(*ty);
+            body.combine(*ty);
+        }
+    }
+    let ready = body.finish(true);
+    draft.funcs.push(ready);
 }
 
 /// `f(n, ...)`: at `n & 7 == 0` a leaf, else statements around one call of itself with `(n & 7) - 1`.

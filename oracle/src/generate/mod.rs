@@ -13,6 +13,7 @@ pub mod memory;
 pub mod ops;
 pub mod pressure;
 pub mod rules;
+pub mod scale;
 pub mod smith;
 pub mod table;
 
@@ -39,20 +40,40 @@ pub enum Family {
     Memory,
     Calls,
     Rules,
+    Scale,
     Smith,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Family; 7] = [
+    pub const ALL: [Family; 8] = [
         Family::Ops,
         Family::Pressure,
         Family::Control,
         Family::Memory,
         Family::Calls,
         Family::Rules,
+        Family::Scale,
         Family::Smith,
     ];
+
+    /// The family that a byte chooses where all are wanted. A module of `scale` costs as much as fifty others: it
+    /// is one of 64, the others share the rest alike.
+    pub fn drawn(byte: u8) -> Family {
+        const OTHERS: [Family; 7] = [
+            Family::Ops,
+            Family::Pressure,
+            Family::Control,
+            Family::Memory,
+            Family::Calls,
+            Family::Rules,
+            Family::Smith,
+        ];
+        match byte {
+            252..=255 => Family::Scale,
+            0..=251 => OTHERS[byte as usize % OTHERS.len()],
+        }
+    }
 
     /// The name on the command line and in reports.
     pub fn name(self) -> &'static str {
@@ -63,6 +84,7 @@ impl Family {
             Family::Memory => "memory",
             Family::Calls => "calls",
             Family::Rules => "rules",
+            Family::Scale => "scale",
             Family::Smith => "smith",
         }
     }
@@ -87,6 +109,7 @@ impl Family {
             Family::Memory => own(memory::make(draw)),
             Family::Calls => own(calls::make(draw)),
             Family::Rules => own(rules::make(draw)),
+            Family::Scale => own(scale::make(draw)),
             Family::Smith => smith::make(draw),
         }
     }

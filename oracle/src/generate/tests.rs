@@ -69,6 +69,39 @@ fn modules_are_valid_and_the_same_bytes_give_the_same_module() {
 }
 
 #[test]
+fn scale_passes_the_limits_it_is_there_for() {
+    let (mut long, mut targets, mut params, mut results, mut locals) = (0, 0, 0, 0, 0);
+    for wasm in sample(Family::Scale) {
+        for export in Info::read(&wasm).expect("in scope").exports {
+            params = params.max(export.sig.params.len());
+            results = results.max(export.sig.results.len());
+        }
+        for payload in wasmparser::Parser::new(0).parse_all(&wasm) {
+            let wasmparser::Payload::CodeSectionEntry(body) = payload.expect("made modules parse")
+            else {
+                continue;
+            };
+            let groups = body.get_locals_reader().expect("locals parse").into_iter();
+            let count: u32 = groups.map(|group| group.expect("locals parse").0).sum();
+            locals = locals.max(count);
+            let ops = body.get_operators_reader().expect("code parses");
+            let ops: Vec<_> = ops.into_iter().map(|op| op.expect("code parses")).collect();
+            long += usize::from(ops.len() > 2_000);
+            for op in ops {
+                if let wasmparser::Operator::BrTable { targets: table } = op {
+                    targets = targets.max(table.len());
+                }
+            }
+        }
+    }
+    assert!(
+        long >= 10,
+        "only {long} functions of more than 2,000 operators"
+    );
+    assert!(targets >= 256 && params >= 64 && results >= 32 && locals >= 1_000);
+}
+
+#[test]
 fn no_bytes_give_a_small_valid_module() {
     for family in Family::ALL {
         if let Some(made) = family.make(&mut Draw::new(&[])) {
@@ -136,6 +169,7 @@ fn families_hold_the_operators_they_are_there_for() {
     ];
     need(Family::Memory, &accesses, 20);
     need(Family::Calls, &["Call", "GlobalGet", "GlobalSet"], 200);
+    need(Family::Scale, &["Block", "Loop", "BrTable", "Br"], 10);
 }
 
 /// Calls of a family's modules that returned, trapped, ran out of fuel.
@@ -184,10 +218,15 @@ fn calls_end_and_few_of_them_trap() {
             "{}: {returned} returned, {trapped} trapped, {void} without end",
             family.name()
         );
-        let least = if family == Family::Smith {
-            1_000
-        } else {
-            4_000
+        let least = match family {
+            Family::Smith => 1_000,
+            Family::Scale => 600,
+            Family::Ops
+            | Family::Pressure
+            | Family::Control
+            | Family::Memory
+            | Family::Calls
+            | Family::Rules => 4_000,
         };
         assert!(
             returned >= least,

@@ -26,8 +26,6 @@ struct Address {
     regs: SmallVec<[VReg; 2]>,
     imm: i32,
     shift: u8,
-    /// An addition of the offset that must come first.
-    before: Option<MInst>,
 }
 
 impl Lower<'_, '_> {
@@ -53,7 +51,6 @@ impl Lower<'_, '_> {
                     regs: SmallVec::from_slice(&[r]),
                     imm: total,
                     shift: 0,
-                    before: None,
                 };
             }
         }
@@ -63,7 +60,6 @@ impl Lower<'_, '_> {
                 regs: SmallVec::from_slice(&[r]),
                 imm: offset,
                 shift: 0,
-                before: None,
             };
         }
         let index = self.constant(offset);
@@ -71,7 +67,6 @@ impl Lower<'_, '_> {
             regs: SmallVec::from_slice(&[r, index]),
             imm: 0,
             shift: 0,
-            before: None,
         }
     }
 
@@ -95,7 +90,6 @@ impl Lower<'_, '_> {
                     regs,
                     imm: 0,
                     shift,
-                    before: None,
                 };
             }
         }
@@ -104,7 +98,6 @@ impl Lower<'_, '_> {
             regs,
             imm: 0,
             shift: 0,
-            before: None,
         }
     }
 
@@ -125,12 +118,7 @@ impl Lower<'_, '_> {
             kind: ShiftKind::Lsl,
             amount: a.shift,
         };
-        self.emit_all(
-            a.before
-                .into_iter()
-                .chain([m])
-                .collect::<SmallVec<[MInst; 2]>>(),
-        );
+        self.emit(m);
     }
 
     pub(super) fn load(&mut self, v: Value, n: &Node) {

@@ -328,9 +328,8 @@ impl Lower<'_, '_> {
     /// Whether a pattern may look into an operand: it stands in this block and nothing else uses it.
     fn may_enter(&self, v: Value) -> bool {
         self.sched.place[v.0 as usize] == Some(self.block)
-            && (self.sched.uses[v.0 as usize] == 1
+            && (self.sched.uses[v.0 as usize] == 1 && self.needed(v).is_none()
                 || on(Bug::SharedOperandEaten) && self.sched.uses[v.0 as usize] == 2)
-            && self.needed(v).is_none()
     }
 }
 

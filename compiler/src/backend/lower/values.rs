@@ -68,6 +68,13 @@ impl Lower<'_, '_> {
             return false;
         };
         self.cx.hits[i as usize] += 1;
+        if on(Bug::SharedOperandEaten) {
+            for &v in n.args.iter().filter(|v| !bound.vars.contains(*v)) {
+                if self.may_enter(v) {
+                    self.vreg[v.0 as usize] = None;
+                }
+            }
+        }
         self.emit_template(&rules::all()[i as usize], &bound, insts, d);
         true
     }

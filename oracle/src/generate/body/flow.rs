@@ -10,7 +10,7 @@ use wasm_encoder::{BlockType, Instruction};
 
 /// The counter of a loop.
 #[derive(Clone, Copy)]
-pub(super) struct Counter {
+pub struct Counter {
     local: u32,
     times: u64,
     start: i32,
@@ -192,11 +192,33 @@ impl Body<'_, '_, '_> {
         if self.iterations > 60 {
             return;
         }
+        let counter = self.open_loop();
+        self.stmts(4, depth);
+        self.close_loop(counter);
+    }
+
+    /// Opens a block without values for a body that the caller appends.
+    pub fn open_block(&mut self) {
+        self.op(Instruction::Block(BlockType::Empty));
+        self.open(&[], false);
+    }
+
+    /// Closes what [`Self::open_block`] opened.
+    pub fn close_block(&mut self) {
+        self.close();
+    }
+
+    /// Opens a loop for a body that the caller appends; it runs a few times.
+    pub fn open_loop(&mut self) -> Counter {
         let counter = self.begin_loop();
         self.op(Instruction::Loop(BlockType::Empty));
         self.open(&[], true);
         self.iterations *= counter.times;
-        self.stmts(4, depth);
+        counter
+    }
+
+    /// Closes what [`Self::open_loop`] opened.
+    pub fn close_loop(&mut self, counter: Counter) {
         self.end_loop(counter);
         self.close();
     }

@@ -1,0 +1,153 @@
+//! One instruction in its surroundings: its code, and states in which it mostly does something.
+//!
+//! In: a form, an instruction of it, a core. Out: bytes in memory and random states. Invariant: what was encoded reads back
+//! as the same instruction, or the case is a failure before anything runs.
+
+use super::Random;
+use super::engine::{CODE, DATA, Memory, PLACE, SIZE, State};
+use thumbsmith::Cpu;
+use thumbsmith::isa::exec::Flags;
+use thumbsmith::isa::form::Form;
+use thumbsmith::isa::table::FORMS;
+use thumbsmith::isa::{Addr, Inst, Op, Place, Reg, Sem, encode, encode_sized, writes};
+
+/// An instruction in its surroundings.
+pub(super) struct Case {
+    pub(super) inst: Inst,
+    /// Where the code starts and ends.
+    pub(super) start: u32,
+    pub(super) end: u32,
+    /// How many instructions there are.
+    pub(super) count: usize,
+    /// Whether it may not come to the end, so that instructions are counted.
+    pub(super) jumps: bool,
+}
+
+impl Case {
+    /// Writes the code of the instruction in this form somewhere into `memory`: after an IT instruction if it
+    /// has a condition that is not its own, before the block if it is IT.
+    pub(super) fn write(
+        form: &Form,
+        inst: Inst,
+        in_it: bool,
+        cpu: Cpu,
+        memory: &mut Memory,
+        random: &mut Random,
+    ) -> Result<Case, String> {
+        let mut code = Vec::new();
+        let place = if in_it { Place::Last } else { Place::Outside };
+        let mut count = 1;
+        if in_it {
+            let it = Inst {
+                cond: inst.cond,
+                ..Inst::new(Op::It, &[], 8)
+            };
+            code.extend_from_slice(
+                encode(&it, cpu, Place::Outside)
+                    .map_err(|e| format!("{it}: {e:?}"))?
+                    .halfwords(),
+            );
+            count += 1;
+        }
+        let own = code.len();
+        code.extend_from_slice(
+            encode_sized(&inst, cpu, place, form.size())
+                .map_err(|e| format!("`{inst}` is not encoded: {e:?}"))?
+                .halfwords(),
+        );
+        // Another operation may share the bits (PUSH of one register is a store with writeback).
+        let word = code[own..].iter().fold(0, |w, hw| w << 16 | u32::from(*hw));
+        let same_op = FORMS
+            .iter()
+            .filter(|f| f.op == inst.op && f.size() == form.size());
+        let read: Vec<Inst> = same_op
+            .filter_map(|f| f.decode(word, in_it.then_some(inst.cond)))
+            .collect();
+        if !read.contains(&inst) {
+            return Err(format!("`{inst}` is read back as {read:?}"));
+        }
+        if inst.op == Op::It {
+            // The block moves r8.. to r0.., so that the registers show what was executed.
+            let others = 4 - inst.imm.trailing_zeros();
+            for n in 0..others {
+                let same = n == 0 || (inst.imm >> (4 - n) ^ inst.cond as i32) & 1 == 0;
+                let cond = if same { inst.cond } else { inst.cond.invert() };
+                let regs = [Reg(n as u8), Reg(n as u8 + 8)];
+                let mov = Inst {
+                    cond,
+                    ..Inst::new(Op::MovR, &regs, 0)
+                };
+                let place = if n + 1 == others {
+                    Place::Last
+                } else {
+                    Place::Inside
+                };
+                code.extend_from_slice(
+                    encode(&mov, cpu, place)
+                        .map_err(|e| format!("{mov}: {e:?}"))?
+                        .halfwords(),
+                );
+                count += 1;
+            }
+        }
+        let start = PLACE + random.below(64) * 2;
+        let offset = (start - CODE) as usize;
+        for (slot, hw) in memory.code[offset..].chunks_exact_mut(2).zip(&code) {
+            slot.copy_from_slice(&hw.to_le_bytes());
+        }
+        let jumps = inst.op.sem().is_branch() || writes(&inst).contains(Reg::PC);
+        Ok(Case {
+            inst,
+            start,
+            end: start + 2 * code.len() as u32,
+            count,
+            jumps,
+        })
+    }
+
+    /// A state in which the instruction mostly does something: bases point into data, indexes are small.
+    pub(super) fn state(&self, random: &mut Random) -> State {
+        let mut r = [0; 16];
+        r.fill_with(|| random.word());
+        let mut base = |reg: Reg, random: &mut Random| {
+            let alignment = if random.below(8) == 0 { 0 } else { 3 };
+            let anywhere = DATA + SIZE / 4 + random.below(SIZE / 2);
+            r[reg.0 as usize] = anywhere & !alignment;
+        };
+        let regs = self.inst.regs;
+        match self.inst.op.sem() {
+            Sem::Load(_, Addr::Literal) => {}
+            Sem::Load(_, addr) | Sem::Store(_, addr) => {
+                base(regs[1], random);
+                if addr == Addr::Index && random.below(16) != 0 {
+                    r[regs[2].0 as usize] = random.below(1024);
+                }
+            }
+            Sem::LoadDual | Sem::StoreDual => base(regs[2], random),
+            Sem::LoadMany { .. } | Sem::StoreMany { .. } => base(regs[0], random),
+            Sem::Push | Sem::Pop => base(Reg::SP, random),
+            Sem::TableBranch { .. } => {
+                base(regs[0], random);
+                r[regs[1].0 as usize] = random.below(256);
+            }
+            Sem::CallReg | Sem::BranchReg => {
+                r[regs[0].0 as usize] = (CODE + random.below(SIZE)) | 1
+            }
+            Sem::CompareBranch { .. } => {
+                r[regs[0].0 as usize] &= random.next() >> (random.below(2) * 31)
+            }
+            _ => {}
+        }
+        // The low two bits of SP are always zero.
+        r[13] &= !3;
+        r[15] = self.start;
+        let f = random.next();
+        let flags = Flags {
+            n: f & 1 != 0,
+            z: f & 2 != 0,
+            c: f & 4 != 0,
+            v: f & 8 != 0,
+        };
+        State { r, flags }
+    }
+}

@@ -1,0 +1,156 @@
+//! The two sides of the comparison of single instructions: the executor's memory, and unicorn with one core's model.
+//!
+//! In: a state of registers and flags, and where the code stands. Out: the state after it. Invariant: both have the same
+//! code and data before each run; unicorn forgets translations whenever code changes.
+
+use thumbsmith::Cpu;
+use thumbsmith::isa::exec::{Bus, BusFault, Flags};
+use unicorn_engine::{Arch, ArmCpuModel, Context, Mode, Prot, RegisterARM, Unicorn, uc_error};
+
+/// Where code starts.
+pub(super) const CODE: u32 = 0x0010_0000;
+/// Where data starts.
+pub(super) const DATA: u32 = 0x2000_0000;
+/// Bytes of each.
+pub(super) const SIZE: u32 = 0x1_0000;
+/// Where the instructions under test stand, in the middle of the code: 256 bytes.
+pub(super) const PLACE: u32 = CODE + SIZE / 2;
+
+/// Memory of the executor, the same as unicorn's: code that can be read, data that can be written too.
+pub struct Memory {
+    pub(super) code: Vec<u8>,
+    pub(super) data: Vec<u8>,
+    pub(super) written: Option<(u32, u32)>,
+}
+
+impl Bus for Memory {
+    fn load(&mut self, address: u32, size: u32) -> Result<u32, BusFault> {
+        let region = if address >= DATA {
+            (&self.data, DATA)
+        } else {
+            (&self.code, CODE)
+        };
+        let at = address.wrapping_sub(region.1) as usize;
+        let bytes = region
+            .0
+            .get(at..at + size as usize)
+            .ok_or(BusFault { address })?;
+        Ok(bytes.iter().rev().fold(0, |v, b| v << 8 | u32::from(*b)))
+    }
+
+    fn store(&mut self, address: u32, size: u32, value: u32) -> Result<(), BusFault> {
+        let at = address.wrapping_sub(DATA) as usize;
+        let bytes = self
+            .data
+            .get_mut(at..at + size as usize)
+            .ok_or(BusFault { address })?;
+        bytes.copy_from_slice(&value.to_le_bytes()[..size as usize]);
+        let (low, high) = self.written.unwrap_or((address, address));
+        self.written = Some((low.min(address), high.max(address + size)));
+        Ok(())
+    }
+}
+
+/// Unicorn with one core's model.
+pub struct Reference {
+    pub(super) cpu: Cpu,
+    pub(super) engine: Unicorn<'static, ()>,
+    clean: Context,
+}
+
+const REGISTERS: [RegisterARM; 15] = [
+    RegisterARM::R0,
+    RegisterARM::R1,
+    RegisterARM::R2,
+    RegisterARM::R3,
+    RegisterARM::R4,
+    RegisterARM::R5,
+    RegisterARM::R6,
+    RegisterARM::R7,
+    RegisterARM::R8,
+    RegisterARM::R9,
+    RegisterARM::R10,
+    RegisterARM::R11,
+    RegisterARM::R12,
+    RegisterARM::SP,
+    RegisterARM::LR,
+];
+
+impl Reference {
+    /// Unicorn as this core, with the code in place.
+    pub(super) fn new(cpu: Cpu, memory: &Memory) -> Result<Reference, uc_error> {
+        let model = match cpu {
+            Cpu::CortexM3 => ArmCpuModel::CORTEX_M3,
+            Cpu::CortexM4 => ArmCpuModel::CORTEX_M4,
+            Cpu::CortexM7 => ArmCpuModel::CORTEX_M7,
+            Cpu::CortexM33 => ArmCpuModel::CORTEX_M33,
+        };
+        let mut engine = Unicorn::new(Arch::ARM, Mode::THUMB)?;
+        engine.ctl_set_cpu_model(model as i32)?;
+        engine.mem_map(CODE.into(), SIZE.into(), Prot::READ | Prot::EXEC)?;
+        engine.mem_map(DATA.into(), SIZE.into(), Prot::READ | Prot::WRITE)?;
+        engine.mem_write(CODE.into(), &memory.code)?;
+        let clean = engine.context_init()?;
+        Ok(Reference { cpu, engine, clean })
+    }
+
+    /// Writes the code and data that may have changed since the last time, and forgets translations.
+    pub(super) fn load(&mut self, memory: &Memory) -> Result<(), uc_error> {
+        let code = &memory.code[(PLACE - CODE) as usize..][..256];
+        self.engine.mem_write(PLACE.into(), code)?;
+        self.engine.mem_write(DATA.into(), &memory.data)?;
+        self.engine.ctl_flush_tb()
+    }
+
+    /// Runs from `at` to `until`, or at most `count` instructions if it is not zero. Returns the state after it.
+    pub(super) fn run(
+        &mut self,
+        state: &State,
+        at: u32,
+        until: u32,
+        count: usize,
+    ) -> Result<(State, Result<(), uc_error>), uc_error> {
+        for (register, value) in REGISTERS.iter().zip(state.r) {
+            self.engine.reg_write(*register, value.into())?;
+        }
+        let f = state.flags;
+        let bits = [f.n, f.z, f.c, f.v]
+            .iter()
+            .fold(0, |v, b| v << 1 | u64::from(*b));
+        self.engine
+            .reg_write(RegisterARM::XPSR, bits << 28 | 1 << 24)?;
+        let result = self
+            .engine
+            .emu_start(u64::from(at | 1), u64::from(until), 0, count);
+        let mut after = State {
+            r: [0; 16],
+            flags: Flags::default(),
+        };
+        for (register, value) in REGISTERS.iter().zip(&mut after.r) {
+            *value = self.engine.reg_read(*register)? as u32;
+        }
+        after.r[15] = self.engine.pc_read()? as u32 & !1;
+        // The low two bits of SP are always zero (Arm v7-M manual, B1.4.1); not in unicorn.
+        after.r[13] &= !3;
+        let bits = self.engine.reg_read(RegisterARM::XPSR)?;
+        let bit = |n: u32| bits >> n & 1 != 0;
+        after.flags = Flags {
+            n: bit(31),
+            z: bit(30),
+            c: bit(29),
+            v: bit(28),
+        };
+        if result.is_err() {
+            // A fault inside an IT block leaves the block's state behind.
+            self.engine.context_restore(&self.clean)?;
+        }
+        Ok((after, result))
+    }
+}
+
+/// Registers with PC, and flags.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct State {
+    pub(super) r: [u32; 16],
+    pub(super) flags: Flags,
+}
