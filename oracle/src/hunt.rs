@@ -222,7 +222,9 @@ impl Bag {
 
     /// Whether the hunt compared something and found nothing.
     pub fn clean(&self) -> bool {
-        self.mismatches == 0 && self.broken.is_empty() && self.counts.tally.executions + self.counts.direct > 0
+        self.mismatches == 0
+            && self.broken.is_empty()
+            && self.counts.tally.executions + self.counts.direct > 0
     }
 }
 
