@@ -107,8 +107,8 @@ impl<'d, 'a, 'm> Filled<'d, 'a, 'm> {
                 None => body.constant(ty),
             }
             body.op(match ty {
-                Ty::I32 => Instruction::I32Const(i as i32 * 0x0123_4567),
-                Ty::I64 => Instruction::I64Const(i as i64 * 0x0123_4567_89ab),
+                Ty::I32 => Instruction::I32Const((i as i32).wrapping_mul(0x0123_4567)),
+                Ty::I64 => Instruction::I64Const((i as i64).wrapping_mul(0x0123_4567_89ab)),
             });
             body.combine(ty);
             body.op(Instruction::LocalSet(l));
