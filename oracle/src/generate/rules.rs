@@ -40,8 +40,8 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
         },
     );
     let style = style();
-    let rewrites = thumbsmith::opt::rules::all();
-    let lowerings = thumbsmith::backend::rules::all();
+    let rewrites = thumbsmith::opt::rules::table().all();
+    let lowerings = thumbsmith::backend::rules::table().all();
     for _ in 0..draw.range(16, 32) {
         let n = draw.below(rewrites.len() + lowerings.len());
         let (pattern, condition) = match rewrites.get(n) {

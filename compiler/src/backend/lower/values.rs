@@ -34,7 +34,7 @@ impl Lower<'_, '_> {
 
     /// Tries the lowering rules.
     fn by_rule(&mut self, n: &Node, d: VReg) -> bool {
-        let candidates = rules::for_op(n.op);
+        let candidates = rules::table().for_op(n.op);
         let skip = if self.cx.choices.is_heuristic() {
             0
         } else {
@@ -43,7 +43,7 @@ impl Lower<'_, '_> {
         let mut last = None;
         let mut matched = 0;
         for &i in candidates {
-            let r = &rules::all()[i as usize];
+            let r = &rules::table().all()[i as usize];
             let bound = {
                 let enter = |v: Value| self.may_enter(v);
                 let graph = Graph {
@@ -75,7 +75,7 @@ impl Lower<'_, '_> {
                 }
             }
         }
-        self.emit_template(&rules::all()[i as usize], &bound, insts, d);
+        self.emit_template(&rules::table().all()[i as usize], &bound, insts, d);
         true
     }
 
