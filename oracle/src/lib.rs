@@ -15,6 +15,7 @@ pub mod generate;
 pub mod hunt;
 pub mod plan;
 pub mod program;
+pub mod proof;
 pub mod random;
 pub mod reduce;
 pub mod reference;
