@@ -18,6 +18,25 @@ pub struct Bound {
     has: u16,
 }
 
+impl Bound {
+    /// Constants alone, by number: for those who judge what a rule computes from them.
+    pub fn constants(consts: &[u64]) -> Bound {
+        let mut b = Bound::none();
+        for (slot, c) in b.consts.iter_mut().zip(consts) {
+            *slot = *c;
+        }
+        b
+    }
+
+    fn none() -> Bound {
+        Bound {
+            vars: [Value(0); 6],
+            consts: [0; 6],
+            has: 0,
+        }
+    }
+}
+
 /// Bindings with the facts of the values.
 pub struct View<'a> {
     /// The bindings.
@@ -76,11 +95,7 @@ impl Graph<'_> {
     /// Bindings under which a pattern (an operation) and a condition match.
     pub fn matches_pattern(&self, p: &Pat, condition: Option<&Expr>, n: &Node) -> Option<Bound> {
         let Pat::Op(_, args) = p else { return None };
-        let mut b = Bound {
-            vars: [Value(0); 6],
-            consts: [0; 6],
-            has: 0,
-        };
+        let mut b = Bound::none();
         let bits = operand_width(self.f, n);
         let found = std::cell::Cell::new(None);
         let accept = |b: &Bound| {

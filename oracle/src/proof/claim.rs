@@ -209,6 +209,8 @@ pub struct Claim {
     pub consts: Vec<Term>,
     /// What is assumed: one bit each.
     pub assumed: Vec<Term>,
+    /// The condition, which is assumed too: one bit.
+    pub condition: Option<Term>,
     /// The value of the pattern.
     pub left: Term,
     /// The value of what the rule makes.
@@ -238,10 +240,12 @@ impl Claim {
             required: Vec::new(),
         };
         let left = s.pattern(subject.pattern(), typing.result, &mut 0)?;
+        let mut condition = None;
         if let Some(c) = subject.condition() {
             let c = s.expr(c)?;
             let holds = s.t.truth(c);
             s.assumed.push(holds);
+            condition = Some(holds);
         }
         let right = match subject {
             Subject::Rewrite(r) => s.result(&r.result, typing.result)?,
@@ -255,6 +259,7 @@ impl Claim {
             types: typing.text(),
             consts,
             assumed: s.assumed,
+            condition,
             left,
             right,
             required: s.required,
@@ -281,6 +286,7 @@ impl Claim {
             arena,
             all,
             fixed: Vec::new(),
+            products: false,
         }
     }
 }

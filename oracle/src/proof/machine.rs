@@ -235,13 +235,13 @@ fn shift_c(t: &mut Arena, x: Term, kind: ShiftKind, amount: Term, carry: Term) -
     (value, t.ite(none, carry, out))
 }
 
-/// `AddWithCarry` of the manual (A2.2.1).
-fn add_with_carry(t: &mut Arena, a: Term, b: Term, carry: Term) -> Flagged {
+/// `AddWithCarry` of the manual (A2.2.1). `value` is its result, as arithmetic of 32 bits: solvers know sums better than
+/// carries.
+fn add_with_carry(t: &mut Arena, value: Term, a: Term, b: Term, carry: Term) -> Flagged {
     let (wide_a, wide_b) = (t.unsigned(a, 33), t.unsigned(b, 33));
     let sum = t.bin(Bin::Add, wide_a, wide_b);
     let carry_in = t.unsigned(carry, 33);
     let sum = t.bin(Bin::Add, sum, carry_in);
-    let value = t.extract(sum, 31, 0);
     let (x, y) = (t.bin(Bin::Xor, a, value), t.bin(Bin::Xor, b, value));
     let both = t.bin(Bin::And, x, y);
     Flagged {
@@ -255,12 +255,19 @@ fn add_with_carry(t: &mut Arena, a: Term, b: Term, carry: Term) -> Flagged {
 fn compute(t: &mut Arena, alu: Alu, a: Term, b: Term, shifter: Term, carry: Term) -> Flagged {
     let (yes, no) = (t.value(1, 1), t.value(0, 1));
     let (not_a, not_b) = (t.not(a), t.not(b));
+    let (sum, less) = (t.bin(Bin::Add, a, b), t.bin(Bin::Sub, a, b));
+    let more = t.bin(Bin::Sub, b, a);
+    let one = t.unsigned(carry, 32);
+    let none = t.not(carry);
+    let borrow = t.unsigned(none, 32);
+    let with_carry = t.bin(Bin::Add, sum, one);
+    let with_borrow = t.bin(Bin::Sub, less, borrow);
     let value = match alu {
-        Alu::Add => return add_with_carry(t, a, b, no),
-        Alu::Sub => return add_with_carry(t, a, not_b, yes),
-        Alu::Rsb => return add_with_carry(t, not_a, b, yes),
-        Alu::Adc => return add_with_carry(t, a, b, carry),
-        Alu::Sbc => return add_with_carry(t, a, not_b, carry),
+        Alu::Add => return add_with_carry(t, sum, a, b, no),
+        Alu::Sub => return add_with_carry(t, less, a, not_b, yes),
+        Alu::Rsb => return add_with_carry(t, more, not_a, b, yes),
+        Alu::Adc => return add_with_carry(t, with_carry, a, b, carry),
+        Alu::Sbc => return add_with_carry(t, with_borrow, a, not_b, carry),
         Alu::And => t.bin(Bin::And, a, b),
         Alu::Orr => t.bin(Bin::Or, a, b),
         Alu::Eor => t.bin(Bin::Xor, a, b),

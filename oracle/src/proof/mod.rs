@@ -7,8 +7,10 @@
 //! stand.
 
 pub mod claim;
+pub mod concrete;
 pub mod machine;
 pub mod meaning;
+pub mod mutate;
 pub mod prove;
 pub mod results;
 pub mod solver;

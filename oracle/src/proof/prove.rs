@@ -145,21 +145,47 @@ fn decide(claim: &Claim, milliseconds: u64) -> Result<Outcome, String> {
         if !complete(claim, *c, &values, milliseconds)? {
             continue;
         }
-        let queries: Vec<Query<'_>> = values.iter().map(|v| query(vec![(*c, *v)])).collect();
-        let answers = ask(&queries, milliseconds)?;
-        for (answer, value) in answers.iter().zip(&values) {
-            if let Answer::Sat(model) = answer {
-                let mut model = model.clone();
-                model.insert(super::claim::const_name(number as u8), *value);
-                return Ok(Outcome::Fails(model));
+        for products in [false, true] {
+            let all: Vec<Query<'_>> = values
+                .iter()
+                .map(|v| Query {
+                    products,
+                    ..query(vec![(*c, *v)])
+                })
+                .collect();
+            match by_cases(&all, milliseconds)? {
+                Outcome::Holds(_) => {
+                    let (n, which) = (values.len(), number + 1);
+                    return Ok(Outcome::Holds(format!(" by {n} values of constant {which}")));
+                }
+                Outcome::Fails(model) => return Ok(Outcome::Fails(model)),
+                Outcome::Open => {}
             }
-        }
-        if answers.iter().all(|a| *a == Answer::Unsat) {
-            let how = format!(" by {} values of constant {}", values.len(), number + 1);
-            return Ok(Outcome::Holds(how));
         }
     }
     Ok(Outcome::Open)
+}
+
+/// Queries asked at once, so that one that is left open ends the rest.
+const GROUP: usize = 16;
+
+/// Whether no query can be satisfied.
+fn by_cases(queries: &[Query<'_>], milliseconds: u64) -> Result<Outcome, String> {
+    for group in queries.chunks(GROUP) {
+        for (answer, query) in ask(group, milliseconds)?.into_iter().zip(group) {
+            match answer {
+                Answer::Unsat => {}
+                Answer::Unknown => return Ok(Outcome::Open),
+                Answer::Sat(mut model) => {
+                    for (var, value) in &query.fixed {
+                        model.insert(query.arena.symbol(*var), *value);
+                    }
+                    return Ok(Outcome::Fails(model));
+                }
+            }
+        }
+    }
+    Ok(Outcome::Holds(String::new()))
 }
 
 /// Values that constants are often restricted to: amounts, powers of two and their neighbours.
@@ -189,6 +215,7 @@ fn complete(claim: &Claim, c: Term, values: &[u64], milliseconds: u64) -> Result
         arena: &arena,
         all,
         fixed: Vec::new(),
+        products: false,
     };
     Ok(ask(&[query], milliseconds)?.pop() == Some(Answer::Unsat))
 }

@@ -31,6 +31,9 @@ pub struct Query<'a> {
     pub all: Vec<Term>,
     /// Variables that are replaced by constants.
     pub fixed: Vec<(Term, u64)>,
+    /// Whether left shifts are written as products by powers of two, which the solver can add up where the amounts are
+    /// fixed.
+    pub products: bool,
 }
 
 impl Query<'_> {
@@ -38,7 +41,7 @@ impl Query<'_> {
     pub fn text(&self) -> String {
         let mut roots = self.all.clone();
         roots.extend(self.fixed.iter().map(|f| f.0));
-        let mut out = self.arena.smt(&roots);
+        let mut out = self.arena.smt(&roots, self.products);
         for (var, value) in &self.fixed {
             let (name, width) = (self.arena.symbol(*var), self.arena.width(*var));
             out = out.replace(

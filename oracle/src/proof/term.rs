@@ -310,8 +310,9 @@ impl Arena {
         roots.iter().map(|t| values[t.0 as usize]).collect()
     }
 
-    /// Declarations and definitions, after which [`Arena::symbol`] names each of these terms.
-    pub fn smt(&self, roots: &[Term]) -> String {
+    /// Declarations and definitions, after which [`Arena::symbol`] names each of these terms. With `products` a left
+    /// shift is written as a product by a power of two, which is the same.
+    pub fn smt(&self, roots: &[Term], products: bool) -> String {
         let used = self.reached(roots);
         let mut out = String::new();
         for (i, (node, width)) in self.nodes.iter().enumerate() {
@@ -325,7 +326,13 @@ impl Arena {
                 _ => writeln!(
                     out,
                     "(define-fun {name} () (_ BitVec {width}) {})",
-                    self.body(node, *width)
+                    match node {
+                        Node::Bin(Bin::Shl, x, k) if products => {
+                            let (x, k) = (self.symbol(*x), self.symbol(*k));
+                            format!("(bvmul {x} (bvshl (_ bv1 {width}) {k}))")
+                        }
+                        _ => self.body(node, *width),
+                    }
                 ),
             };
             debug_assert!(done.is_ok(), "a string can be written to");
