@@ -142,7 +142,9 @@ pub struct Counts {
     /// Modules of each family, and inputs of each check without a module.
     pub families: BTreeMap<&'static str, u64>,
     /// Times that each rule of the compiler fired.
-    pub rules: BTreeMap<&'static str, u64>,
+    pub fired: BTreeMap<&'static str, u64>,
+    /// Of those, times that it fired in a module each of whose exports was called and compared to the end.
+    pub observed: BTreeMap<&'static str, u64>,
     /// What the comparisons covered.
     pub tally: Tally,
 }
@@ -158,8 +160,11 @@ impl Counts {
         for (name, n) in &other.families {
             *self.families.entry(name).or_default() += n;
         }
-        for (name, n) in &other.rules {
-            *self.rules.entry(name).or_default() += n;
+        for (name, n) in &other.fired {
+            *self.fired.entry(name).or_default() += n;
+        }
+        for (name, n) in &other.observed {
+            *self.observed.entry(name).or_default() += n;
         }
     }
 }
@@ -259,6 +264,26 @@ pub fn stats(wasm: &[u8], options: &Options) -> Option<thumbsmith::Stats> {
     compile(wasm, options).ok()?.ok().map(|output| output.stats)
 }
 
+/// Calls after which all of so many exports were seen; no number is enough if the steps leave one out.
+fn called(steps: &[Step], exports: usize) -> u64 {
+    let mut seen = vec![false; exports];
+    let mut calls = 0;
+    for step in steps {
+        match step {
+            Step::Call(export, _) => {
+                seen[*export] = true;
+                calls += 1;
+            }
+            Step::Set(..) => {}
+        }
+    }
+    if exports > 0 && seen.iter().all(|s| *s) {
+        calls
+    } else {
+        u64::MAX
+    }
+}
+
 /// The machines for a CPU, made on first use.
 fn machines(all: &mut Vec<Machines>, cpu: Cpu) -> Result<&mut Machines, String> {
     let at = match all.iter().position(|m| m.cpu == cpu) {
@@ -348,7 +373,7 @@ impl Judge {
             Err(panic) => return Err(early(Kind::Compiler, panic)),
         };
         for (name, n) in &output.stats.rules_fired {
-            *self.counts.rules.entry(name).or_default() += n;
+            *self.counts.fired.entry(name).or_default() += n;
         }
         let mut program = Program {
             wasm: wasm.to_vec(),
@@ -387,13 +412,16 @@ impl Judge {
             .map_err(|e| early(Kind::Refused, format!("wasmtime: {e}")))?;
         self.counts.modules += 1;
         self.counts.functions += program.info.exports.len() as u64;
-        lockstep(
-            &program,
-            steps,
-            reference,
-            &mut others,
-            &mut self.counts.tally,
-        )
+        let tally = &mut self.counts.tally;
+        let (executions, void) = (tally.executions, tally.void);
+        lockstep(&program, steps, reference, &mut others, tally)?;
+        let compared = tally.executions - executions;
+        if tally.void == void && compared >= called(steps, program.info.exports.len()) {
+            for (name, n) in &output.stats.rules_fired {
+                *self.counts.observed.entry(name).or_default() += n;
+            }
+        }
+        Ok(())
     }
 
     /// Which pass is to blame for a difference in what a program does: the first after which the IR does something

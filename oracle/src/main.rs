@@ -98,7 +98,7 @@ enum Command {
         #[arg(long)]
         level: Option<String>,
     },
-    /// What a change must pass beside the tests: regressions, corpus, a differential run, size and speed.
+    /// What a change must pass beside the tests: regressions, corpus, every rule observed, a differential run, size and speed.
     Gate {
         /// The repository.
         #[arg(long, default_value = ".")]
@@ -156,6 +156,9 @@ struct HuntArgs {
     /// Stop after so many functions.
     #[arg(long, default_value_t = 0)]
     functions: u64,
+    /// Stop once every rule of the compiler was observed.
+    #[arg(long)]
+    until_rules: bool,
     /// Start of the random streams; the clock without it.
     #[arg(long)]
     seed: Option<u64>,
@@ -243,9 +246,7 @@ fn main() -> ExitCode {
             },
         ),
         Command::Prove {
-            root,
-            list: true,
-            ..
+            root, list: true, ..
         } => list_unproven(&root),
         Command::Prove {
             root,
@@ -314,6 +315,7 @@ fn hunt(args: &HuntArgs) -> Outcome {
         seconds: args.seconds,
         cpu_seconds: args.cpu_seconds,
         functions: args.functions,
+        until_rules: args.until_rules,
         seed: args.seed.unwrap_or_else(clock),
         threads: args.threads.unwrap_or_else(cores),
         first: args.first,
@@ -532,7 +534,12 @@ fn prove_rules(root: &Path, all: bool, only: &[String], seconds: u64) -> Outcome
         (false, some) => some.iter().any(|n| n == s.name()),
     };
     let each = |s: Subject<'_>, proof: &Proof| {
-        println!("{:24} {:10} {}", s.name(), proof.verdict.text(), proof.how.join(", "));
+        println!(
+            "{:24} {:10} {}",
+            s.name(),
+            proof.verdict.text(),
+            proof.how.join(", ")
+        );
         if let Some((_, model)) = &proof.counterexample {
             println!("    where {model:x?}");
         }

@@ -73,12 +73,19 @@ fn terms_mean_to_the_solver_what_they_mean_here() {
         let mut t = Arena::default();
         let mut terms = Vec::new();
         for _ in 0..40 {
-            let (a, b) = (number(&mut random, width, &[]), number(&mut random, width, &[3]));
+            let (a, b) = (
+                number(&mut random, width, &[]),
+                number(&mut random, width, &[3]),
+            );
             let (x, y) = (t.value(a, width), t.value(b, width));
             terms.extend(Bin::ALL.map(|op| t.bin(op, x, y)));
             let c = t.bin(Bin::Ult, x, y);
             terms.extend([t.not(x), t.neg(x), t.ite(c, x, y), t.truth(x)]);
-            terms.extend([t.signed(x, 64), t.unsigned(x, 64), t.extract(x, width - 1, width / 2)]);
+            terms.extend([
+                t.signed(x, 64),
+                t.unsigned(x, 64),
+                t.extract(x, width - 1, width / 2),
+            ]);
             if width <= 32 {
                 terms.push(t.concat(x, y));
             }
@@ -111,7 +118,11 @@ fn terms_mean_to_the_solver_what_they_mean_here() {
 fn operations_mean_what_the_compiler_computes() {
     let mut random = Random::new(2);
     let mut compared = 0;
-    for op in Op::ALL.iter().copied().filter(|o| o.class() == Class::Float) {
+    for op in Op::ALL
+        .iter()
+        .copied()
+        .filter(|o| o.class() == Class::Float)
+    {
         for shared in [Ty::I32, Ty::I64] {
             let ty = |sig: Sig| match sig {
                 Sig::T => shared,
@@ -162,7 +173,12 @@ fn instruction(op: isa::Op, random: &mut Random) -> Option<bool> {
     inst.s = random.word().is_multiple_of(2);
     inst.imm2 = [0, (random.word() % 33) as u8][random.word() as usize % 2];
     if random.word().is_multiple_of(2) {
-        let kinds = [ShiftKind::Lsl, ShiftKind::Lsr, ShiftKind::Asr, ShiftKind::Ror];
+        let kinds = [
+            ShiftKind::Lsl,
+            ShiftKind::Lsr,
+            ShiftKind::Asr,
+            ShiftKind::Ror,
+        ];
         inst.shift = Shift {
             kind: kinds[random.word() as usize % 4],
             amount: (random.word() % 34) as u8,
@@ -196,13 +212,21 @@ fn instruction(op: isa::Op, random: &mut Random) -> Option<bool> {
     let Ok(got) = execute(&mut machine, &inst, &values) else {
         return Some(false);
     };
-    assert_eq!(t.eval(&[done.value], &|_| 0)[0], u64::from(got), "{inst} of {values:x?}");
+    assert_eq!(
+        t.eval(&[done.value], &|_| 0)[0],
+        u64::from(got),
+        "{inst} of {values:x?}"
+    );
     let f = machine.flags;
     let flags = [f.n, f.z, f.c, f.v];
     for (term, flag) in done.flags.into_iter().zip(flags) {
         // What is not known is a variable.
         if inst.s && t.vars(&[term]).is_empty() {
-            assert_eq!(t.eval(&[term], &|_| 0)[0], u64::from(flag), "flags of {inst} of {values:x?}");
+            assert_eq!(
+                t.eval(&[term], &|_| 0)[0],
+                u64::from(flag),
+                "flags of {inst} of {values:x?}"
+            );
         }
     }
     Some(true)
@@ -227,7 +251,10 @@ fn instructions_mean_what_the_executor_does() {
         assert!(!stated || ran >= 20, "{op:?} ran {ran} times");
         with_terms += u32::from(stated);
     }
-    assert!(with_terms >= 60, "only {with_terms} instructions have terms");
+    assert!(
+        with_terms >= 60,
+        "only {with_terms} instructions have terms"
+    );
 }
 
 /// Numbers for every variable of a claim.
@@ -262,14 +289,21 @@ fn claims_evaluate_to_what_the_compiler_computes() {
                 let name = subject.name();
                 let possible = instance.possible() && instance.condition();
                 let assumed = claim.assumed.iter().all(|a| say(*a) != 0);
-                assert_eq!(assumed, possible, "{name}: what is assumed where {model:x?}");
+                assert_eq!(
+                    assumed, possible,
+                    "{name}: what is assumed where {model:x?}"
+                );
                 if let Some(c) = claim.condition {
                     assert_eq!(say(c) != 0, instance.condition(), "{name} where {model:x?}");
                 }
                 if !possible {
                     continue;
                 }
-                assert_eq!(say(claim.left), instance.left(), "{name}: pattern where {model:x?}");
+                assert_eq!(
+                    say(claim.left),
+                    instance.left(),
+                    "{name}: pattern where {model:x?}"
+                );
                 match instance.right() {
                     Ok(Some(right)) => {
                         assert_eq!(say(claim.right), right, "{name}: result where {model:x?}");
@@ -388,6 +422,9 @@ fn wrong_rules_are_refuted() {
             refuted.len(),
             of(Fate::Malformed).len(),
         );
-        assert!(refuted.len() >= 15, "{change:?}: only {refuted:?} were refuted");
+        assert!(
+            refuted.len() >= 15,
+            "{change:?}: only {refuted:?} were refuted"
+        );
     }
 }

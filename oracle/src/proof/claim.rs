@@ -347,7 +347,9 @@ impl Scope<'_> {
                     let term = self.pattern(a, want, at)?;
                     if i == 1 && is_shift(*op) && matches!(a, Pat::Const(_)) {
                         // The editor makes constant amounts smaller than the width.
-                        let limit = self.t.value(u64::from(self.widths.of(want)), self.t.width(term));
+                        let limit = self
+                            .t
+                            .value(u64::from(self.widths.of(want)), self.t.width(term));
                         let below = self.t.bin(Bin::Ult, term, limit);
                         self.assumed.push(below);
                     }
@@ -404,9 +406,7 @@ impl Scope<'_> {
                 let above = self.t.value(u64::MAX, n - width);
                 self.t.concat(above, fact)
             }
-            FactOf::Zeros | FactOf::Ones | FactOf::Umin | FactOf::Umax => {
-                self.t.unsigned(fact, n)
-            }
+            FactOf::Zeros | FactOf::Ones | FactOf::Umin | FactOf::Umax => self.t.unsigned(fact, n),
             FactOf::Smin | FactOf::Smax => self.t.signed(fact, n),
         })
     }
@@ -436,7 +436,10 @@ impl Scope<'_> {
                 binary(&mut self.t, *op, x, y)
             }
             Expr::Call(f, args) => {
-                let args: Vec<Term> = args.iter().map(|a| self.expr(a)).collect::<Result<_, _>>()?;
+                let args: Vec<Term> = args
+                    .iter()
+                    .map(|a| self.expr(a))
+                    .collect::<Result<_, _>>()?;
                 call(&mut self.t, *f, &args)
             }
         })

@@ -100,7 +100,11 @@ pub fn effect(t: &mut Arena, sem: Sem, o: &Operands<'_>, unknown: &str) -> Optio
             plain(quotient(t, op, r(1)?, r(2)?))
         }
         Sem::Clz => plain(leading_zeros(t, r(1)?)),
-        Sem::Rbit => plain(pieces(t, r(1)?, &(0..32).map(|i| (i, i)).collect::<Vec<_>>())),
+        Sem::Rbit => plain(pieces(
+            t,
+            r(1)?,
+            &(0..32).map(|i| (i, i)).collect::<Vec<_>>(),
+        )),
         Sem::Rev => plain(pieces(t, r(1)?, &[(0, 7), (8, 15), (16, 23), (24, 31)])),
         Sem::Rev16 => plain(pieces(t, r(1)?, &[(16, 23), (24, 31), (0, 7), (8, 15)])),
         Sem::Revsh => {
@@ -143,7 +147,12 @@ pub fn effect(t: &mut Arena, sem: Sem, o: &Operands<'_>, unknown: &str) -> Optio
     let overflow = t.var(&format!("{unknown}.v"), 1);
     Some(Effect {
         value: f.value,
-        flags: [n, z, f.carry.unwrap_or(o.carry), f.overflow.unwrap_or(overflow)],
+        flags: [
+            n,
+            z,
+            f.carry.unwrap_or(o.carry),
+            f.overflow.unwrap_or(overflow),
+        ],
     })
 }
 
@@ -326,6 +335,9 @@ pub fn shift_exists(t: &mut Arena, kind: ShiftKind, amount: Term) -> Term {
         ShiftKind::Ror => (1, 31),
     };
     let (least, most) = (t.value(least, 32), t.value(most, 32));
-    let (low, high) = (t.bin(Bin::Ule, least, amount), t.bin(Bin::Ule, amount, most));
+    let (low, high) = (
+        t.bin(Bin::Ule, least, amount),
+        t.bin(Bin::Ule, amount, most),
+    );
     t.bin(Bin::And, low, high)
 }

@@ -86,7 +86,13 @@ pub fn meaning(t: &mut Arena, op: Op, ty: Ty, a: &[Term], widths: Widths) -> Opt
         }
         Op::Lo => t.extract(a[0], widths.word - 1, 0),
         Op::Hi => t.extract(a[0], 2 * widths.word - 1, widths.word),
-        Op::Add64 | Op::Sub64 | Op::LtU64 | Op::LtS64 | Op::DivU64 | Op::DivS64 | Op::RemU64
+        Op::Add64
+        | Op::Sub64
+        | Op::LtU64
+        | Op::LtS64
+        | Op::DivU64
+        | Op::DivS64
+        | Op::RemU64
         | Op::RemS64 => {
             let operands = [wide(t, 0), wide(t, 2)];
             let r = meaning(t, narrow(op)?, Ty::Pair, &operands, widths)?;
@@ -223,12 +229,7 @@ fn choice(t: &mut Arena, less: Bin, a: &[Term], pick: [Term; 2]) -> Term {
     t.ite(c, pick[0], pick[1])
 }
 
-fn product(
-    t: &mut Arena,
-    x: Term,
-    y: Term,
-    extend: fn(&mut Arena, Term, u32) -> Term,
-) -> Term {
+fn product(t: &mut Arena, x: Term, y: Term, extend: fn(&mut Arena, Term, u32) -> Term) -> Term {
     let width = 2 * t.width(x);
     let (x, y) = (extend(t, x, width), extend(t, y, width));
     t.bin(Bin::Mul, x, y)

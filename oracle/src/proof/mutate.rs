@@ -3,8 +3,8 @@
 //! In: a rule. Out: rules that differ from it in one thing each. They measure the proofs: a mutant must be refuted by a
 //! counterexample that the compiler's own evaluators confirm, or be proven, which only a mutant that happens to hold can be.
 
+use crate::generate::near::siblings;
 use thumbsmith::backend::rules::LowerRule;
-use thumbsmith::ir::{Class, Op};
 use thumbsmith::isa::{self, ShiftKind};
 use thumbsmith::opt::rule::{Bin, Expr, Res, Rule};
 
@@ -57,16 +57,6 @@ fn plus_one(e: &Expr) -> Expr {
     Expr::Bin(Bin::Add, Box::new(e.clone()), Box::new(Expr::Lit(1)))
 }
 
-/// An operation with the same operands and result: the next in the table.
-fn sibling(op: Op) -> Option<Op> {
-    let at = Op::ALL.iter().position(|o| *o == op)?;
-    let others = Op::ALL[at + 1..].iter().chain(&Op::ALL[..at]).copied();
-    let alike = |o: &Op| {
-        o.class() == Class::Float && o.arg_sigs() == op.arg_sigs() && o.ret_sig() == op.ret_sig()
-    };
-    others.into_iter().find(alike)
-}
-
 /// A result with one thing changed.
 fn results(r: &Res) -> Vec<(Change, Res)> {
     match r {
@@ -81,7 +71,7 @@ fn results(r: &Res) -> Vec<(Change, Res)> {
                 args.swap(last, last - 1);
                 out.push((Change::Swapped, Res::Op(*op, args)));
             }
-            if let Some(other) = sibling(*op) {
+            if let Some(other) = siblings(*op).next() {
                 out.push((Change::OtherOp, Res::Op(other, args.clone())));
             }
             for (i, a) in args.iter().enumerate() {
@@ -120,13 +110,17 @@ pub fn lower(rule: &LowerRule) -> Vec<(Change, LowerRule)> {
         }
         if let Some((kind, e)) = &i.shift {
             let (kind, more) = (*kind, plus_one(e));
-            with(Change::OffByOne, &|r| r.insts[k].shift = Some((kind, more.clone())));
+            with(Change::OffByOne, &|r| {
+                r.insts[k].shift = Some((kind, more.clone()))
+            });
             let other = if kind == ShiftKind::Lsl {
                 ShiftKind::Lsr
             } else {
                 ShiftKind::Lsl
             };
-            with(Change::OtherOp, &|r| r.insts[k].shift = Some((other, e.clone())));
+            with(Change::OtherOp, &|r| {
+                r.insts[k].shift = Some((other, e.clone()))
+            });
         }
     }
     if rule.condition.is_some() {

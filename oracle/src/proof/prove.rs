@@ -63,10 +63,7 @@ pub struct Proof {
 }
 
 /// Smaller widths, the widest first.
-pub const SMALL: [Widths; 2] = [
-    Widths { word: 16, long: 32 },
-    Widths { word: 8, long: 16 },
-];
+pub const SMALL: [Widths; 2] = [Widths { word: 16, long: 32 }, Widths { word: 8, long: 16 }];
 
 /// What came of one claim.
 enum Outcome {
@@ -122,7 +119,11 @@ fn one(
         };
         if let Outcome::Holds(how) = decide(&claim, milliseconds)? {
             let verdict = Verdict::Width(widths.word);
-            return Ok((verdict, format!(" at {} bits{how}", widths.of(typing.operand)), None));
+            return Ok((
+                verdict,
+                format!(" at {} bits{how}", widths.of(typing.operand)),
+                None,
+            ));
         }
     }
     Ok((Verdict::Exception, " undecided".into(), None))
@@ -156,7 +157,9 @@ fn decide(claim: &Claim, milliseconds: u64) -> Result<Outcome, String> {
             match by_cases(&all, milliseconds)? {
                 Outcome::Holds(_) => {
                     let (n, which) = (values.len(), number + 1);
-                    return Ok(Outcome::Holds(format!(" by {n} values of constant {which}")));
+                    return Ok(Outcome::Holds(format!(
+                        " by {n} values of constant {which}"
+                    )));
                 }
                 Outcome::Fails(model) => return Ok(Outcome::Fails(model)),
                 Outcome::Open => {}
@@ -193,7 +196,12 @@ fn few(width: u32) -> Vec<u64> {
     let mut values: Vec<u64> = (0..u64::from(width)).collect();
     for i in 0..width {
         let power = 1u64 << i;
-        values.extend([power, power.wrapping_sub(1), power.wrapping_add(1), power.wrapping_neg()]);
+        values.extend([
+            power,
+            power.wrapping_sub(1),
+            power.wrapping_add(1),
+            power.wrapping_neg(),
+        ]);
     }
     values.iter_mut().for_each(|v| *v &= mask(width));
     values.sort_unstable();

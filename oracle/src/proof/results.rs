@@ -90,7 +90,9 @@ pub fn read(root: &Path) -> Result<Vec<Row>, String> {
     let text = std::fs::read_to_string(&path).map_err(|e| fail(&e))?;
     let value: Value = serde_json::from_str(&text).map_err(|e| fail(&e))?;
     let rows = value.as_array().ok_or_else(|| fail(&"no list"))?;
-    rows.iter().map(|r| Row::parse(r).map_err(|e| fail(&e))).collect()
+    rows.iter()
+        .map(|r| Row::parse(r).map_err(|e| fail(&e)))
+        .collect()
 }
 
 /// Writes the file, a line a row.
@@ -121,14 +123,25 @@ pub fn problems(rows: &[Row], subjects: &[Subject<'_>]) -> Vec<String> {
         }
     }
     let known = |r: &&Row| !subjects.iter().any(|s| s.name() == r.rule);
-    out.extend(rows.iter().filter(known).map(|r| format!("{}: no such rule", r.rule)));
+    out.extend(
+        rows.iter()
+            .filter(known)
+            .map(|r| format!("{}: no such rule", r.rule)),
+    );
     out
 }
 
 /// Rows that are not proven for all values, as a list for people; a line that counts them stands first.
 pub fn exceptions(rows: &[Row]) -> String {
-    let open: Vec<&Row> = rows.iter().filter(|r| r.verdict != Verdict::Proven).collect();
-    let mut out = format!("{} of {} rules are not proven at full width:\n", open.len(), rows.len());
+    let open: Vec<&Row> = rows
+        .iter()
+        .filter(|r| r.verdict != Verdict::Proven)
+        .collect();
+    let mut out = format!(
+        "{} of {} rules are not proven at full width:\n",
+        open.len(),
+        rows.len()
+    );
     for r in open {
         out += &format!("- {}: {} ({})\n", r.rule, r.verdict.text(), r.how);
     }

@@ -199,7 +199,10 @@ impl Arena {
 
     /// Bits `high` down to `low`.
     pub fn extract(&mut self, x: Term, high: u32, low: u32) -> Term {
-        assert!(low <= high && high < self.width(x), "bits that are not there");
+        assert!(
+            low <= high && high < self.width(x),
+            "bits that are not there"
+        );
         if low == 0 && high + 1 == self.width(x) {
             return x;
         }
