@@ -2,7 +2,7 @@
 //!
 //! Constants stand on the right of commutative operations and shift amounts are below the width before any rule is
 //! tried; folding of constants needs no rule. Order matters within one root operation: the first that matches wins.
-//! Every rule is judged by `rules_hold`, which evaluates both sides.
+//! Every rule is judged by `rewrite_rules_hold`, which evaluates both sides, and proven by `oracle prove`.
 
 use super::rule::Rule;
 use super::ruleset::Table;
