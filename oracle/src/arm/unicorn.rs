@@ -149,11 +149,16 @@ impl UnicornCore {
         for kind in Kind::ALL {
             let region = memory.region(kind);
             let (base, size) = (u64::from(kind.base()), region.size() as u64);
-            let old = &mut self.mapped[kind as usize];
+            let new = (region.pointer() as u64, size);
+            let old = self.mapped[kind as usize];
+            if old == new {
+                // Each new mapping of code costs unicorn page descriptors that it never frees.
+                continue;
+            }
             if old.1 > 0 {
                 self.engine.mem_unmap(base, old.1)?;
+                self.mapped[kind as usize] = (0, 0);
             }
-            *old = (region.pointer() as u64, size);
             if size > 0 {
                 let rights = if kind.writable() {
                     Prot::READ | Prot::WRITE
@@ -167,6 +172,7 @@ impl UnicornCore {
                         .mem_map_ptr(base, size, rights, region.pointer().cast())?
                 };
             }
+            self.mapped[kind as usize] = new;
         }
         self.generation = memory.generation();
         Ok(())
