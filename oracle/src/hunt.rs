@@ -205,6 +205,7 @@ impl Bag {
             "modules": c.modules,
             "functions": c.functions,
             "executions": t.executions,
+            "instructions": c.instructions,
             "seconds": (self.seconds * 1000.0).round() / 1000.0,
             "mismatches": self.mismatches,
             "distinct_mismatches": self.differences.len(),
