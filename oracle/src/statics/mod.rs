@@ -8,6 +8,7 @@
 
 mod aligned;
 mod flow;
+pub mod second;
 mod section;
 #[cfg(test)]
 mod tests;
