@@ -1,7 +1,8 @@
 //! The checks: bytes or a module in, verdict out. Fuzz targets, the hunt, the tests and the command all call these.
 //!
 //! A [`Judge`] holds long-lived engines: one reference, two machines for each CPU; it belongs to one thread. Samples
-//! are given to the interpreter of the IR too, and a difference is blamed on a pass by it.
+//! are given to the interpreter of the IR too, and a difference is blamed on a pass by it. Every object goes to the
+//! static judge before it runs.
 //! Invariant: a panic of the compiler is a difference like any other, not the end of the hunt.
 
 use crate::allocation;
@@ -17,6 +18,7 @@ use crate::plan;
 use crate::program::{Info, Program};
 use crate::reference::Reference;
 use crate::stage::{self, StageEngine};
+use crate::statics::StaticJudge;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -135,6 +137,8 @@ pub struct Counts {
     pub modules: u64,
     /// Exported functions compared.
     pub functions: u64,
+    /// Instructions that the static judge found right.
+    pub instructions: u64,
     /// Modules that the compiler refused as out of its scope.
     pub refused: u64,
     /// Inputs of checks without a module that were judged to the end.
@@ -154,6 +158,7 @@ impl Counts {
     pub fn add(&mut self, other: &Counts) {
         self.modules += other.modules;
         self.functions += other.functions;
+        self.instructions += other.instructions;
         self.refused += other.refused;
         self.direct += other.direct;
         self.tally.add(&other.tally);
@@ -218,6 +223,8 @@ pub struct Judge {
     fuelled: Option<Reference>,
     machines: Vec<Machines>,
     bench: Option<encoding::Bench>,
+    /// The judge of code that is not run, with every instruction that it saw.
+    pub statics: StaticJudge,
     /// What was judged so far.
     pub counts: Counts,
 }
@@ -315,6 +322,7 @@ impl Judge {
             fuelled: None,
             machines: Vec::new(),
             bench: None,
+            statics: StaticJudge::default(),
             counts: Counts::default(),
         })
     }
@@ -375,6 +383,8 @@ impl Judge {
         for (name, n) in &output.stats.rules_fired {
             *self.counts.fired.entry(name).or_default() += n;
         }
+        let judged = self.statics.judge(&output.object, options.cpu);
+        self.counts.instructions += judged.map_err(|e| early(Kind::Static, e))?.instructions;
         let mut program = Program {
             wasm: wasm.to_vec(),
             info,
@@ -429,7 +439,7 @@ impl Judge {
     pub fn blame(&mut self, report: &Report) -> Option<String> {
         if matches!(
             report.difference.kind,
-            Kind::Compiler | Kind::Refused | Kind::Link
+            Kind::Compiler | Kind::Refused | Kind::Link | Kind::Static
         ) {
             return None;
         }

@@ -27,6 +27,8 @@ pub enum Kind {
     Refused,
     /// The object does not link.
     Link,
+    /// The static judge rejects the code.
+    Static,
     /// A result has other bits.
     Result,
     /// One traps where the other returns, or with another kind.
@@ -50,6 +52,7 @@ impl Kind {
             Kind::Compiler => "compiler",
             Kind::Refused => "refused",
             Kind::Link => "link",
+            Kind::Static => "static",
             Kind::Result => "result",
             Kind::Trap => "trap",
             Kind::Fault => "fault",

@@ -24,3 +24,4 @@ pub mod replay;
 pub mod seeds;
 pub mod speed;
 pub mod stage;
+pub mod statics;
