@@ -421,14 +421,19 @@ fn wrong_rules_are_refuted() {
             all.map(|f| f.1).collect::<Vec<_>>()
         };
         let [refuted, holds, open] = [Fate::Refuted, Fate::Holds, Fate::Open].map(of);
+        let [malformed, unencodable] = [Fate::Malformed, Fate::Unencodable].map(|f| of(f).len());
         println!(
-            "{change:?}: {} refuted, {} malformed, hold {holds:?}, open {open:?}",
+            "{change:?}: {} refuted, {malformed} malformed, {unencodable} unencodable, hold {holds:?}, open {open:?}",
             refuted.len(),
-            of(Fate::Malformed).len(),
         );
         assert!(
-            refuted.len() >= 15,
+            refuted.len() >= 50,
             "{change:?}: only {refuted:?} were refuted"
+        );
+        let others = holds.len() + open.len() + unencodable;
+        assert!(
+            5 * others <= refuted.len(),
+            "{change:?}: hold {holds:?}, open {open:?}, {unencodable} unencodable"
         );
     }
 }
