@@ -7,6 +7,7 @@
 use crate::allocation;
 use crate::arm::executor::ExecutorCore;
 use crate::arm::machine::Machine;
+use crate::arm::staged::StageCore;
 use crate::arm::unicorn::UnicornCore;
 use crate::compare::{Difference, Kind, Step, Tally, lockstep};
 use crate::encoding;
@@ -38,7 +39,7 @@ pub struct Report {
     pub steps: Vec<Step>,
     /// What differs.
     pub difference: Difference,
-    /// The pass to blame, or [`stage::BACKEND`]; `None` until [`Judge::blame`] was asked.
+    /// The pass to blame, or [`stage::OBJECT`]; `None` until [`Judge::blame`] was asked.
     pub guilty: Option<String>,
 }
 
@@ -396,8 +397,8 @@ impl Judge {
         )
     }
 
-    /// Which pass is to blame for a difference in what a program does: the first after which the IR does something
-    /// else than the reference, or the backend. Other differences name their cause themselves: `None`.
+    /// Which pass is to blame for a difference in what a program does: the first that leaves something which does
+    /// something else than the reference, or what makes the object. Other differences name their cause themselves: `None`.
     pub fn blame(&mut self, report: &Report) -> Option<String> {
         if matches!(
             report.difference.kind,
@@ -422,7 +423,7 @@ impl Judge {
         let found = quietly(|| stage::first_wrong(&program, &report.steps, &mut reference));
         Some(match found.ok()?.ok()? {
             Some((pass, _)) => pass.to_owned(),
-            None => stage::BACKEND.to_owned(),
+            None => stage::OBJECT.to_owned(),
         })
     }
 
@@ -514,6 +515,12 @@ impl Judge {
             let mut engine = StageEngine::with(between);
             engine.load(&program)?;
             said.push(transcript(&mut engine, steps));
+        }
+        let backend = stages::backend(wasm, options).map_err(|e| e.to_string())?;
+        let mut machine = Machine::new(StageCore::empty());
+        for stage in &backend.stages {
+            machine.load_stage(&backend, stage, &program)?;
+            said.push(transcript(&mut machine, steps));
         }
         Ok(said)
     }
