@@ -188,6 +188,20 @@ struct Machines {
     executor: Machine<ExecutorCore>,
 }
 
+/// One generated module of so many is also run as one of the backend's passes left it: each pass gets its turn.
+const BACKEND_SHARE: u64 = 32;
+
+/// Which of the backend's passes are judged by what they leave, beside the object.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stages {
+    /// None.
+    None,
+    /// One of them, by this number modulo how many there are.
+    One(u64),
+    /// Each of them.
+    All,
+}
+
 /// How a module is to be judged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Ask {
@@ -197,6 +211,8 @@ pub struct Ask {
     pub executor: bool,
     /// The interpreter is asked too, with the IR after the last pass over it.
     pub ir: bool,
+    /// What passes of the backend leave is run too.
+    pub backend: Stages,
 }
 
 impl Ask {
@@ -205,7 +221,20 @@ impl Ask {
         bounded: false,
         executor: true,
         ir: true,
+        backend: Stages::All,
     };
+
+    /// What shows this difference again: what passes of the backend leave costs more than the rest together.
+    pub fn again(difference: &Difference) -> Ask {
+        let backend = match difference.is_inside() {
+            true => Stages::All,
+            false => Stages::None,
+        };
+        Ask {
+            backend,
+            ..Ask::THOROUGH
+        }
+    }
 }
 
 /// Engines of one thread.
@@ -213,6 +242,8 @@ pub struct Judge {
     trusting: Reference,
     fuelled: Option<Reference>,
     machines: Vec<Machines>,
+    /// Machines for what passes of the backend leave, as many as were ever needed.
+    staged: Vec<Machine<StageCore>>,
     bench: Option<encoding::Bench>,
     /// What was judged so far.
     pub counts: Counts,
@@ -278,6 +309,35 @@ fn machines(all: &mut Vec<Machines>, cpu: Cpu) -> Result<&mut Machines, String> 
     Ok(&mut all[at])
 }
 
+/// Loads what passes of the backend leave into machines, which are made where there are too few.
+fn load_stages<'a>(
+    machines: &'a mut Vec<Machine<StageCore>>,
+    program: &Program,
+    which: Stages,
+) -> Result<&'a mut [Machine<StageCore>], String> {
+    if which == Stages::None {
+        return Ok(&mut []);
+    }
+    let backend = quietly(|| stages::backend(&program.wasm, &program.options))?;
+    let backend = backend.map_err(|e| e.to_string())?;
+    let all = backend.stages.iter();
+    let wanted: Vec<_> = match which {
+        Stages::One(n) => {
+            let turn = n as usize % backend.stages.len();
+            all.skip(turn).take(1).collect()
+        }
+        Stages::None | Stages::All => all.collect(),
+    };
+    if machines.len() < wanted.len() {
+        machines.resize_with(wanted.len(), || Machine::new(StageCore::empty()));
+    }
+    let machines = &mut machines[..wanted.len()];
+    for (machine, stage) in machines.iter_mut().zip(wanted) {
+        machine.load_stage(&backend, stage, program)?;
+    }
+    Ok(machines)
+}
+
 impl Judge {
     /// A judge with fresh engines.
     ///
@@ -290,6 +350,7 @@ impl Judge {
             trusting,
             fuelled: None,
             machines: Vec::new(),
+            staged: Vec::new(),
             bench: None,
             counts: Counts::default(),
         })
@@ -376,6 +437,9 @@ impl Judge {
             }
             others.push(&mut ir);
         }
+        let staged = load_stages(&mut self.staged, &program, ask.backend);
+        let staged = staged.map_err(|e| early(Kind::Compiler, e))?;
+        others.extend(staged.iter_mut().map(|m| m as &mut dyn Engine));
         let reference = match (ask.bounded, &mut self.fuelled) {
             (true, _) => &mut self.trusting,
             (false, Some(fuelled)) => fuelled,
@@ -400,10 +464,7 @@ impl Judge {
     /// Which pass is to blame for a difference in what a program does: the first that leaves something which does
     /// something else than the reference, or what makes the object. Other differences name their cause themselves: `None`.
     pub fn blame(&mut self, report: &Report) -> Option<String> {
-        if matches!(
-            report.difference.kind,
-            Kind::Compiler | Kind::Refused | Kind::Link
-        ) {
+        if !report.difference.kind.is_behaviour() {
             return None;
         }
         let mut program = Program {
@@ -674,8 +735,17 @@ impl Case {
                 bounded: true,
                 executor: seed % EXECUTOR_SHARE == 0,
                 ir: (seed / EXECUTOR_SHARE).is_multiple_of(IR_SHARE),
+                backend: backend_stages(seed / (EXECUTOR_SHARE * IR_SHARE)),
             },
         })
+    }
+}
+
+/// The pass of the backend that a case with this number judges, if it judges one.
+fn backend_stages(number: u64) -> Stages {
+    match number.is_multiple_of(BACKEND_SHARE) {
+        true => Stages::One(number / BACKEND_SHARE),
+        false => Stages::None,
     }
 }
 

@@ -6,7 +6,7 @@
 //! guilty; if none does, what comes after the last pass is. Invariant: what is run comes from the run of the pipeline that made the object, with the same decisions.
 
 use crate::arm::machine::Machine;
-use crate::arm::staged::{StageCore, broken};
+use crate::arm::staged::{StageCore, VOICE, broken};
 use crate::compare::{Difference, Kind, Step, Tally, lockstep};
 use crate::engine::{Engine, Outcome, Values, answer, imported_global};
 use crate::program::{Info, Program, Ty};
@@ -313,7 +313,7 @@ fn refused_form(pass: &str, got: String) -> Box<Difference> {
     Box::new(Difference {
         kind: Kind::Compiler,
         step: None,
-        engine: format!("code after {pass}"),
+        engine: format!("{VOICE}{pass}"),
         expected: "functions whose form is right".into(),
         got,
     })

@@ -124,7 +124,8 @@ fn invert_over_jumps(items: &mut Vec<Item>) {
         };
         let inverted = match &items[i].kind {
             Kind::Branch(c, l) if *c != Cond::Al && is_at(items, i + 2, *l) => {
-                Kind::Branch(c.invert(), to)
+                let turned = if on(Bug::BranchNotTurned) { *c } else { c.invert() };
+                Kind::Branch(turned, to)
             }
             Kind::BranchZero(r, z, l) if is_at(items, i + 2, *l) => Kind::BranchZero(*r, !z, to),
             _ => continue,
@@ -223,7 +224,8 @@ fn it_blocks(items: &mut Vec<Item>) {
         }
         let mut mask = 0;
         for k in 0..run {
-            let c = predicated(&items[at + k]).map_or(first.cond, |i| i.cond);
+            let own = predicated(&items[at + k]).filter(|_| !on(Bug::ItMaskFlat));
+            let c = own.map_or(first.cond, |i| i.cond);
             if k > 0 {
                 mask |= (c as i32 & 1) << (4 - k);
             }

@@ -30,6 +30,8 @@ use thumbsmith::stages::{Backend, Form, MachineStage};
 const LIMIT: u64 = 30_000_000;
 /// The largest linear memory that is made room for.
 const MEMORY_LIMIT: u64 = 1 << 30;
+/// What the names of these voices begin with; the pass follows.
+pub const VOICE: &str = "code after ";
 /// Bytes between functions.
 const BETWEEN: u32 = 16;
 
@@ -296,7 +298,7 @@ pub(super) fn junk_flags(regs: &Regs) -> Flags {
 
 impl Core for StageCore {
     fn name(&self) -> String {
-        format!("code after {}", self.pass)
+        format!("{VOICE}{}", self.pass)
     }
 
     fn attach(&mut self, memory: &mut Memory) -> Result<(), String> {
