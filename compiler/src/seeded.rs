@@ -46,7 +46,7 @@ bugs! {
     52 CalleeSaveLost "frame" "r11 is not saved when many registers are";
     53 HalfSwapped "object" "the upper half of an address is relocated as the lower";
     54 SlotsOverlap "emit" "the first spill slot lies over the last word of the outgoing stack area";
-    55 ItMaskFlat "finish" "an IT block gives every instruction its first condition";
+    55 ItBoundary "finish" "an IT block for `gt` is made for `ge`";
     56 BranchNotTurned "finish" "a branch over a jump goes where the jump goes, on the same condition";
     100 PairMisaligned "abi" "64-bit register arguments start at odd registers";
     120 SegmentDropped "init" "the last piece of memory's contents is not copied";

@@ -224,15 +224,17 @@ fn it_blocks(items: &mut Vec<Item>) {
         }
         let mut mask = 0;
         for k in 0..run {
-            let own = predicated(&items[at + k]).filter(|_| !on(Bug::ItMaskFlat));
-            let c = own.map_or(first.cond, |i| i.cond);
+            let c = predicated(&items[at + k]).map_or(first.cond, |i| i.cond);
             if k > 0 {
                 mask |= (c as i32 & 1) << (4 - k);
             }
         }
         mask |= 1 << (4 - run);
         let mut it = Inst::new(I::It, &[], mask);
-        it.cond = first.cond;
+        it.cond = match first.cond {
+            Cond::Gt if on(Bug::ItBoundary) => Cond::Ge,
+            cond => cond,
+        };
         out.push(Item {
             kind: Kind::Inst(it),
             loc: items[at].loc,
