@@ -295,7 +295,9 @@ pub fn dumps(level: Option<Level>) -> Vec<&'static str> {
 
 /// Whether this pass makes code.
 fn is_layout(name: &str) -> bool {
-    PASSES.iter().any(|p| p.name == name && p.gives == Gives::Code)
+    PASSES
+        .iter()
+        .any(|p| p.name == name && p.gives == Gives::Code)
 }
 
 /// Refuses a dump that no pass can give.

@@ -79,7 +79,12 @@ fn what_passes_make_reads_back_and_prints_the_same() {
 /// The module above and those of the corpus.
 fn modules() -> Vec<Vec<u8>> {
     let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../corpus");
-    let files = ["gust_mix.wat", "kernels/fixed.wasm", "kernels/hash.wasm", "kernels/sort.wasm"];
+    let files = [
+        "gust_mix.wat",
+        "kernels/fixed.wasm",
+        "kernels/hash.wasm",
+        "kernels/sort.wasm",
+    ];
     let read = |f: &&str| {
         let bytes = std::fs::read(format!("{corpus}/{f}")).expect("a file of the corpus");
         wat::parse_bytes(&bytes).expect("text parses").into_owned()

@@ -94,7 +94,11 @@ impl Program {
             entries.push(at);
             at += extent(items);
         }
-        let functions: Vec<_> = entries.iter().copied().zip(all.iter().map(Vec::as_slice)).collect();
+        let functions: Vec<_> = entries
+            .iter()
+            .copied()
+            .zip(all.iter().map(Vec::as_slice))
+            .collect();
         let made = Linear::new(Cpu::CortexM3, &functions, &|s| address(s, &entries));
         Program::Linear(made.unwrap_or_else(|e| panic!("{e}")))
     }
@@ -239,7 +243,10 @@ b2:
   Jump b1()
 end
 ";
-    assert_eq!(Program::mir(&[endless]).call(&[], &mut memory()), Err(Halt::Limit));
+    assert_eq!(
+        Program::mir(&[endless]).call(&[], &mut memory()),
+        Err(Halt::Limit)
+    );
     let recursive = "mfunc @f vregs 0 in 0 out 16 calls
 b0:
   Args abi({} {} {})
@@ -282,7 +289,10 @@ fn an_allocation_is_executed_as_hardware_would() {
     verify::verify(&f).expect("right");
     regalloc::check(&f, &a).expect("right");
     // r4 is restored by who emits code; here it comes back by itself.
-    assert_eq!(Program::allocated(&[ALLOCATED]).call(&[30, 4], &mut memory()), Ok(39));
+    assert_eq!(
+        Program::allocated(&[ALLOCATED]).call(&[30, 4], &mut memory()),
+        Ok(39)
+    );
     for (from, to, wrong) in [
         // Whatever the allocation says, the argument is where the convention wants it.
         ("  Swap r0, r1\n", "", 30 + 5 + 30),
@@ -292,12 +302,19 @@ fn an_allocation_is_executed_as_hardware_would() {
         let text = ALLOCATED.replacen(from, to, 1);
         let (f, a) = alloc_text::parse(&text).expect("parses");
         assert!(regalloc::check(&f, &a).is_err(), "{text}");
-        assert_eq!(Program::allocated(&[&text]).call(&[30, 4], &mut memory()), Ok(wrong), "{text}");
+        assert_eq!(
+            Program::allocated(&[&text]).call(&[30, 4], &mut memory()),
+            Ok(wrong),
+            "{text}"
+        );
     }
     // What a call destroys is junk afterwards.
     let kept = ALLOCATED.replace("slot0 = Move r0", "r12 = Move r0");
     let kept = kept.replace("r4 = Move slot0", "r4 = Move r12");
-    assert_ne!(Program::allocated(&[&kept]).call(&[30, 4], &mut memory()), Ok(39));
+    assert_ne!(
+        Program::allocated(&[&kept]).call(&[30, 4], &mut memory()),
+        Ok(39)
+    );
 }
 
 const LINEAR: &str = "code @f
@@ -357,10 +374,20 @@ fn linear_code_is_executed_over_labels() {
 fn linear_code_that_no_program_may_have_faults() {
     for (from, to, args, says) in [
         ("  Trap 4\n", "", [3, 1], "past the end"),
-        ("Table r0, L1, L2, L3", "Table r0, L1, L2", [2, 1], "entry 2 of 2"),
+        (
+            "Table r0, L1, L2, L3",
+            "Table r0, L1, L2",
+            [2, 1],
+            "entry 2 of 2",
+        ),
         ("addgt r0, r0", "addle r0, r0", [2, 8], "another condition"),
         ("itte gt", "itt gt", [2, 8], "outside of IT blocks"),
-        ("ldrh r0, [r4]", "ldrh r0, [r1]", [1, 1], "access to 0x1 refused"),
+        (
+            "ldrh r0, [r4]",
+            "ldrh r0, [r1]",
+            [1, 1],
+            "access to 0x1 refused",
+        ),
     ] {
         assert!(LINEAR.contains(from), "{from}");
         let text = LINEAR.replacen(from, to, 1);
@@ -370,6 +397,13 @@ fn linear_code_that_no_program_may_have_faults() {
         }
     }
     // Flags that layout may destroy are not there any more.
-    let late = LINEAR.replacen("  cmp r1, #7\n", "  cmp r1, #7\n  BranchZero.eq r1, L9\n", 1);
-    assert_eq!(Program::linear(&[&late, SECOND]).call(&[2, 8], &mut memory()), Ok(9));
+    let late = LINEAR.replacen(
+        "  cmp r1, #7\n",
+        "  cmp r1, #7\n  BranchZero.eq r1, L9\n",
+        1,
+    );
+    assert_eq!(
+        Program::linear(&[&late, SECOND]).call(&[2, 8], &mut memory()),
+        Ok(9)
+    );
 }

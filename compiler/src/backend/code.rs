@@ -65,7 +65,8 @@ impl Item {
             Kind::Branch(cond, _) => *cond == Cond::Al,
             Kind::Table(..) | Kind::Trap(_) => true,
             Kind::Inst(i) => {
-                i.cond == Cond::Al && (i.op == Op::BxR || i.op == Op::Pop && i.list.contains(Reg::PC))
+                i.cond == Cond::Al
+                    && (i.op == Op::BxR || i.op == Op::Pop && i.list.contains(Reg::PC))
             }
             Kind::HalfAddress(..)
             | Kind::Label(_)
@@ -111,7 +112,10 @@ pub fn verify(items: &[Item]) -> Result<(), String> {
     let mut block: Vec<Cond> = Vec::new();
     for (i, item) in items.iter().enumerate() {
         if let Some(l) = item.targets().iter().find(|l| !labels.contains(l)) {
-            return Err(format!("item {i} goes to label {}, which stands nowhere", l.0));
+            return Err(format!(
+                "item {i} goes to label {}, which stands nowhere",
+                l.0
+            ));
         }
         let wanted = block.pop();
         match &item.kind {

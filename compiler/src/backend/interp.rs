@@ -159,7 +159,10 @@ impl Interp {
     }
 
     fn junk(&mut self) -> u32 {
-        self.junk = self.junk.wrapping_mul(0x0019_660d).wrapping_add(0x3c6e_f35f);
+        self.junk = self
+            .junk
+            .wrapping_mul(0x0019_660d)
+            .wrapping_add(0x3c6e_f35f);
         self.junk
     }
 
@@ -280,7 +283,10 @@ impl Interp {
     fn areas(&self, imm: i32) -> (u32, u32) {
         let entry = self.frames.last().map_or(0, |f| f.entry[13]);
         let offset = imm as u32;
-        (entry.wrapping_add(offset), self.machine.r[13].wrapping_add(offset))
+        (
+            entry.wrapping_add(offset),
+            self.machine.r[13].wrapping_add(offset),
+        )
     }
 
     /// The results of an instruction; `None` if control went elsewhere.
@@ -349,13 +355,7 @@ impl Interp {
     }
 
     /// An instruction of the table: a machine executes it with operand `k` of its roles in register `k`.
-    fn isa(
-        &mut self,
-        op: Op,
-        m: &MInst,
-        uses: &[u32],
-        bus: &mut impl Bus,
-    ) -> Result<Words, Halt> {
+    fn isa(&mut self, op: Op, m: &MInst, uses: &[u32], bus: &mut impl Bus) -> Result<Words, Halt> {
         let mut inst = Inst {
             cond: m.cond,
             s: m.s,
@@ -395,7 +395,11 @@ impl Interp {
         };
         (frame.block, frame.inst) = (edge.to.0, 0);
         if function.allocation.is_none() {
-            let args: Words = edge.args.iter().map(|a| frame.values[a.0 as usize]).collect();
+            let args: Words = edge
+                .args
+                .iter()
+                .map(|a| frame.values[a.0 as usize])
+                .collect();
             let params = &function.mir.blocks[edge.to.0 as usize].params;
             for (p, word) in params.iter().zip(args) {
                 frame.values[p.0 as usize] = word;

@@ -218,7 +218,11 @@ impl Function {
                 Kind::Inst(i) => Step::Inst(*i),
                 Kind::HalfAddress(i, s) => {
                     let whole = symbol(*s)?.wrapping_add(i.imm as u32);
-                    let half = if i.op == Op::Movt { whole >> 16 } else { whole & 0xffff };
+                    let half = if i.op == Op::Movt {
+                        whole >> 16
+                    } else {
+                        whole & 0xffff
+                    };
                     Step::Inst(Inst {
                         imm: half as i32,
                         ..*i

@@ -153,7 +153,11 @@ pub(super) fn instruction(
         let (uses, defs) = (list(&abi.uses), list(&abi.defs));
         let _ = write!(out, " abi({uses} {defs} {})", list(&clobbers));
     }
-    let succs = if m.is_terminator() { &block.succs[..] } else { &[] };
+    let succs = if m.is_terminator() {
+        &block.succs[..]
+    } else {
+        &[]
+    };
     for (i, e) in succs.iter().enumerate() {
         let comma = if i > 0 { "," } else { "" };
         let _ = write!(out, "{comma} b{}({})", e.to.0, registers(&e.args, &[]));
@@ -265,10 +269,7 @@ fn label(mut c: Cursor<'_>, number: usize) -> Result<MBlock> {
 }
 
 /// Registers with commas between, maybe none; their places go to the end of `places` if there are any.
-fn values(
-    c: &mut Cursor<'_>,
-    mut places: Option<&mut Vec<Reg>>,
-) -> Result<SmallVec<[VReg; 4]>> {
+fn values(c: &mut Cursor<'_>, mut places: Option<&mut Vec<Reg>>) -> Result<SmallVec<[VReg; 4]>> {
     let mut out = SmallVec::new();
     while c.is_numbered("v") {
         out.push(VReg(c.numbered("v", "a register")?));

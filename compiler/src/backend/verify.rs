@@ -259,7 +259,10 @@ fn operands(f: &MFunc, m: &MInst, first: bool) -> Check {
 /// A call says of every register that a callee may change that it does (AAPCS, 6.1.1).
 fn lost(m: &MInst) -> Check {
     let Some(abi) = &m.abi else { return Ok(()) };
-    let defs = abi.defs.iter().fold(RegSet::EMPTY, |s, &r| s.or(RegSet::of(r)));
+    let defs = abi
+        .defs
+        .iter()
+        .fold(RegSet::EMPTY, |s, &r| s.or(RegSet::of(r)));
     let kept = RegSet::CALLER_SAVED.minus(defs.or(abi.clobbers));
     if kept.is_empty() {
         Ok(())

@@ -255,8 +255,7 @@ impl<'a> Places<'a> {
         for (kind, form) in &stage.functions {
             if let Form::Code(code) = form {
                 let at = self.at[kind] & !1;
-                self.place(at, code)
-                    .map_err(|e| format!("{kind:?}: {e}"))?;
+                self.place(at, code).map_err(|e| format!("{kind:?}: {e}"))?;
             }
         }
         Ok(self.image)
