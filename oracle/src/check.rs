@@ -1,7 +1,8 @@
 //! The checks: bytes or a module in, verdict out. Fuzz targets, the hunt, the tests and the command all call these.
 //!
 //! A [`Judge`] holds long-lived engines: one reference, two machines for each CPU; it belongs to one thread. Samples
-//! are given to the interpreter of the IR too, and a difference is blamed on a pass by it.
+//! are given to the interpreter of the IR too, and a difference is blamed on a pass by it. Every object goes to the
+//! static judge before it runs.
 //! Invariant: a panic of the compiler is a difference like any other, not the end of the hunt.
 
 use crate::allocation;
@@ -18,6 +19,7 @@ use crate::plan;
 use crate::program::{Info, Program};
 use crate::reference::Reference;
 use crate::stage::{self, StageEngine};
+use crate::statics::StaticJudge;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -136,6 +138,8 @@ pub struct Counts {
     pub modules: u64,
     /// Exported functions compared.
     pub functions: u64,
+    /// Instructions that the static judge found right.
+    pub instructions: u64,
     /// Modules that the compiler refused as out of its scope.
     pub refused: u64,
     /// Inputs of checks without a module that were judged to the end.
@@ -153,6 +157,7 @@ impl Counts {
     pub fn add(&mut self, other: &Counts) {
         self.modules += other.modules;
         self.functions += other.functions;
+        self.instructions += other.instructions;
         self.refused += other.refused;
         self.direct += other.direct;
         self.tally.add(&other.tally);
@@ -189,7 +194,7 @@ struct Machines {
 }
 
 /// One generated module of so many is also run as one of the backend's passes left it: each pass gets its turn.
-const BACKEND_SHARE: u64 = 32;
+const BACKEND_SHARE: u64 = 64;
 
 /// Which of the backend's passes are judged by what they leave, beside the object.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -245,6 +250,8 @@ pub struct Judge {
     /// Machines for what passes of the backend leave, as many as were ever needed.
     staged: Vec<Machine<StageCore>>,
     bench: Option<encoding::Bench>,
+    /// The judge of code that is not run, with every instruction that it saw.
+    pub statics: StaticJudge,
     /// What was judged so far.
     pub counts: Counts,
 }
@@ -352,6 +359,7 @@ impl Judge {
             machines: Vec::new(),
             staged: Vec::new(),
             bench: None,
+            statics: StaticJudge::default(),
             counts: Counts::default(),
         })
     }
@@ -412,6 +420,8 @@ impl Judge {
         for (name, n) in &output.stats.rules_fired {
             *self.counts.rules.entry(name).or_default() += n;
         }
+        let judged = self.statics.judge(&output.object, options.cpu);
+        self.counts.instructions += judged.map_err(|e| early(Kind::Static, e))?.instructions;
         let mut program = Program {
             wasm: wasm.to_vec(),
             info,

@@ -28,6 +28,8 @@ pub enum Kind {
     Refused,
     /// The object does not link.
     Link,
+    /// The static judge rejects the code.
+    Static,
     /// A result has other bits.
     Result,
     /// One traps where the other returns, or with another kind.
@@ -49,7 +51,7 @@ impl Kind {
     /// name their cause themselves.
     pub fn is_behaviour(self) -> bool {
         match self {
-            Kind::Compiler | Kind::Refused | Kind::Link => false,
+            Kind::Compiler | Kind::Refused | Kind::Link | Kind::Static => false,
             Kind::Result | Kind::Trap | Kind::Fault | Kind::Memory => true,
             Kind::Global | Kind::Imports | Kind::Contract => true,
         }
@@ -61,6 +63,7 @@ impl Kind {
             Kind::Compiler => "compiler",
             Kind::Refused => "refused",
             Kind::Link => "link",
+            Kind::Static => "static",
             Kind::Result => "result",
             Kind::Trap => "trap",
             Kind::Fault => "fault",

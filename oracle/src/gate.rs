@@ -1,17 +1,22 @@
 //! The gate: what a change of the compiler must pass beside the tests.
 //!
-//! In: the folders of the repository. Out: [`Report`]: what ran, and what failed. Four parts: every regression on every CPU
+//! In: the folders of the repository. Out: [`Report`]: what ran, and what failed. Five parts: every regression on every CPU
 //! and level; every workload of the corpus on every CPU, level and bounds mode, beside wasmtime; a differential run of
-//! fixed size from fixed seeds; size and speed of the workloads against the committed baseline. Each part has a least amount
+//! fixed size from fixed seeds; LLVM's opinion on every different instruction of these; size and speed of the workloads against the committed baseline. Each part has a least amount
 //! that it must have run: a part that did less failed, whatever it found.
 
 use crate::bench;
 use crate::check::{Ask, Direct, Judge, Setup};
 use crate::hunt::{Hunt, run};
 use crate::replay;
+use crate::statics::{Word, second};
+use rustc_hash::FxHashSet;
 use serde_json::{Value, json};
 use std::path::Path;
 use thumbsmith::{Bounds, Cpu, Level, Options};
+
+/// Least number of different instructions given to the second judge of encodings.
+const ENCODINGS: u64 = 5_000;
 
 /// What the gate demands.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +60,16 @@ pub fn gate(root: &Path, demand: &Demand) -> Result<Report, String> {
     regressions(root, &mut judge, &mut report)?;
     let workloads = bench::workloads(&root.join("corpus"))?;
     corpus(&workloads, &mut judge, &mut report);
-    hunt(demand, &mut report);
+    let mut words = hunt(demand, &mut report);
+    words.extend(judge.statics.seen());
+    report.failures.extend(second::rejected(words.iter())?);
+    let different = words.len() as u64;
+    report.part(
+        "encodings",
+        different,
+        ENCODINGS,
+        json!({ "different": different }),
+    );
     let path = root.join("ci/baseline.json");
     let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
     let baseline: Value =
@@ -118,7 +132,8 @@ fn corpus(workloads: &[bench::Workload], judge: &mut Judge, report: &mut Report)
     );
 }
 
-fn hunt(demand: &Demand, report: &mut Report) {
+/// The differential run; gives every different instruction that it judged.
+fn hunt(demand: &Demand, report: &mut Report) -> FxHashSet<Word> {
     let bag = run(&Hunt {
         setup: Setup::default(),
         direct: Direct::ALL.to_vec(),
@@ -139,4 +154,5 @@ fn hunt(demand: &Demand, report: &mut Report) {
     let (functions, executions) = (bag.counts.functions, bag.counts.tally.executions);
     report.part("functions", functions, demand.functions, json!(functions));
     report.part("executions", executions, demand.executions, bag.json());
+    bag.words
 }

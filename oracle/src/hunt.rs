@@ -7,6 +7,8 @@
 use crate::check::{Counts, Direct, Judge, Report, Setup};
 use crate::compare::Kind;
 use crate::random::Random;
+use crate::statics::Word;
+use rustc_hash::FxHashSet;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -56,6 +58,8 @@ pub struct Bag {
     pub seconds: f64,
     /// Engines that did not start.
     pub broken: Vec<String>,
+    /// Every different instruction that the static judge saw.
+    pub words: FxHashSet<Word>,
 }
 
 /// Bytes of one case: enough for the largest family to end by its own limits.
@@ -135,6 +139,7 @@ impl Shared<'_> {
                 self.stop.store(true, Ordering::Relaxed);
             }
         }
+        self.bag().words.extend(judge.statics.seen());
     }
 }
 
@@ -205,6 +210,7 @@ impl Bag {
             "modules": c.modules,
             "functions": c.functions,
             "executions": t.executions,
+            "instructions": c.instructions,
             "seconds": (self.seconds * 1000.0).round() / 1000.0,
             "mismatches": self.mismatches,
             "distinct_mismatches": self.differences.len(),

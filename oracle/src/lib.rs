@@ -23,3 +23,4 @@ pub mod replay;
 pub mod seeds;
 pub mod speed;
 pub mod stage;
+pub mod statics;
