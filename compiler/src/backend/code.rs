@@ -130,8 +130,18 @@ pub fn verify(items: &[Item]) -> Result<(), String> {
                     return Err(format!("item {i} is {:?} and not {wanted:?}", inst.cond));
                 }
             }
-            _ if wanted.is_some() => return Err(format!("item {i} stands in an IT block")),
-            _ => {}
+            Kind::HalfAddress(..)
+            | Kind::Label(_)
+            | Kind::Branch(..)
+            | Kind::BranchZero(..)
+            | Kind::Call(_)
+            | Kind::Load(..)
+            | Kind::Table(..)
+            | Kind::Trap(_) => {
+                if wanted.is_some() {
+                    return Err(format!("item {i} stands in an IT block"));
+                }
+            }
         }
     }
     Ok(())
