@@ -8,6 +8,7 @@
 use crate::allocation;
 use crate::arm::executor::ExecutorCore;
 use crate::arm::machine::Machine;
+use crate::arm::staged::StageCore;
 use crate::arm::unicorn::UnicornCore;
 use crate::compare::{Difference, Kind, Step, Tally, lockstep};
 use crate::encoding;
@@ -40,7 +41,7 @@ pub struct Report {
     pub steps: Vec<Step>,
     /// What differs.
     pub difference: Difference,
-    /// The pass to blame, or [`stage::BACKEND`]; `None` until [`Judge::blame`] was asked.
+    /// The pass to blame, or [`stage::OBJECT`]; `None` until [`Judge::blame`] was asked.
     pub guilty: Option<String>,
 }
 
@@ -197,6 +198,20 @@ struct Machines {
     executor: Machine<ExecutorCore>,
 }
 
+/// One generated module of so many is also run as one of the backend's passes left it: each pass gets its turn.
+const BACKEND_SHARE: u64 = 64;
+
+/// Which of the backend's passes are judged by what they leave, beside the object.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stages {
+    /// None.
+    None,
+    /// One of them, by this number modulo how many there are.
+    One(u64),
+    /// Each of them.
+    All,
+}
+
 /// How a module is to be judged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Ask {
@@ -206,6 +221,8 @@ pub struct Ask {
     pub executor: bool,
     /// The interpreter is asked too, with the IR after the last pass over it.
     pub ir: bool,
+    /// What passes of the backend leave is run too.
+    pub backend: Stages,
 }
 
 impl Ask {
@@ -214,7 +231,20 @@ impl Ask {
         bounded: false,
         executor: true,
         ir: true,
+        backend: Stages::All,
     };
+
+    /// What shows this difference again: what passes of the backend leave costs more than the rest together.
+    pub fn again(difference: &Difference) -> Ask {
+        let backend = match difference.is_inside() {
+            true => Stages::All,
+            false => Stages::None,
+        };
+        Ask {
+            backend,
+            ..Ask::THOROUGH
+        }
+    }
 }
 
 /// Engines of one thread.
@@ -222,6 +252,8 @@ pub struct Judge {
     trusting: Reference,
     fuelled: Option<Reference>,
     machines: Vec<Machines>,
+    /// Machines for what passes of the backend leave, as many as were ever needed.
+    staged: Vec<Machine<StageCore>>,
     bench: Option<encoding::Bench>,
     /// The judge of code that is not run, with every instruction that it saw.
     pub statics: StaticJudge,
@@ -309,6 +341,35 @@ fn machines(all: &mut Vec<Machines>, cpu: Cpu) -> Result<&mut Machines, String> 
     Ok(&mut all[at])
 }
 
+/// Loads what passes of the backend leave into machines, which are made where there are too few.
+fn load_stages<'a>(
+    machines: &'a mut Vec<Machine<StageCore>>,
+    program: &Program,
+    which: Stages,
+) -> Result<&'a mut [Machine<StageCore>], String> {
+    if which == Stages::None {
+        return Ok(&mut []);
+    }
+    let backend = quietly(|| stages::backend(&program.wasm, &program.options))?;
+    let backend = backend.map_err(|e| e.to_string())?;
+    let all = backend.stages.iter();
+    let wanted: Vec<_> = match which {
+        Stages::One(n) => {
+            let turn = n as usize % backend.stages.len();
+            all.skip(turn).take(1).collect()
+        }
+        Stages::None | Stages::All => all.collect(),
+    };
+    if machines.len() < wanted.len() {
+        machines.resize_with(wanted.len(), || Machine::new(StageCore::empty()));
+    }
+    let machines = &mut machines[..wanted.len()];
+    for (machine, stage) in machines.iter_mut().zip(wanted) {
+        machine.load_stage(&backend, stage, program)?;
+    }
+    Ok(machines)
+}
+
 impl Judge {
     /// A judge with fresh engines.
     ///
@@ -321,6 +382,7 @@ impl Judge {
             trusting,
             fuelled: None,
             machines: Vec::new(),
+            staged: Vec::new(),
             bench: None,
             statics: StaticJudge::default(),
             counts: Counts::default(),
@@ -410,6 +472,9 @@ impl Judge {
             }
             others.push(&mut ir);
         }
+        let staged = load_stages(&mut self.staged, &program, ask.backend);
+        let staged = staged.map_err(|e| early(Kind::Compiler, e))?;
+        others.extend(staged.iter_mut().map(|m| m as &mut dyn Engine));
         let reference = match (ask.bounded, &mut self.fuelled) {
             (true, _) => &mut self.trusting,
             (false, Some(fuelled)) => fuelled,
@@ -434,13 +499,10 @@ impl Judge {
         Ok(())
     }
 
-    /// Which pass is to blame for a difference in what a program does: the first after which the IR does something
-    /// else than the reference, or the backend. Other differences name their cause themselves: `None`.
+    /// Which pass is to blame for a difference in what a program does: the first that leaves something which does
+    /// something else than the reference, or what makes the object. Other differences name their cause themselves: `None`.
     pub fn blame(&mut self, report: &Report) -> Option<String> {
-        if matches!(
-            report.difference.kind,
-            Kind::Compiler | Kind::Refused | Kind::Link | Kind::Static
-        ) {
+        if !report.difference.kind.is_behaviour() {
             return None;
         }
         let mut program = Program {
@@ -460,7 +522,7 @@ impl Judge {
         let found = quietly(|| stage::first_wrong(&program, &report.steps, &mut reference));
         Some(match found.ok()?.ok()? {
             Some((pass, _)) => pass.to_owned(),
-            None => stage::BACKEND.to_owned(),
+            None => stage::OBJECT.to_owned(),
         })
     }
 
@@ -552,6 +614,12 @@ impl Judge {
             let mut engine = StageEngine::with(between);
             engine.load(&program)?;
             said.push(transcript(&mut engine, steps));
+        }
+        let backend = stages::backend(wasm, options).map_err(|e| e.to_string())?;
+        let mut machine = Machine::new(StageCore::empty());
+        for stage in &backend.stages {
+            machine.load_stage(&backend, stage, &program)?;
+            said.push(transcript(&mut machine, steps));
         }
         Ok(said)
     }
@@ -705,8 +773,17 @@ impl Case {
                 bounded: true,
                 executor: seed % EXECUTOR_SHARE == 0,
                 ir: (seed / EXECUTOR_SHARE).is_multiple_of(IR_SHARE),
+                backend: backend_stages(seed / (EXECUTOR_SHARE * IR_SHARE)),
             },
         })
+    }
+}
+
+/// The pass of the backend that a case with this number judges, if it judges one.
+fn backend_stages(number: u64) -> Stages {
+    match number.is_multiple_of(BACKEND_SHARE) {
+        true => Stages::One(number / BACKEND_SHARE),
+        false => Stages::None,
     }
 }
 

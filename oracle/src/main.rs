@@ -331,6 +331,8 @@ fn hunt(args: &HuntArgs) -> Outcome {
     summary["threads"] = json!(hunt.threads);
     summary["cpu_seconds"] = json!(seeds::cpu_seconds());
     summary["found"] = json!(bag.differences.keys().collect::<Vec<_>>());
+    let guilty = bag.differences.values().map(|r| r.guilty.as_deref());
+    summary["guilty"] = json!(guilty.collect::<Vec<_>>());
     println!("{summary}");
     Ok(bag.clean())
 }

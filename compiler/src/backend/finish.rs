@@ -79,11 +79,7 @@ fn remove_unreachable(items: &mut Vec<Item>) {
         used[i] = true;
     };
     for i in items.iter() {
-        match &i.kind {
-            Kind::Branch(_, l) | Kind::BranchZero(_, _, l) => mark(l),
-            Kind::Table(_, ls) => ls.iter().for_each(&mut mark),
-            _ => {}
-        }
+        i.targets().iter().for_each(&mut mark);
     }
     let is_used = |l: &Label| used.get(l.0 as usize).copied().unwrap_or(false);
     let mut reachable = true;
@@ -93,17 +89,9 @@ fn remove_unreachable(items: &mut Vec<Item>) {
             return is_used(l);
         }
         let keep = reachable;
-        match &i.kind {
-            Kind::Branch(Cond::Al, _) | Kind::Table(..) | Kind::Trap(_) => reachable = false,
-            Kind::Inst(i) if is_return(i) => reachable = false,
-            _ => {}
-        }
+        reachable &= !i.is_end();
         keep
     });
-}
-
-fn is_return(i: &Inst) -> bool {
-    i.cond == Cond::Al && (i.op == I::BxR || i.op == I::Pop && i.list.contains(isa::Reg::PC))
 }
 
 /// Whether the label stands at `at`, possibly among others.
@@ -124,7 +112,12 @@ fn invert_over_jumps(items: &mut Vec<Item>) {
         };
         let inverted = match &items[i].kind {
             Kind::Branch(c, l) if *c != Cond::Al && is_at(items, i + 2, *l) => {
-                Kind::Branch(c.invert(), to)
+                let turned = if on(Bug::BranchNotTurned) {
+                    *c
+                } else {
+                    c.invert()
+                };
+                Kind::Branch(turned, to)
             }
             Kind::BranchZero(r, z, l) if is_at(items, i + 2, *l) => Kind::BranchZero(*r, !z, to),
             _ => continue,
@@ -230,7 +223,10 @@ fn it_blocks(items: &mut Vec<Item>) {
         }
         mask |= 1 << (4 - run);
         let mut it = Inst::new(I::It, &[], mask);
-        it.cond = first.cond;
+        it.cond = match first.cond {
+            Cond::Gt if on(Bug::ItBoundary) => Cond::Ge,
+            cond => cond,
+        };
         out.push(Item {
             kind: Kind::Inst(it),
             loc: items[at].loc,
