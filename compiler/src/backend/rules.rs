@@ -12,7 +12,7 @@ use super::mir::{MInst, MOp};
 use crate::ir::Op as IrOp;
 use crate::isa::form::Rule;
 use crate::isa::{self, Op, Shift, ShiftKind};
-use crate::opt::matcher::{Bound, View};
+use crate::opt::matcher::{Bound, Heads, View};
 use crate::opt::rule::{self, Expr, Pat, parse_expr, parse_pattern};
 use crate::options::Cpu;
 use std::sync::OnceLock;
@@ -139,6 +139,8 @@ pub struct LowerRule {
     pub text: &'static str,
     /// What it computes.
     pub pattern: Pat,
+    /// What the operands of its root can be.
+    pub heads: Heads,
     /// When.
     pub condition: Option<Expr>,
     /// How; the last one gives the result, the ones before it temporaries in order.
@@ -183,6 +185,7 @@ pub fn parse(text: &'static str) -> Result<LowerRule, String> {
     Ok(LowerRule {
         name: name.trim(),
         text,
+        heads: Heads::new(&pattern),
         pattern,
         condition,
         insts: out,

@@ -45,6 +45,10 @@ fn width(p: &Pattern) -> u32 {
 }
 
 fn insert(p: &Pattern, mut value: u32) -> u32 {
+    // The number of most forms is one field.
+    if PARTS[1..].iter().all(|l| !p.has(*l)) {
+        return p.insert(PARTS[0], value);
+    }
     let mut bits = 0;
     for letter in PARTS.iter().rev() {
         bits |= p.insert(*letter, value);

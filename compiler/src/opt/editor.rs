@@ -6,7 +6,7 @@
 //! equals the node asked for, for all operand values; guarded by the judge of the rules and the oracle.
 
 use super::facts::{self, Fact};
-use super::matcher::{Bound, Graph, View, operand_width, width};
+use super::matcher::{Bound, Graph, Operands, View, operand_width, width};
 use super::rule::{self, Res};
 use super::rules;
 use crate::choices::Choices;
@@ -14,7 +14,7 @@ use crate::ir::eval::{eval, sext};
 use crate::ir::{Args, Block, Class, Func, Node, Op, Sig, Ty, Value};
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
-use std::hash::{Hash, Hasher};
+use std::hash::Hasher;
 
 /// Rewrites of one request, at most: a cycle of rules would be a defect, and ends here.
 const DEPTH: u32 = 64;
@@ -37,9 +37,10 @@ pub struct Editor<'a> {
 
 fn hash(n: &Node) -> u64 {
     let mut h = FxHasher::default();
-    (n.op, n.ty, n.imm).hash(&mut h);
+    h.write_u64((n.op as u64) << 8 | n.ty as u64);
+    h.write_i64(n.imm);
     for a in &n.args {
-        a.0.hash(&mut h);
+        h.write_u32(a.0);
     }
     h.finish()
 }
@@ -91,22 +92,27 @@ impl<'a> Editor<'a> {
 
     /// A constant.
     pub fn iconst(&mut self, ty: Ty, v: u64) -> Value {
-        self.share(Node {
+        let node = Node {
             op: Op::Const,
             ty,
             args: Args::new(),
             imm: (v & ty.mask()) as i64,
             loc: 0,
-        })
+        };
+        let h = hash(&node);
+        match self.shared(&node, h) {
+            Some(v) => v,
+            None => self.add(node, h, Fact::constant(ty, v)),
+        }
     }
 
     fn fact_of(&self, n: &Node) -> Fact {
         if n.args.len() > 4 || n.ty == Ty::Void {
             return Fact::top(n.ty);
         }
-        let mut a = [Fact::top(Ty::I64); 4];
+        let mut a = [&Fact::ANYTHING; 4];
         for (f, v) in a.iter_mut().zip(&n.args) {
-            *f = self.facts[v.0 as usize];
+            *f = &self.facts[v.0 as usize];
         }
         facts::of(n.op, n.ty, self.arg_ty(n), n.imm, &a[..n.args.len()])
     }
@@ -128,21 +134,29 @@ impl<'a> Editor<'a> {
             return self.iconst(ty, v);
         }
         self.canonicalize(&mut node);
-        if self.rewrite && self.depth < DEPTH {
+        let h = hash(&node);
+        // An equal node was left as it is by the rules, and would be again.
+        if let Some(v) = self.shared(&node, h) {
+            return v;
+        }
+        let rewrite = self.rewrite && self.depth < DEPTH;
+        if rewrite {
             self.depth += 1;
             let better = self.apply_rules(&node);
             self.depth -= 1;
             if let Some(v) = better {
                 return v;
             }
-            if matches!(ty, Ty::I32 | Ty::I64)
-                && let Some(v) = self.fact_of(&node).as_constant()
-                && self.choices.fuel("constant-by-range")
-            {
-                return self.iconst(ty, v);
-            }
         }
-        self.share(node)
+        let fact = self.fact_of(&node);
+        if rewrite
+            && matches!(ty, Ty::I32 | Ty::I64)
+            && let Some(v) = fact.as_constant()
+            && self.choices.fuel("constant-by-range")
+        {
+            return self.iconst(ty, v);
+        }
+        self.add(node, h, fact)
     }
 
     fn fold(&self, n: &Node) -> Option<u64> {
@@ -180,17 +194,17 @@ impl<'a> Editor<'a> {
         }
     }
 
-    fn share(&mut self, node: Node) -> Value {
-        let h = hash(&node);
-        let nodes = &self.f.nodes;
+    /// The floating node that is equal to this one, whose hash is `h`.
+    fn shared(&self, node: &Node, h: u64) -> Option<Value> {
         let same = |&v: &Value| {
-            let m = &nodes[v.0 as usize];
+            let m = self.f.node(v);
             m.op == node.op && m.ty == node.ty && m.imm == node.imm && m.args == node.args
         };
-        if let Some(&v) = self.table.find(h, same) {
-            return v;
-        }
-        let fact = self.fact_of(&node);
+        self.table.find(h, same).copied()
+    }
+
+    /// A new floating node, to be shared from now on.
+    fn add(&mut self, node: Node, h: u64, fact: Fact) -> Value {
         let v = self.f.add_node(node);
         self.facts.push(fact);
         let nodes = &self.f.nodes;
@@ -200,9 +214,13 @@ impl<'a> Editor<'a> {
     }
 
     fn apply_rules(&mut self, n: &Node) -> Option<Value> {
+        let operands = Operands::of(&self.f, n);
         for &i in rules::for_op(n.op) {
-            if let Some(bound) = self.match_rule(i, n) {
-                if !self.choices.fuel(rules::all()[i as usize].name) {
+            let rule = &rules::all()[i as usize];
+            if rule.heads.admit(&operands)
+                && let Some(bound) = self.match_rule(i, n)
+            {
+                if !self.choices.fuel(rule.name) {
                     return None;
                 }
                 self.hits[i as usize] += 1;

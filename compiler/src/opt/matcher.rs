@@ -6,7 +6,7 @@
 
 use super::facts::Fact;
 use super::rule::{self, Bindings, Expr, FactOf, Pat, Rule};
-use crate::ir::{Func, Node, Sig, Ty, Value};
+use crate::ir::{Func, Node, Op, Sig, Ty, Value};
 
 /// What a match bound: values and constants by number.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +40,60 @@ impl Bindings for View<'_> {
             FactOf::Smin => fact.smin as u64,
             FactOf::Smax => fact.smax as u64,
         }
+    }
+}
+
+/// A set of operations, a bit each.
+type OpSet = u128;
+const _: () = assert!(Op::ALL.len() <= OpSet::BITS as usize);
+
+/// The operations of a node's first operands, each as a set of one.
+#[derive(Clone, Copy, Debug)]
+pub struct Operands([OpSet; 4]);
+
+impl Operands {
+    /// Those of a node.
+    pub fn of(f: &Func, n: &Node) -> Operands {
+        let mut ops = [0; 4];
+        for (op, &a) in ops.iter_mut().zip(&n.args) {
+            *op = 1 << f.node(a).op as u32;
+        }
+        Operands(ops)
+    }
+}
+
+/// What the operands of a pattern's root can be: most patterns fail here, before anything is bound.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Heads {
+    of: Vec<OpSet>,
+    commutes: bool,
+}
+
+impl Heads {
+    /// Those of a pattern.
+    pub fn new(pattern: &Pat) -> Heads {
+        let head = |p: &Pat| match p {
+            Pat::Var(_) => OpSet::MAX,
+            Pat::Const(_) | Pat::Lit(_) => 1 << Op::Const as u32,
+            Pat::Op(op, _) => 1 << *op as u32,
+        };
+        match pattern {
+            Pat::Op(op, args) => Heads {
+                of: args.iter().map(head).collect(),
+                commutes: op.is_commutative(),
+            },
+            Pat::Var(_) | Pat::Const(_) | Pat::Lit(_) => Heads {
+                of: Vec::new(),
+                commutes: false,
+            },
+        }
+    }
+
+    /// Whether a node with such operands may match.
+    pub fn admit(&self, operands: &Operands) -> bool {
+        let have = &operands.0;
+        self.of.iter().zip(have).all(|(h, o)| h & o != 0)
+            || self.commutes && self.of[0] & have[1] != 0 && self.of[1] & have[0] != 0
     }
 }
 

@@ -177,10 +177,11 @@ impl Ranges<'_> {
         if n.args.len() > 4 || !matches!(n.ty, Ty::I32 | Ty::I64) {
             return Fact::top(n.ty);
         }
-        let mut a = [Fact::top(Ty::I64); 4];
+        let mut a = [Fact::ANYTHING; 4];
         for (slot, &v) in a.iter_mut().zip(&n.args) {
             *slot = of(v);
         }
+        let a = a.each_ref();
         let arg_ty = n.args.first().map_or(n.ty, |&a| self.f.ty(a));
         facts::of(n.op, n.ty, arg_ty, n.imm, &a[..n.args.len()])
     }

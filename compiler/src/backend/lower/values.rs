@@ -5,7 +5,7 @@ use crate::backend::mir::{MInst, MOp, VReg};
 use crate::backend::rules::{self, LowerRule, Operand};
 use crate::ir::{Node, Op, Value};
 use crate::isa::{self, Cond, Op as I};
-use crate::opt::matcher::{Bound, Graph};
+use crate::opt::matcher::{Bound, Graph, Operands};
 use crate::seeded::{Bug, on};
 
 impl Lower<'_, '_> {
@@ -42,8 +42,12 @@ impl Lower<'_, '_> {
         };
         let mut last = None;
         let mut matched = 0;
+        let operands = Operands::of(self.f, n);
         for &i in candidates {
             let r = &rules::all()[i as usize];
+            if !r.heads.admit(&operands) {
+                continue;
+            }
             let bound = {
                 let enter = |v: Value| self.may_enter(v);
                 let graph = Graph {
