@@ -9,7 +9,7 @@ use crate::ir::verify::Stage;
 use crate::ir::{Func, Module};
 use crate::options::{Level, Options};
 use crate::pipeline::{
-    Compiled, Kept, PASSES, Pass, Request, TRANSLATE, compile_module, passes_of, read,
+    Compiled, Input, Kept, PASSES, Pass, Request, TRANSLATE, compile_module, passes_of, read,
 };
 
 /// The module after one pass, as the interpreter takes it.
@@ -39,8 +39,8 @@ pub fn stages(wasm: &[u8], options: &Options, only: Option<&str>) -> Result<Vec<
         ..Request::default()
     };
     let passes = passes_of(options.level)?;
-    let module = read(wasm, options)?;
-    let (compiled, kept) = compile_module(module, options, &passes, &request)?;
+    let input = read(wasm, options)?;
+    let (compiled, kept) = compile_module(input, options, &passes, &request)?;
     let wanted = |k: &Kept| only.is_none_or(|o| o == k.pass);
     let kept = kept.into_iter().filter(wanted);
     Ok(kept.map(|k| Between::new(k, &compiled)).collect())
@@ -92,7 +92,11 @@ pub fn run(module: Module, options: &Options, passes: &[&str]) -> Result<String>
         every: true,
         ..Request::default()
     };
-    let (compiled, _) = compile_module(module, options, &list, &request)?;
+    let input = Input {
+        module,
+        waiting: None,
+    };
+    let (compiled, _) = compile_module(input, options, &list, &request)?;
     Ok(compiled.dump.unwrap_or_default())
 }
 
