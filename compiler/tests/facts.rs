@@ -110,7 +110,7 @@ fn check(op: Op, args: &[Ty], ty: Ty, operands: &[Operand], r: &mut Random) -> u
             assert!(contains(&o.fact, t, v), "{v:#x} is not in {:x?}", o.fact);
         }
     }
-    let fact = of(op, ty, args[0], 0, &facts);
+    let fact = of(op, ty, args[0], 0, &facts.iter().collect::<Vec<_>>());
     let tuples = VALUES * operands.len();
     for _ in 0..tuples {
         let a: Vec<u64> = operands.iter().map(|o| r.pick(&o.values)).collect();

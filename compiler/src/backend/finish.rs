@@ -9,7 +9,6 @@ use crate::choices::Choices;
 use crate::isa::{self, Cond, Inst, Op as I, Place};
 use crate::options::Cpu;
 use crate::seeded::{Bug, on};
-use rustc_hash::FxHashMap;
 
 /// Runs all of it.
 pub fn finish(mut items: Vec<Item>, cpu: Cpu, choices: &mut Choices) -> Vec<Item> {
@@ -24,14 +23,27 @@ pub fn finish(mut items: Vec<Item>, cpu: Cpu, choices: &mut Choices) -> Vec<Item
 /// Most rounds of removing jumps; each may uncover work for the next, but not for long in code that is not made for it.
 const ROUNDS: usize = 16;
 
+/// One more than the greatest number of a label that stands somewhere.
+fn labels(items: &[Item]) -> usize {
+    let numbers = items.iter().filter_map(|i| match i.kind {
+        Kind::Label(l) => Some(l.0 as usize + 1),
+        _ => None,
+    });
+    numbers.max().unwrap_or(0)
+}
+
 /// Branches to a block that only jumps go where it jumps. Entries of tables stay, as they reach forward only.
 fn thread(items: &mut [Item]) {
-    let mut jumps: FxHashMap<Label, Label> = FxHashMap::default();
+    let mut jumps: Vec<Option<Label>> = vec![None; labels(items)];
     let mut waiting: Vec<Label> = Vec::new();
     for i in items.iter() {
         match &i.kind {
             Kind::Label(l) => waiting.push(*l),
-            Kind::Branch(Cond::Al, to) => jumps.extend(waiting.drain(..).map(|l| (l, *to))),
+            Kind::Branch(Cond::Al, to) => {
+                for l in waiting.drain(..) {
+                    jumps[l.0 as usize] = Some(*to);
+                }
+            }
             _ => waiting.clear(),
         }
     }
@@ -39,8 +51,8 @@ fn thread(items: &mut [Item]) {
         let mut to = l;
         // An endless loop of jumps ends where it began.
         for _ in 0..64 {
-            match jumps.get(&to) {
-                Some(&n) if n != to => to = n,
+            match jumps.get(to.0 as usize) {
+                Some(&Some(n)) if n != to => to = n,
                 _ => break,
             }
         }
@@ -117,7 +129,11 @@ fn is_at(items: &[Item], mut at: usize, label: Label) -> bool {
     false
 }
 
+/// Stands for a jump that goes, until all have been looked at.
+const GONE: Label = Label(u32::MAX);
+
 fn invert_over_jumps(items: &mut Vec<Item>) {
+    let mut inverted_any = false;
     for i in 0..items.len().saturating_sub(1) {
         let Kind::Branch(Cond::Al, to) = items[i + 1].kind else {
             continue;
@@ -130,23 +146,29 @@ fn invert_over_jumps(items: &mut Vec<Item>) {
             _ => continue,
         };
         items[i].kind = inverted;
-        items[i + 1].kind = Kind::Label(Label(u32::MAX));
+        items[i + 1].kind = Kind::Label(GONE);
+        inverted_any = true;
     }
-    items.retain(|i| i.kind != Kind::Label(Label(u32::MAX)));
+    if inverted_any {
+        items.retain(|i| !matches!(i.kind, Kind::Label(GONE)));
+    }
 }
 
 /// From the end, so that a jump over a jump that goes is seen in the same round: chains of them are one pass.
 fn remove_jumps_to_next(items: &mut Vec<Item>) {
     let mut keep = vec![true; items.len()];
-    // The labels between here and the next item that stays.
-    let mut next = rustc_hash::FxHashSet::default();
+    // Labels between here and the next item that stays are those marked with its number, counted from the end.
+    let mut mark = vec![0; labels(items)];
+    let mut stays = 1u32;
     for (item, keep) in items.iter().zip(&mut keep).rev() {
         match &item.kind {
             Kind::Label(l) => {
-                next.insert(*l);
+                mark[l.0 as usize] = stays;
                 continue;
             }
-            Kind::Branch(_, l) | Kind::BranchZero(_, _, l) => *keep = !next.contains(l),
+            Kind::Branch(_, l) | Kind::BranchZero(_, _, l) => {
+                *keep = mark.get(l.0 as usize) != Some(&stays);
+            }
             Kind::Inst(_)
             | Kind::HalfAddress(..)
             | Kind::Call(_)
@@ -154,12 +176,12 @@ fn remove_jumps_to_next(items: &mut Vec<Item>) {
             | Kind::Table(..)
             | Kind::Trap(_) => {}
         }
-        if *keep && !next.is_empty() {
-            next = Default::default();
-        }
+        stays += *keep as u32;
     }
-    let mut keep = keep.iter();
-    items.retain(|_| *keep.next().unwrap_or(&true));
+    if keep.iter().any(|k| !k) {
+        let mut keep = keep.iter();
+        items.retain(|_| *keep.next().unwrap_or(&true));
+    }
 }
 
 /// Takes 16-bit encodings that set the flags where nothing reads them.

@@ -12,7 +12,7 @@ use super::mir::{MInst, MOp};
 use crate::ir::Op as IrOp;
 use crate::isa::form::Rule;
 use crate::isa::{self, Op, Shift, ShiftKind};
-use crate::opt::matcher::{Bound, Heads, View};
+use crate::opt::matcher::{Bound, Candidate, View, by_root};
 use crate::opt::rule::{self, Expr, Pat, parse_expr, parse_pattern};
 use crate::options::Cpu;
 use std::sync::OnceLock;
@@ -139,8 +139,6 @@ pub struct LowerRule {
     pub text: &'static str,
     /// What it computes.
     pub pattern: Pat,
-    /// What the operands of its root can be.
-    pub heads: Heads,
     /// When.
     pub condition: Option<Expr>,
     /// How; the last one gives the result, the ones before it temporaries in order.
@@ -185,7 +183,6 @@ pub fn parse(text: &'static str) -> Result<LowerRule, String> {
     Ok(LowerRule {
         name: name.trim(),
         text,
-        heads: Heads::new(&pattern),
         pattern,
         condition,
         insts: out,
@@ -312,19 +309,10 @@ pub fn all() -> &'static [LowerRule] {
     RULES.get_or_init(|| TEXT.iter().filter_map(|t| parse(t).ok()).collect())
 }
 
-/// Indices of the rules for a root operation, in order.
-pub fn for_op(op: IrOp) -> &'static [u16] {
-    static BY_OP: OnceLock<Vec<Vec<u16>>> = OnceLock::new();
-    let by_op = BY_OP.get_or_init(|| {
-        let mut v = vec![Vec::new(); IrOp::ALL.len()];
-        for (i, r) in all().iter().enumerate() {
-            if let Pat::Op(op, _) = r.pattern {
-                v[op as usize].push(i as u16);
-            }
-        }
-        v
-    });
-    &by_op[op as usize]
+/// The rules for a root operation, in order.
+pub fn for_op(op: IrOp) -> &'static [Candidate] {
+    static BY_OP: OnceLock<Vec<Vec<Candidate>>> = OnceLock::new();
+    &BY_OP.get_or_init(|| by_root(all().iter().map(|r| &r.pattern)))[op as usize]
 }
 
 #[cfg(test)]

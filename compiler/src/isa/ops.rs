@@ -33,6 +33,7 @@ macro_rules! ops {
                 match self { $(Op::$name => $mnemonic,)* }
             }
             /// The role of each register operand, in the order of `Inst::regs`.
+            #[inline]
             pub fn roles(self) -> &'static [Role] {
                 match self { $(Op::$name => &[$(Role::$role,)*],)* }
             }

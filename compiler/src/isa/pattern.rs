@@ -83,15 +83,24 @@ impl Pattern {
     /// The bits of a field with this value, scattered. Bits of `value` above the width are dropped: callers
     /// check the range first.
     pub fn insert(&self, letter: u8, value: u32) -> u32 {
-        // Most fields lie in one place, the others in two or three: a step is a run of bits.
-        let (mut mask, mut rest, mut out) = (self.fields[(letter - b'a') as usize], value, 0);
+        let mut mask = self.fields[(letter - b'a') as usize];
+        if mask == 0 {
+            return 0;
+        }
+        let low = mask.trailing_zeros();
+        let bits = mask >> low;
+        if bits & bits.wrapping_add(1) == 0 {
+            return value << low & mask;
+        }
+        // A field in several places: a step is a run of bits.
+        let (mut rest, mut out) = (value, 0);
         while mask != 0 {
             let low = mask.trailing_zeros();
             let run = (mask >> low).trailing_ones();
-            let bits = u32::MAX >> (32 - run);
+            let bits = (1 << run) - 1;
             out |= (rest & bits) << low;
             mask &= !(bits << low);
-            rest = rest.checked_shr(run).unwrap_or(0);
+            rest >>= run;
         }
         out
     }

@@ -215,12 +215,10 @@ impl<'a> Editor<'a> {
 
     fn apply_rules(&mut self, n: &Node) -> Option<Value> {
         let operands = Operands::of(&self.f, n);
-        for &i in rules::for_op(n.op) {
-            let rule = &rules::all()[i as usize];
-            if rule.heads.admit(&operands)
-                && let Some(bound) = self.match_rule(i, n)
-            {
-                if !self.choices.fuel(rule.name) {
+        let candidates = rules::for_op(n.op).iter().filter(|c| c.admits(&operands));
+        for i in candidates.map(|c| c.rule) {
+            if let Some(bound) = self.match_rule(i, n) {
+                if !self.choices.fuel(rules::all()[i as usize].name) {
                     return None;
                 }
                 self.hits[i as usize] += 1;

@@ -141,6 +141,9 @@ impl Fact {
 
     /// Lets bits and ranges sharpen each other.
     pub fn refine(mut self, ty: Ty) -> Fact {
+        if self == Fact::top(ty) {
+            return self;
+        }
         let n = bits(ty);
         let sign = 1u64 << (n - 1);
         for _ in 0..2 {

@@ -47,54 +47,58 @@ impl Bindings for View<'_> {
 type OpSet = u128;
 const _: () = assert!(Op::ALL.len() <= OpSet::BITS as usize);
 
-/// The operations of a node's first operands, each as a set of one.
+/// The operations of a node's first two operands, each as a set of one; everything where there is no operand.
 #[derive(Clone, Copy, Debug)]
-pub struct Operands([OpSet; 4]);
+pub struct Operands([OpSet; 2]);
 
 impl Operands {
     /// Those of a node.
     pub fn of(f: &Func, n: &Node) -> Operands {
-        let mut ops = [0; 4];
-        for (op, &a) in ops.iter_mut().zip(&n.args) {
-            *op = 1 << f.node(a).op as u32;
-        }
-        Operands(ops)
+        let one = |i: usize| n.args.get(i).map_or(OpSet::MAX, |&a| 1 << f.node(a).op as u32);
+        Operands([one(0), one(1)])
     }
 }
 
-/// What the operands of a pattern's root can be: most patterns fail here, before anything is bound.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Heads {
-    of: Vec<OpSet>,
+/// A rule that is tried on nodes of one operation, and what the first operands must be for its pattern to match: most
+/// patterns fail there, before anything is bound.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate {
+    /// The number of the rule.
+    pub rule: u16,
     commutes: bool,
+    heads: [OpSet; 2],
 }
 
-impl Heads {
-    /// Those of a pattern.
-    pub fn new(pattern: &Pat) -> Heads {
-        let head = |p: &Pat| match p {
-            Pat::Var(_) => OpSet::MAX,
-            Pat::Const(_) | Pat::Lit(_) => 1 << Op::Const as u32,
-            Pat::Op(op, _) => 1 << *op as u32,
+impl Candidate {
+    fn new(rule: u16, op: Op, args: &[Pat]) -> Candidate {
+        let head = |i: usize| match args.get(i) {
+            None | Some(Pat::Var(_)) => OpSet::MAX,
+            Some(Pat::Const(_) | Pat::Lit(_)) => 1 << Op::Const as u32,
+            Some(Pat::Op(op, _)) => 1 << *op as u32,
         };
-        match pattern {
-            Pat::Op(op, args) => Heads {
-                of: args.iter().map(head).collect(),
-                commutes: op.is_commutative(),
-            },
-            Pat::Var(_) | Pat::Const(_) | Pat::Lit(_) => Heads {
-                of: Vec::new(),
-                commutes: false,
-            },
+        Candidate {
+            rule,
+            commutes: op.is_commutative(),
+            heads: [head(0), head(1)],
         }
     }
 
-    /// Whether a node with such operands may match.
-    pub fn admit(&self, operands: &Operands) -> bool {
-        let have = &operands.0;
-        self.of.iter().zip(have).all(|(h, o)| h & o != 0)
-            || self.commutes && self.of[0] & have[1] != 0 && self.of[1] & have[0] != 0
+    /// Whether a node with these operands may match.
+    pub fn admits(&self, operands: &Operands) -> bool {
+        let ([x, y], [a, b]) = (self.heads, operands.0);
+        x & a != 0 && y & b != 0 || self.commutes && x & b != 0 && y & a != 0
     }
+}
+
+/// By root operation: the rules that have these patterns, in order.
+pub fn by_root<'a>(patterns: impl Iterator<Item = &'a Pat>) -> Vec<Vec<Candidate>> {
+    let mut rules = vec![Vec::new(); Op::ALL.len()];
+    for (i, pattern) in patterns.enumerate() {
+        if let Pat::Op(op, args) = pattern {
+            rules[*op as usize].push(Candidate::new(i as u16, *op, args));
+        }
+    }
+    rules
 }
 
 /// Width of a value in bits.

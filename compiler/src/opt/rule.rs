@@ -12,7 +12,6 @@
 //! Expressions are computed modulo 2^N, N being the width of the rule's operands; comparisons are unsigned.
 //! Functions: see [`Func`]. Everything that must know a rule (matching, its generator, its proof) reads this form.
 
-use super::matcher::Heads;
 use crate::ir::Op;
 
 /// A pattern.
@@ -133,8 +132,6 @@ pub struct Rule {
     pub text: &'static str,
     /// What it matches: always an operation.
     pub pattern: Pat,
-    /// What the operands of its root can be.
-    pub heads: Heads,
     /// When.
     pub condition: Option<Expr>,
     /// What it makes.
@@ -197,7 +194,6 @@ pub fn parse(text: &'static str) -> Result<Rule, String> {
     Ok(Rule {
         name: name.trim(),
         text,
-        heads: Heads::new(&pattern),
         pattern,
         condition,
         result,

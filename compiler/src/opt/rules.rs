@@ -4,6 +4,7 @@
 //! tried; folding of constants needs no rule. Order matters within one root operation: the first that matches wins.
 //! Every rule is judged by `rules_hold`, which evaluates both sides.
 
+use super::matcher::{Candidate, by_root};
 use super::rule::{Rule, parse};
 use crate::ir::Op;
 use std::sync::OnceLock;
@@ -130,17 +131,10 @@ pub fn all() -> &'static [Rule] {
     RULES.get_or_init(|| TEXT.iter().filter_map(|t| parse(t).ok()).collect())
 }
 
-/// Indices of the rules for a root operation, in order.
-pub fn for_op(op: Op) -> &'static [u16] {
-    static BY_OP: OnceLock<Vec<Vec<u16>>> = OnceLock::new();
-    let by_op = BY_OP.get_or_init(|| {
-        let mut v = vec![Vec::new(); Op::ALL.len()];
-        for (i, r) in all().iter().enumerate() {
-            v[r.root() as usize].push(i as u16);
-        }
-        v
-    });
-    &by_op[op as usize]
+/// The rules for a root operation, in order.
+pub fn for_op(op: Op) -> &'static [Candidate] {
+    static BY_OP: OnceLock<Vec<Vec<Candidate>>> = OnceLock::new();
+    &BY_OP.get_or_init(|| by_root(all().iter().map(|r| &r.pattern)))[op as usize]
 }
 
 #[cfg(test)]
