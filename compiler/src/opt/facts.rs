@@ -140,41 +140,43 @@ impl Fact {
     }
 
     /// Lets bits and ranges sharpen each other.
-    pub fn refine(mut self, ty: Ty) -> Fact {
+    pub fn refine(self, ty: Ty) -> Fact {
         if self == Fact::top(ty) {
             return self;
         }
+        let once = self.sharpen(ty);
+        if once == self {
+            return self;
+        }
+        once.sharpen(ty)
+    }
+
+    fn sharpen(mut self, ty: Ty) -> Fact {
         let n = bits(ty);
         let sign = 1u64 << (n - 1);
-        for _ in 0..2 {
-            let before = self;
-            // Bits bound the unsigned range.
-            self.umin = self.umin.max(self.ones);
-            self.umax = self.umax.min(!self.zeros);
-            // The range's common high bits are known.
-            if self.umin <= self.umax {
-                let known = !fill(self.umin ^ self.umax);
-                self.ones |= self.umin & known;
-                self.zeros |= !self.umin & known;
-            }
-            // One sign: signed and unsigned order agree.
-            if self.umax < sign || self.umin >= sign {
-                self.smin = self.smin.max(sext(self.umin, n) as i64);
-                self.smax = self.smax.min(sext(self.umax, n) as i64);
-            }
-            if self.smin >= 0 || self.smax < 0 {
-                self.umin = self.umin.max(self.smin as u64 & ty.mask());
-                self.umax = self.umax.min(self.smax as u64 & ty.mask());
-            }
-            if self.zeros & sign != 0 {
-                self.smin = self.smin.max(0);
-            }
-            if self.ones & sign != 0 {
-                self.smax = self.smax.min(-1);
-            }
-            if self == before {
-                break;
-            }
+        // Bits bound the unsigned range.
+        self.umin = self.umin.max(self.ones);
+        self.umax = self.umax.min(!self.zeros);
+        // The range's common high bits are known.
+        if self.umin <= self.umax {
+            let known = !fill(self.umin ^ self.umax);
+            self.ones |= self.umin & known;
+            self.zeros |= !self.umin & known;
+        }
+        // One sign: signed and unsigned order agree.
+        if self.umax < sign || self.umin >= sign {
+            self.smin = self.smin.max(sext(self.umin, n) as i64);
+            self.smax = self.smax.min(sext(self.umax, n) as i64);
+        }
+        if self.smin >= 0 || self.smax < 0 {
+            self.umin = self.umin.max(self.smin as u64 & ty.mask());
+            self.umax = self.umax.min(self.smax as u64 & ty.mask());
+        }
+        if self.zeros & sign != 0 {
+            self.smin = self.smin.max(0);
+        }
+        if self.ones & sign != 0 {
+            self.smax = self.smax.min(-1);
         }
         self
     }

@@ -47,15 +47,31 @@ impl Bindings for View<'_> {
 type OpSet = u128;
 const _: () = assert!(Op::ALL.len() <= OpSet::BITS as usize);
 
-/// The operations of a node's first two operands, each as a set of one; everything where there is no operand.
+/// What candidates ask of a node: its first two operands.
 #[derive(Clone, Copy, Debug)]
-pub struct Operands([OpSet; 2]);
+pub struct Operands {
+    /// Their operations, each as a set of one; everything where there is no operand.
+    ops: [OpSet; 2],
+    /// Their values where they are constants.
+    constants: [Option<u64>; 2],
+    /// All bits of their types.
+    masks: [u64; 2],
+    /// Whether they are one value.
+    same: bool,
+}
 
 impl Operands {
     /// Those of a node.
     pub fn of(f: &Func, n: &Node) -> Operands {
-        let one = |i: usize| n.args.get(i).map_or(OpSet::MAX, |&a| 1 << f.node(a).op as u32);
-        Operands([one(0), one(1)])
+        let op = |i: usize| n.args.get(i).map_or(OpSet::MAX, |&a| 1 << f.node(a).op as u32);
+        let constant = |i: usize| n.args.get(i).and_then(|&a| f.as_const(a));
+        let mask = |i: usize| n.args.get(i).map_or(0, |&a| f.ty(a).mask());
+        Operands {
+            ops: [op(0), op(1)],
+            constants: [constant(0), constant(1)],
+            masks: [mask(0), mask(1)],
+            same: n.args.len() == 2 && n.args[0] == n.args[1],
+        }
     }
 }
 
@@ -66,27 +82,42 @@ pub struct Candidate {
     /// The number of the rule.
     pub rule: u16,
     commutes: bool,
-    heads: [OpSet; 2],
+    ops: [OpSet; 2],
+    literals: [Option<i64>; 2],
+    same: bool,
 }
 
 impl Candidate {
     fn new(rule: u16, op: Op, args: &[Pat]) -> Candidate {
-        let head = |i: usize| match args.get(i) {
+        let ops = |i: usize| match args.get(i) {
             None | Some(Pat::Var(_)) => OpSet::MAX,
             Some(Pat::Const(_) | Pat::Lit(_)) => 1 << Op::Const as u32,
             Some(Pat::Op(op, _)) => 1 << *op as u32,
         };
+        let literal = |i: usize| match args.get(i) {
+            Some(Pat::Lit(x)) => Some(*x),
+            Some(Pat::Var(_) | Pat::Const(_) | Pat::Op(..)) | None => None,
+        };
         Candidate {
             rule,
             commutes: op.is_commutative(),
-            heads: [head(0), head(1)],
+            ops: [ops(0), ops(1)],
+            literals: [literal(0), literal(1)],
+            same: matches!(args, [Pat::Var(a), Pat::Var(b)] if a == b),
         }
     }
 
     /// Whether a node with these operands may match.
     pub fn admits(&self, operands: &Operands) -> bool {
-        let ([x, y], [a, b]) = (self.heads, operands.0);
-        x & a != 0 && y & b != 0 || self.commutes && x & b != 0 && y & a != 0
+        let fits = |pattern: usize, operand: usize| {
+            let is = |x: i64| {
+                operands.constants[operand] == Some(x as u64 & operands.masks[operand])
+            };
+            self.ops[pattern] & operands.ops[operand] != 0
+                && self.literals[pattern].is_none_or(is)
+        };
+        (!self.same || operands.same)
+            && (fits(0, 0) && fits(1, 1) || self.commutes && fits(0, 1) && fits(1, 0))
     }
 }
 
