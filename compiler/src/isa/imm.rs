@@ -87,9 +87,11 @@ impl Imm {
         if imm2 != 0 {
             return None;
         }
+        if self == Imm::None {
+            return (imm == 0).then_some(0);
+        }
         let w = width(p);
         let value = match self {
-            Imm::None => (imm == 0).then_some(0)?,
             Imm::Unsigned(2) if on(Bug::HalfwordOffsetScale) && p.size == 2 && w == 5 => {
                 (scaled(imm, 2, w)? * 2) & 31
             }
@@ -121,7 +123,7 @@ impl Imm {
             Imm::Shift32 => (1..=32).contains(&imm).then_some(imm as u32 & 31)?,
             Imm::LessOne => scaled(imm.checked_sub(1)?, 1, w)?,
             Imm::ItMask => scaled(imm, 1, w).filter(|v| *v != 0)?,
-            Imm::FieldMsb | Imm::FieldWidth => return None,
+            Imm::None | Imm::FieldMsb | Imm::FieldWidth => return None,
         };
         Some(insert(p, value))
     }

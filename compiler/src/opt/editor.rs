@@ -166,14 +166,20 @@ impl<'a> Editor<'a> {
         // A word of a pair of constants folds through the pair.
         if matches!(n.op, Op::Lo | Op::Hi) {
             let inner = self.f.node(n.args[0]);
-            let a: Option<smallvec::SmallVec<[u64; 4]>> =
-                inner.args.iter().map(|&v| self.f.as_const(v)).collect();
-            let pair = eval(inner.op, Ty::Pair, self.arg_ty(inner), &a?, inner.imm)?;
+            let pair = self.value_of(inner, Ty::Pair)?;
             return eval(n.op, n.ty, Ty::Pair, &[pair], 0);
         }
-        let a: Option<smallvec::SmallVec<[u64; 4]>> =
-            n.args.iter().map(|&v| self.f.as_const(v)).collect();
-        eval(n.op, n.ty, self.arg_ty(n), &a?, n.imm)
+        self.value_of(n, n.ty)
+    }
+
+    /// What a node computes, as a value of type `ty`, if its operands are constants.
+    fn value_of(&self, n: &Node, ty: Ty) -> Option<u64> {
+        let mut constants = [0; 4];
+        let constants = constants.get_mut(..n.args.len())?;
+        for (c, &v) in constants.iter_mut().zip(&n.args) {
+            *c = self.f.as_const(v)?;
+        }
+        eval(n.op, ty, self.arg_ty(n), constants, n.imm)
     }
 
     /// Constants to the right, shift amounts below the width.
@@ -214,8 +220,12 @@ impl<'a> Editor<'a> {
     }
 
     fn apply_rules(&mut self, n: &Node) -> Option<Value> {
+        let candidates = rules::for_op(n.op);
+        if candidates.is_empty() {
+            return None;
+        }
         let operands = Operands::of(&self.f, n);
-        let candidates = rules::for_op(n.op).iter().filter(|c| c.admits(&operands));
+        let candidates = candidates.iter().filter(|c| c.admits(&operands));
         for i in candidates.map(|c| c.rule) {
             if let Some(bound) = self.match_rule(i, n) {
                 if !self.choices.fuel(rules::all()[i as usize].name) {

@@ -63,15 +63,20 @@ pub struct Operands {
 impl Operands {
     /// Those of a node.
     pub fn of(f: &Func, n: &Node) -> Operands {
-        let op = |i: usize| n.args.get(i).map_or(OpSet::MAX, |&a| 1 << f.node(a).op as u32);
-        let constant = |i: usize| n.args.get(i).and_then(|&a| f.as_const(a));
-        let mask = |i: usize| n.args.get(i).map_or(0, |&a| f.ty(a).mask());
-        Operands {
-            ops: [op(0), op(1)],
-            constants: [constant(0), constant(1)],
-            masks: [mask(0), mask(1)],
-            same: n.args.len() == 2 && n.args[0] == n.args[1],
+        let args: &[Value] = &n.args;
+        let mut o = Operands {
+            ops: [OpSet::MAX; 2],
+            constants: [None; 2],
+            masks: [0; 2],
+            same: matches!(args, [a, b] if a == b),
+        };
+        for (i, &a) in args.iter().take(2).enumerate() {
+            let arg = f.node(a);
+            o.ops[i] = 1 << arg.op as u32;
+            o.constants[i] = (arg.op == Op::Const).then_some(arg.imm as u64);
+            o.masks[i] = arg.ty.mask();
         }
+        o
     }
 }
 
