@@ -232,8 +232,7 @@ impl Form {
                 return Err(Why::Register);
             }
             if operand.field != 0 {
-                let same = |j: &usize| self.operands[*j].field == operand.field;
-                if (0..i).find(same).is_some_and(|j| inst.regs[j] != reg) {
+                if inst.regs[operand.first as usize] != reg {
                     return Err(Why::Register);
                 }
                 word |= self.pattern.insert(operand.field, u32::from(reg.0));

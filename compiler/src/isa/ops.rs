@@ -35,7 +35,8 @@ macro_rules! ops {
             /// The role of each register operand, in the order of `Inst::regs`.
             #[inline]
             pub fn roles(self) -> &'static [Role] {
-                match self { $(Op::$name => &[$(Role::$role,)*],)* }
+                const ROLES: [&[Role]; Op::ALL.len()] = [$(&[$(Role::$role,)*],)*];
+                ROLES[self as usize]
             }
             /// What it does.
             pub const fn sem(self) -> Sem {

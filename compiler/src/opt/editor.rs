@@ -123,13 +123,18 @@ impl<'a> Editor<'a> {
 
     /// A floating node, or a value equal to it.
     pub fn make(&mut self, op: Op, ty: Ty, args: &[Value], imm: i64, loc: u32) -> Value {
-        let mut node = Node {
+        self.make_node(Node {
             op,
             ty,
             args: Args::from_slice(args),
             imm,
             loc,
-        };
+        })
+    }
+
+    /// Like [`Editor::make`].
+    pub fn make_node(&mut self, mut node: Node) -> Value {
+        let ty = node.ty;
         if let Some(v) = self.fold(&node) {
             return self.iconst(ty, v);
         }

@@ -223,8 +223,11 @@ impl Copy<'_, '_> {
                 continue;
             }
             self.stack.pop();
-            let args: Args = n.args.iter().map(|&a| self.mapped(a)).collect();
-            self.map[top.0 as usize] = Some(self.e.make(n.op, n.ty, &args, n.imm, n.loc));
+            let mut copy = n.clone();
+            for a in &mut copy.args {
+                *a = self.mapped(*a);
+            }
+            self.map[top.0 as usize] = Some(self.e.make_node(copy));
         }
         self.mapped(v)
     }
