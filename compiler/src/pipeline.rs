@@ -818,7 +818,7 @@ fn emit_func(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
         0
     };
     let check = (bytes > 0).then(|| (cx.symbols.get(SymbolKind::StackLimit), bytes));
-    u.items = emit::emit(&u.mir, &u.allocation, frame, check)?;
+    u.items = emit::emit(&u.mir, &u.allocation, frame, check);
     debug_assert!(
         u.mir.has_calls
             || !u

@@ -64,7 +64,7 @@ impl<'a> Editor<'a> {
             choices,
             hits,
             rewrite,
-            table: HashTable::with_capacity(nodes / 2),
+            table: HashTable::with_capacity(nodes * 3 / 4),
             depth: 0,
         }
     }

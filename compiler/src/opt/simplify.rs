@@ -223,10 +223,18 @@ impl Copy<'_, '_> {
                 continue;
             }
             self.stack.pop();
-            let mut copy = n.clone();
-            for a in &mut copy.args {
+            let mut args = Args::from_slice(&n.args);
+            for a in &mut args {
                 *a = self.mapped(*a);
             }
+            let (op, ty, imm, loc) = (n.op, n.ty, n.imm, n.loc);
+            let copy = Node {
+                op,
+                ty,
+                args,
+                imm,
+                loc,
+            };
             self.map[top.0 as usize] = Some(self.e.make_node(copy));
         }
         self.mapped(v)
