@@ -70,42 +70,86 @@ fn thread(items: &mut [Item]) {
 /// jumps to what follows.
 /// Code made to have more rounds than [`ROUNDS`] keeps a jump or two.
 fn drop_jumps(items: &mut Vec<Item>) {
+    let mut spots = spots(items);
+    let labels = labels(items);
     for _ in 0..ROUNDS {
-        let before = items.len();
-        remove_unreachable(items);
-        invert_over_jumps(items);
-        remove_jumps_to_next(items);
-        if items.len() == before {
-            return;
+        let before = spots.len();
+        remove_unreachable(items, &mut spots, labels);
+        invert_over_jumps(items, &mut spots);
+        remove_jumps_to_next(items, &mut spots, labels);
+        if spots.len() == before {
+            break;
         }
+    }
+    keep_spots(items, &spots);
+}
+
+/// Whether control neither comes nor goes here.
+fn is_plain(item: &Item) -> bool {
+    match &item.kind {
+        Kind::Inst(i) => !is_return(i),
+        Kind::HalfAddress(..) | Kind::Call(_) | Kind::Load(..) => true,
+        Kind::Label(_)
+        | Kind::Branch(..)
+        | Kind::BranchZero(..)
+        | Kind::Table(..)
+        | Kind::Trap(_) => false,
     }
 }
 
-fn remove_unreachable(items: &mut Vec<Item>) {
-    let mut used: Vec<bool> = Vec::new();
-    let mut mark = |l: &Label| {
-        let i = l.0 as usize;
-        if used.len() <= i {
-            used.resize(i + 1, false);
+/// Where control comes or goes, and the first of each run of plain items: numbers of items. The rounds look at
+/// these only, and a run that goes, goes as a whole.
+fn spots(items: &[Item]) -> Vec<usize> {
+    let mut spots = Vec::with_capacity(items.len() / 2);
+    let mut run = false;
+    for (i, item) in items.iter().enumerate() {
+        let plain = is_plain(item);
+        if !(plain && run) {
+            spots.push(i);
         }
-        used[i] = true;
+        run = plain;
+    }
+    spots
+}
+
+/// Removes the items whose spots are gone.
+fn keep_spots(items: &mut Vec<Item>, spots: &[usize]) {
+    let mut spots = spots.iter().peekable();
+    let (mut at, mut run, mut keep) = (0, false, false);
+    items.retain(|item| {
+        // A jump that an inverted branch went over is a label now: no plainer than it was.
+        let plain = is_plain(item);
+        if !(plain && run) {
+            keep = spots.next_if_eq(&&at).is_some();
+        }
+        run = plain;
+        at += 1;
+        keep
+    });
+}
+
+fn remove_unreachable(items: &[Item], spots: &mut Vec<usize>, labels: usize) {
+    let mut used = vec![false; labels];
+    let mut mark = |l: &Label| {
+        if let Some(u) = used.get_mut(l.0 as usize) {
+            *u = true;
+        }
     };
-    for i in items.iter() {
-        match &i.kind {
+    for &i in spots.iter() {
+        match &items[i].kind {
             Kind::Branch(_, l) | Kind::BranchZero(_, _, l) => mark(l),
             Kind::Table(_, ls) => ls.iter().for_each(&mut mark),
             _ => {}
         }
     }
-    let is_used = |l: &Label| used.get(l.0 as usize).copied().unwrap_or(false);
     let mut reachable = true;
-    items.retain(|i| {
-        if let Kind::Label(l) = &i.kind {
-            reachable |= is_used(l);
-            return is_used(l);
+    spots.retain(|&i| {
+        if let Kind::Label(l) = &items[i].kind {
+            reachable |= used[l.0 as usize];
+            return used[l.0 as usize];
         }
         let keep = reachable;
-        match &i.kind {
+        match &items[i].kind {
             Kind::Branch(Cond::Al, _) | Kind::Table(..) | Kind::Trap(_) => reachable = false,
             Kind::Inst(i) if is_return(i) => reachable = false,
             _ => {}
@@ -118,50 +162,48 @@ fn is_return(i: &Inst) -> bool {
     i.cond == Cond::Al && (i.op == I::BxR || i.op == I::Pop && i.list.contains(isa::Reg::PC))
 }
 
-/// Whether the label stands at `at`, possibly among others.
-fn is_at(items: &[Item], mut at: usize, label: Label) -> bool {
-    while let Some(Kind::Label(l)) = items.get(at).map(|i| &i.kind) {
-        if *l == label {
-            return true;
-        }
-        at += 1;
-    }
-    false
+/// Whether the label stands at the first of the spots, possibly among others.
+fn is_at(items: &[Item], spots: &[usize], label: Label) -> bool {
+    let mut labels = spots.iter().map_while(|&i| match items[i].kind {
+        Kind::Label(l) => Some(l),
+        _ => None,
+    });
+    labels.any(|l| l == label)
 }
 
-/// Stands for a jump that goes, until all have been looked at.
-const GONE: Label = Label(u32::MAX);
-
-fn invert_over_jumps(items: &mut Vec<Item>) {
+fn invert_over_jumps(items: &mut [Item], spots: &mut Vec<usize>) {
+    // A jump that goes is passed over as a label is.
+    const GONE: Label = Label(u32::MAX);
     let mut inverted_any = false;
-    for i in 0..items.len().saturating_sub(1) {
-        let Kind::Branch(Cond::Al, to) = items[i + 1].kind else {
+    for k in 1..spots.len() {
+        let (here, next, after) = (spots[k - 1], spots[k], &spots[k + 1..]);
+        let Kind::Branch(Cond::Al, to) = items[next].kind else {
             continue;
         };
-        let inverted = match &items[i].kind {
-            Kind::Branch(c, l) if *c != Cond::Al && is_at(items, i + 2, *l) => {
+        let inverted = match &items[here].kind {
+            Kind::Branch(c, l) if *c != Cond::Al && is_at(items, after, *l) => {
                 Kind::Branch(c.invert(), to)
             }
-            Kind::BranchZero(r, z, l) if is_at(items, i + 2, *l) => Kind::BranchZero(*r, !z, to),
+            Kind::BranchZero(r, z, l) if is_at(items, after, *l) => Kind::BranchZero(*r, !z, to),
             _ => continue,
         };
-        items[i].kind = inverted;
-        items[i + 1].kind = Kind::Label(GONE);
+        items[here].kind = inverted;
+        items[next].kind = Kind::Label(GONE);
         inverted_any = true;
     }
     if inverted_any {
-        items.retain(|i| !matches!(i.kind, Kind::Label(GONE)));
+        spots.retain(|&i| !matches!(items[i].kind, Kind::Label(GONE)));
     }
 }
 
 /// From the end, so that a jump over a jump that goes is seen in the same round: chains of them are one pass.
-fn remove_jumps_to_next(items: &mut Vec<Item>) {
-    let mut keep = vec![true; items.len()];
+fn remove_jumps_to_next(items: &[Item], spots: &mut Vec<usize>, labels: usize) {
+    let mut keep = vec![true; spots.len()];
     // Labels between here and the next item that stays are those marked with its number, counted from the end.
-    let mut mark = vec![0; labels(items)];
+    let mut mark = vec![0; labels];
     let mut stays = 1u32;
-    for (item, keep) in items.iter().zip(&mut keep).rev() {
-        match &item.kind {
+    for (&i, keep) in spots.iter().zip(&mut keep).rev() {
+        match &items[i].kind {
             Kind::Label(l) => {
                 mark[l.0 as usize] = stays;
                 continue;
@@ -180,7 +222,7 @@ fn remove_jumps_to_next(items: &mut Vec<Item>) {
     }
     if keep.iter().any(|k| !k) {
         let mut keep = keep.iter();
-        items.retain(|_| *keep.next().unwrap_or(&true));
+        spots.retain(|_| *keep.next().unwrap_or(&true));
     }
 }
 

@@ -198,9 +198,7 @@ impl Form {
     fn place_bits(&self, inst: &Inst, place: Place) -> Result<u32, Why> {
         let standing = match place {
             Place::Outside => true,
-            Place::Inside => {
-                !self.has(Rule::Outside) && !self.has(Rule::Last) && !writes_pc(inst)
-            }
+            Place::Inside => !self.has(Rule::Outside) && !self.has(Rule::Last) && !writes_pc(inst),
             Place::Last => !self.has(Rule::Outside),
         };
         // A condition field is the instruction's own condition; otherwise the condition is the IT block's.

@@ -295,9 +295,7 @@ pub fn of(op: Op, ty: Ty, arg_ty: Ty, imm: i64, a: &[&Fact]) -> Fact {
             }
             f
         }
-        Op::Eq | Op::Ne | Op::LtS | Op::LtU | Op::LeS | Op::LeU => {
-            compare(op, arg_ty, a[0], a[1])
-        }
+        Op::Eq | Op::Ne | Op::LtS | Op::LtU | Op::LeS | Op::LeU => compare(op, arg_ty, a[0], a[1]),
         Op::LtU64 | Op::LtS64 => Fact {
             umax: 1,
             ..Fact::top(ty)

@@ -115,11 +115,9 @@ impl Candidate {
     /// Whether a node with these operands may match.
     pub fn admits(&self, operands: &Operands) -> bool {
         let fits = |pattern: usize, operand: usize| {
-            let is = |x: i64| {
-                operands.constants[operand] == Some(x as u64 & operands.masks[operand])
-            };
-            self.ops[pattern] & operands.ops[operand] != 0
-                && self.literals[pattern].is_none_or(is)
+            let is =
+                |x: i64| operands.constants[operand] == Some(x as u64 & operands.masks[operand]);
+            self.ops[pattern] & operands.ops[operand] != 0 && self.literals[pattern].is_none_or(is)
         };
         (!self.same || operands.same)
             && (fits(0, 0) && fits(1, 1) || self.commutes && fits(0, 1) && fits(1, 0))

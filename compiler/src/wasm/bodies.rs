@@ -79,9 +79,17 @@ impl<'a> Bodies<'a> {
         let Some(body) = self.waiting.get_mut(index as usize).and_then(Option::take) else {
             return Ok(None);
         };
-        let mut validator = body.func.into_validator(std::mem::take(&mut self.allocations));
-        let f = translate::function(&self.context, &mut validator, index, &body.bytes, &body.scan)
-            .map_err(|e| e.in_function(index, self.context.name(index)))?;
+        let mut validator = body
+            .func
+            .into_validator(std::mem::take(&mut self.allocations));
+        let f = translate::function(
+            &self.context,
+            &mut validator,
+            index,
+            &body.bytes,
+            &body.scan,
+        )
+        .map_err(|e| e.in_function(index, self.context.name(index)))?;
         self.allocations = validator.into_allocations();
         Ok(Some(f))
     }

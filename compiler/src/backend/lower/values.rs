@@ -43,7 +43,11 @@ impl Lower<'_, '_> {
         let mut last = None;
         let mut matched = 0;
         let operands = Operands::of(self.f, n);
-        for i in candidates.iter().filter(|c| c.admits(&operands)).map(|c| c.rule) {
+        for i in candidates
+            .iter()
+            .filter(|c| c.admits(&operands))
+            .map(|c| c.rule)
+        {
             let r = &rules::all()[i as usize];
             let bound = {
                 let enter = |v: Value| self.may_enter(v);
