@@ -230,6 +230,12 @@ impl<'a> Editor<'a> {
             return None;
         }
         let operands = Operands::of(&self.f, n);
+        debug_assert!(
+            candidates
+                .iter()
+                .all(|c| c.admits(&operands) || self.match_rule(c.rule, n).is_none()),
+            "a rule that matches was not tried"
+        );
         let candidates = candidates.iter().filter(|c| c.admits(&operands));
         for i in candidates.map(|c| c.rule) {
             if let Some(bound) = self.match_rule(i, n) {

@@ -91,6 +91,10 @@ impl<'a> Bodies<'a> {
         )
         .map_err(|e| e.in_function(index, self.context.name(index)))?;
         self.allocations = validator.into_allocations();
+        debug_assert!(
+            body.scan.covers(&f),
+            "function {index} calls what the scan did not see"
+        );
         Ok(Some(f))
     }
 

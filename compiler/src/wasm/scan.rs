@@ -7,7 +7,7 @@
 
 use super::decode::malformed;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::Op;
+use crate::ir::{Func, Node, Op, Ty};
 use wasmparser as wp;
 
 /// Most entries over all loops of a function.
@@ -24,6 +24,18 @@ pub struct Scan {
     pub calls: Vec<u32>,
     /// Divisions of 64-bit values, one entry a site.
     pub divisions: Vec<Op>,
+}
+
+impl Scan {
+    /// Whether translation made no more calls and divisions than were seen.
+    pub fn covers(&self, f: &Func) -> bool {
+        let count = |what: &dyn Fn(&Node) -> bool| f.nodes.iter().filter(|n| what(n)).count();
+        let divides = |n: &Node| {
+            n.ty == Ty::I64 && matches!(n.op, Op::DivS | Op::DivU | Op::RemS | Op::RemU)
+        };
+        count(&|n| n.op == Op::Call) <= self.calls.len()
+            && count(&divides) <= self.divisions.len()
+    }
 }
 
 /// Scans a body.
