@@ -8,8 +8,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use thumbsmith::options::by_name;
-use thumbsmith::pipeline;
-use thumbsmith::{Bounds, Cpu, Error, ErrorKind, Level, Options, Result, object, report};
+use thumbsmith::{Bounds, Cpu, Error, ErrorKind, Level, Options, Result, object, pipeline};
+use thumbsmith::{report, stages};
 
 /// An optimizing ahead-of-time compiler from WebAssembly to ARM Thumb-2 (Cortex-M).
 #[derive(Parser)]
@@ -91,7 +91,8 @@ struct Compile {
           value_parser = parse_emit)]
     emit: Vec<Emit>,
 
-    /// The pass after which --emit ir shows the functions [default: the last before `lower`].
+    /// The pass after which --emit ir shows the functions: as IR, from `lower` on as machine IR, as an allocation of it, or
+    /// as code with labels [default: the last before `lower`].
     #[arg(long, value_name = "PASS", value_parser = PossibleValuesParser::new(pipeline::dumps(None)))]
     after: Option<String>,
 
@@ -221,8 +222,9 @@ impl Compile {
                 format!("pass `{after}` does not run at -O {}", self.level.name()),
             )
             .help(format!("one of: {}", all.join(", ")))),
-            // The last shows machine IR.
-            None => Ok(all[all.len().saturating_sub(2)]),
+            None => Ok(stages::ir_passes(self.level)
+                .pop()
+                .unwrap_or(pipeline::TRANSLATE)),
         }
     }
 

@@ -53,10 +53,8 @@ pub struct Stats {
 
 /// Names of all rewrite and lowering rules.
 pub fn rules() -> Vec<&'static str> {
-    let rewrites = opt::rules::all().iter().map(|r| r.name);
-    rewrites
-        .chain(backend::rules::all().iter().map(|r| r.name))
-        .collect()
+    let rewrites = opt::rules::table().names();
+    rewrites.chain(backend::rules::table().names()).collect()
 }
 
 /// Compiles a WebAssembly binary.
@@ -78,21 +76,8 @@ pub fn compile_with(
     listing: bool,
 ) -> Result<Output> {
     let c = pipeline::compile(wasm, options, dump, listing)?;
-    let fired = |names: Vec<&'static str>, hits: &[u64]| -> Vec<(&'static str, u64)> {
-        names
-            .into_iter()
-            .zip(hits.iter().copied())
-            .filter(|(_, n)| *n > 0)
-            .collect()
-    };
-    let mut rules_fired = fired(
-        opt::rules::all().iter().map(|r| r.name).collect(),
-        &c.hits.0,
-    );
-    rules_fired.extend(fired(
-        backend::rules::all().iter().map(|r| r.name).collect(),
-        &c.hits.1,
-    ));
+    let hits = c.hits.0.iter().chain(&c.hits.1).copied();
+    let rules_fired = rules().into_iter().zip(hits).filter(|(_, n)| *n > 0);
     let asm = if listing {
         report::listing(&c, options)
     } else {
@@ -106,7 +91,7 @@ pub fn compile_with(
         stats: Stats {
             functions: c.functions.len(),
             code_bytes: c.functions.iter().map(|(_, f)| f.bytes.len()).sum(),
-            rules_fired,
+            rules_fired: rules_fired.collect(),
             fuel_used: c.fuel_used,
             last_rewrite: c.last_rewrite,
         },

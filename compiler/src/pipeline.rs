@@ -8,7 +8,7 @@
 use crate::backend::code::{self, Code, RelocKind};
 use crate::backend::mir::{MFunc, MOp, Symbol};
 use crate::backend::symbols::{SymbolKind, Symbols, text};
-use crate::backend::{self, abi, emit, finish, layout, lower};
+use crate::backend::{self, abi, alloc_text, code_text, emit, finish, layout, lower, mir_text};
 use crate::choices::Choices;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::verify::{Stage, verify};
@@ -18,6 +18,7 @@ use crate::opt::simplify::{IfConversion, Known};
 use crate::opt::{self, address::GlobalLayout, inline, schedule::Schedule};
 use crate::options::{Level, Options};
 use crate::regalloc::{self, Allocation};
+use crate::stages::Form;
 use crate::wasm::Bodies;
 use crate::{helpers, init};
 use std::rc::Rc;
@@ -61,8 +62,9 @@ pub struct Cx<'a> {
     listing: bool,
     /// Text of functions after the pass that was asked for.
     dump: Option<(String, String)>,
-    /// Bodies after passes, if they were asked for.
-    kept: Option<Vec<Kept>>,
+    /// Bodies after passes, those that were asked for.
+    keep: Keep,
+    kept: Vec<Kept>,
     /// How many functions of the module are compiled, if nothing else is.
     own: Option<u32>,
 }
@@ -70,8 +72,20 @@ pub struct Cx<'a> {
 /// What a pass left, by symbol.
 pub(crate) struct Kept {
     pub(crate) pass: &'static str,
-    pub(crate) stage: Stage,
-    pub(crate) bodies: Vec<(SymbolKind, Func)>,
+    pub(crate) gives: Gives,
+    pub(crate) bodies: Vec<(SymbolKind, Form)>,
+}
+
+/// Which passes' results are kept.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) enum Keep {
+    /// None.
+    #[default]
+    Nothing,
+    /// Those that are IR.
+    Ir,
+    /// Those of the backend.
+    Backend,
 }
 
 /// What is wanted beside the code.
@@ -81,8 +95,8 @@ pub(crate) struct Request<'a> {
     pub(crate) dump: Option<&'a str>,
     /// Whether code is wanted as text.
     pub(crate) listing: bool,
-    /// Whether the bodies after every pass are wanted.
-    pub(crate) keep: bool,
+    /// The passes after which bodies are wanted.
+    pub(crate) keep: Keep,
     /// Whether the module's own functions are compiled, each of them, and nothing else: no helpers, no wrappers, no
     /// initialization.
     pub(crate) every: bool,
@@ -97,6 +111,31 @@ pub enum Phase {
     Late,
 }
 
+/// What a pass leaves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Gives {
+    /// IR, this far.
+    Ir(Stage),
+    /// Machine IR over virtual registers.
+    MachineIr,
+    /// An allocation beside the machine IR.
+    Allocation,
+    /// Linear code: instructions with labels.
+    Linear,
+    /// Bytes.
+    Code,
+}
+
+impl Gives {
+    /// How far the IR is; `None` if it is no IR.
+    pub fn stage(self) -> Option<Stage> {
+        match self {
+            Gives::Ir(stage) => Some(stage),
+            Gives::MachineIr | Gives::Allocation | Gives::Linear | Gives::Code => None,
+        }
+    }
+}
+
 type Run = fn(&mut Unit, &mut Cx<'_>) -> Result<()>;
 
 /// A row of the table.
@@ -109,8 +148,8 @@ pub struct Pass {
     pub levels: &'static str,
     /// Passes that must stand before it, where they run at all.
     pub after: &'static [&'static str],
-    /// How far the IR is when it has run; `None` if its result is no IR.
-    pub gives: Option<Stage>,
+    /// What it leaves.
+    pub gives: Gives,
     run: Run,
 }
 
@@ -119,7 +158,7 @@ impl Pass {
     fn takes(&self) -> Stage {
         let before = PASSES.iter().take_while(|p| p.name != self.name);
         before
-            .filter_map(|p| p.gives)
+            .filter_map(|p| p.gives.stage())
             .max()
             .unwrap_or(Stage::Source)
     }
@@ -128,25 +167,20 @@ impl Pass {
 /// The name under which the IR before all passes can be asked for.
 pub const TRANSLATE: &str = "translate";
 
-/// The pass whose result is machine IR.
-const LOWER: &str = "lower";
-/// The pass whose result is code.
-const LAYOUT: &str = "layout";
-
 const ALL: &str = "0123sz";
 const OPT: &str = "123sz";
 const FULL: &str = "23sz";
 
-const SOURCE: Option<Stage> = Some(Stage::Source);
-const WORDS: Option<Stage> = Some(Stage::Words);
-const MACHINE: Option<Stage> = Some(Stage::Machine);
+const SOURCE: Gives = Gives::Ir(Stage::Source);
+const WORDS: Gives = Gives::Ir(Stage::Words);
+const MACHINE: Gives = Gives::Ir(Stage::Machine);
 
 const fn pass(
     name: &'static str,
     phase: Phase,
     levels: &'static str,
     after: &'static [&'static str],
-    gives: Option<Stage>,
+    gives: Gives,
     run: Run,
 ) -> Pass {
     Pass {
@@ -169,11 +203,11 @@ pub const PASSES: &[Pass] = &[
     pass("wide", Phase::Late, ALL, &["ranges"], WORDS, wide),
     pass("address", Phase::Late, ALL, &["wide"], MACHINE, addresses),
     pass("simplify-words", Phase::Late, OPT, &["wide", "address"], MACHINE, simplify),
-    pass(LOWER, Phase::Late, ALL, &["address"], None, lower_func),
-    pass("regalloc", Phase::Late, ALL, &["lower"], None, allocate),
-    pass("emit", Phase::Late, ALL, &["regalloc"], None, emit_func),
-    pass("finish", Phase::Late, ALL, &["emit"], None, finish_func),
-    pass(LAYOUT, Phase::Late, ALL, &["finish"], None, layout_func),
+    pass("lower", Phase::Late, ALL, &["address"], Gives::MachineIr, lower_func),
+    pass("regalloc", Phase::Late, ALL, &["lower"], Gives::Allocation, allocate),
+    pass("emit", Phase::Late, ALL, &["regalloc"], Gives::Linear, emit_func),
+    pass("finish", Phase::Late, ALL, &["emit"], Gives::Linear, finish_func),
+    pass("layout", Phase::Late, ALL, &["finish"], Gives::Code, layout_func),
 ];
 
 /// What differs between levels beyond which passes run.
@@ -256,15 +290,22 @@ pub fn check_order(passes: &[&Pass]) -> Result<()> {
 /// The passes after which a dump can be had, in order: those that run at a level, or all.
 pub fn dumps(level: Option<Level>) -> Vec<&'static str> {
     let runs = |p: &&Pass| level.is_none_or(|l| p.levels.contains(l.name()));
-    let can = |p: &&Pass| p.gives.is_some() || p.name == LOWER;
+    let can = |p: &&Pass| p.gives != Gives::Code;
     let rows = PASSES.iter().filter(runs).filter(can).map(|p| p.name);
     std::iter::once(TRANSLATE).chain(rows).collect()
+}
+
+/// Whether this pass makes code.
+fn is_layout(name: &str) -> bool {
+    PASSES
+        .iter()
+        .any(|p| p.name == name && p.gives == Gives::Code)
 }
 
 /// Refuses a dump that no pass can give.
 fn check_dump(name: &str) -> Result<()> {
     let all = dumps(None);
-    if all.contains(&name) || name == LAYOUT {
+    if all.contains(&name) || is_layout(name) {
         return Ok(());
     }
     let what = format!("no IR can be shown after `{name}`");
@@ -398,17 +439,18 @@ pub(crate) fn compile_module(
         options,
         budget: budget(options.level),
         choices: Choices::new(options.choices.clone(), options.fuel),
-        hits: vec![0; opt::rules::all().len()],
-        lower_hits: vec![0; crate::backend::rules::all().len()],
+        hits: vec![0; opt::rules::table().all().len()],
+        lower_hits: vec![0; crate::backend::rules::table().all().len()],
         symbols: Symbols::default(),
         globals: GlobalLayout::new(&module),
         helpers,
         depth: vec![0; bodies.len()],
         bodies,
         graph,
-        listing: request.listing || request.dump == Some(LAYOUT),
+        listing: request.listing || request.dump.is_some_and(is_layout),
         dump: request.dump.map(|d| (d.to_owned(), String::new())),
-        kept: request.keep.then(Vec::new),
+        keep: request.keep,
+        kept: Vec::new(),
         own,
     };
     cx.early(passes, waiting)?;
@@ -438,7 +480,7 @@ pub(crate) fn compile_module(
         dump: dump.map(|d| d.1),
         module,
     };
-    Ok((compiled, kept.unwrap_or_default()))
+    Ok((compiled, kept))
 }
 
 /// By function: the functions that it calls, one entry a site.
@@ -540,7 +582,7 @@ impl Cx<'_> {
         if phase == Phase::Early {
             // A list that does not begin at the beginning is given what the passes before would have left.
             let given = passes.first().map_or(Stage::Source, |p| p.takes());
-            self.after(TRANSLATE, Some(given), unit)
+            self.after(TRANSLATE, Gives::Ir(given), unit)
                 .map_err(|e| place(e, unit))?;
         }
         for p in passes.iter().filter(|p| p.phase == phase) {
@@ -552,51 +594,72 @@ impl Cx<'_> {
     }
 
     /// What is done after every pass: checks, the dump, and keeping the body.
-    fn after(&mut self, pass: &'static str, stage: Option<Stage>, unit: &Unit) -> Result<()> {
+    fn after(&mut self, pass: &'static str, gives: Gives, unit: &Unit) -> Result<()> {
         if self.options.verify {
-            let found = match stage {
-                Some(stage) => verify(&unit.func, stage, Some(self.module)),
-                None if pass == LOWER => backend::verify::verify(&unit.mir),
-                None => Ok(()),
+            let found = match gives {
+                Gives::Ir(stage) => verify(&unit.func, stage, Some(self.module)),
+                Gives::MachineIr => backend::verify::verify(&unit.mir),
+                Gives::Linear => backend::code::verify(&unit.items),
+                // The allocator's checker has run; layout asks the encoder about every instruction.
+                Gives::Allocation | Gives::Code => Ok(()),
             };
             found.map_err(|e| {
                 let name = &unit.name;
                 Error::new(ErrorKind::Internal, format!("{name} after {pass}: {e}"))
             })?;
         }
-        if let Some((_, out)) = self.dump.as_mut().filter(|(name, _)| name == pass) {
-            if pass == LAYOUT {
-                out.push_str(&format!("{}:\n", unit.name));
-                for (_, _, line) in &unit.code.listing {
-                    out.push_str(&format!("  {line}\n"));
-                }
-                return Ok(());
+        if self.dump.as_ref().is_some_and(|(name, _)| name == pass) {
+            let text = self.text_of(gives, unit);
+            if let Some((_, out)) = &mut self.dump {
+                out.push_str(&text);
             }
-            let kinds = &self.symbols.kinds;
-            let name = |s: Symbol| {
-                let kind = kinds.get(s.0 as usize)?;
-                Some(text(kind, self.module, &self.options.name))
-            };
-            out.push_str(&match stage {
-                Some(_) => ir::text::function(&unit.func, &unit.name, true),
-                None => backend::mir_text::function(&unit.mir, &name),
-            });
         }
-        if let (Some(kept), Some(stage)) = (&mut self.kept, stage) {
-            let at = match kept.iter().position(|k| k.pass == pass) {
+        let wanted = match self.keep {
+            Keep::Nothing => false,
+            Keep::Ir => gives.stage().is_some(),
+            Keep::Backend => gives.stage().is_none(),
+        };
+        if wanted {
+            let at = match self.kept.iter().position(|k| k.pass == pass) {
                 Some(at) => at,
                 None => {
-                    kept.push(Kept {
+                    self.kept.push(Kept {
                         pass,
-                        stage,
+                        gives,
                         bodies: Vec::new(),
                     });
-                    kept.len() - 1
+                    self.kept.len() - 1
                 }
             };
-            kept[at].bodies.push((unit.kind.clone(), unit.func.clone()));
+            let form = match gives {
+                Gives::Ir(_) => Form::Ir(unit.func.clone()),
+                Gives::MachineIr => Form::Virtual(unit.mir.clone()),
+                Gives::Allocation => Form::Allocated(unit.mir.clone(), unit.allocation.clone()),
+                Gives::Linear => Form::Linear(unit.items.clone()),
+                Gives::Code => Form::Code(unit.code.clone()),
+            };
+            self.kept[at].bodies.push((unit.kind.clone(), form));
         }
         Ok(())
+    }
+
+    /// What a pass left, as text.
+    fn text_of(&self, gives: Gives, unit: &Unit) -> String {
+        let kinds = &self.symbols.kinds;
+        let name = |s: Symbol| {
+            let kind = kinds.get(s.0 as usize)?;
+            Some(text(kind, self.module, &self.options.name))
+        };
+        match gives {
+            Gives::Ir(_) => ir::text::function(&unit.func, &unit.name, true),
+            Gives::MachineIr => mir_text::function(&unit.mir, &name),
+            Gives::Allocation => alloc_text::function(&unit.mir, &unit.allocation, &name),
+            Gives::Linear => code_text::function(&unit.items, &unit.name, &name),
+            Gives::Code => {
+                let lines = unit.code.listing.iter().map(|l| format!("  {}\n", l.2));
+                format!("{}:\n{}", unit.name, lines.collect::<String>())
+            }
+        }
     }
 
     fn take_body(&mut self, f: u32) -> Option<Func> {

@@ -45,6 +45,9 @@ bugs! {
     51 LiteralMisaligned "layout" "a literal load at an odd halfword reads the word before";
     52 CalleeSaveLost "frame" "r11 is not saved when many registers are";
     53 HalfSwapped "object" "the upper half of an address is relocated as the lower";
+    54 SlotsOverlap "emit" "the first spill slot lies over the last word of the outgoing stack area";
+    55 ItBoundary "finish" "an IT block for `gt` is made for `ge`";
+    56 BranchNotTurned "finish" "a branch over a jump goes where the jump goes, on the same condition";
     100 PairMisaligned "abi" "64-bit register arguments start at odd registers";
     120 SegmentDropped "init" "the last piece of memory's contents is not copied";
     121 SegmentMisplaced "init" "memory's contents are copied 4 bytes too high";

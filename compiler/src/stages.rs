@@ -1,16 +1,60 @@
-//! The module between passes: for the interpreter, for tests, for blame.
+//! The module between passes: for the interpreters, for tests, for blame.
 //!
-//! In: a module, or its text. Out: its functions as they are after a pass. Invariant: the passes are those of the
+//! In: a module, or its text. Out: its functions as they are after a pass, as IR ([`Between`]) or in the forms of the
+//! backend ([`Backend`]). Invariant: the passes are those of the
 //! pipeline's table, run by the same code with the same decisions as when an object is made.
 
+use crate::backend::code::{Code, Item};
+use crate::backend::mir::MFunc;
 use crate::backend::symbols::SymbolKind;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::verify::Stage;
 use crate::ir::{Func, Module};
+use crate::opt::address::GlobalLayout;
 use crate::options::{Level, Options};
 use crate::pipeline::{
-    Compiled, Input, Kept, PASSES, Pass, Request, TRANSLATE, compile_module, passes_of, read,
+    Compiled, Gives, Input, Keep, Kept, PASSES, Pass, Request, TRANSLATE, compile_module,
+    passes_of, read,
 };
+use crate::regalloc::Allocation;
+
+/// A function in the form in which a pass left it.
+#[derive(Clone, Debug)]
+pub enum Form {
+    /// IR.
+    Ir(Func),
+    /// Machine IR over virtual registers.
+    Virtual(MFunc),
+    /// Machine IR and where its values are.
+    Allocated(MFunc, Allocation),
+    /// Instructions with labels.
+    Linear(Vec<Item>),
+    /// Bytes with relocations.
+    Code(Code),
+}
+
+/// The functions of a module after one pass of the backend.
+#[derive(Debug)]
+pub struct MachineStage {
+    /// The pass: a name of [`PASSES`].
+    pub pass: &'static str,
+    /// Functions by symbol, in the order in which they were made; all in one form.
+    pub functions: Vec<(SymbolKind, Form)>,
+}
+
+/// The module in the backend: what its functions are after each pass that is past the IR.
+pub struct Backend {
+    /// The module; its functions have no bodies.
+    pub module: Module,
+    /// Symbols by number, as the functions name them.
+    pub symbols: Vec<SymbolKind>,
+    /// Where global variables lie.
+    pub globals: GlobalLayout,
+    /// Words of the constants that initialization copies, by number.
+    pub data: Vec<Vec<u32>>,
+    /// After each pass, in order.
+    pub stages: Vec<MachineStage>,
+}
 
 /// The module after one pass, as the interpreter takes it.
 pub struct Between {
@@ -34,29 +78,62 @@ pub struct Between {
 /// # Errors
 /// As [`crate::compile`].
 pub fn stages(wasm: &[u8], options: &Options, only: Option<&str>) -> Result<Vec<Between>> {
+    let (compiled, kept) = kept(wasm, options, Keep::Ir)?;
+    let wanted = |k: &Kept| only.is_none_or(|o| o == k.pass);
+    let kept = kept.into_iter().filter(wanted);
+    let between = |k: Kept| match k.gives {
+        Gives::Ir(stage) => Some(Between::new(k.pass, stage, k.bodies, &compiled)),
+        Gives::MachineIr | Gives::Allocation | Gives::Linear | Gives::Code => None,
+    };
+    Ok(kept.filter_map(between).collect())
+}
+
+/// Compiles a module and gives its functions as they were after every pass of the backend. The decisions are those of
+/// [`crate::compile`], since it is the same run.
+///
+/// # Errors
+/// As [`crate::compile`].
+pub fn backend(wasm: &[u8], options: &Options) -> Result<Backend> {
+    let (compiled, kept) = kept(wasm, options, Keep::Backend)?;
+    let stage = |k: Kept| MachineStage {
+        pass: k.pass,
+        functions: k.bodies,
+    };
+    Ok(Backend {
+        module: compiled.module,
+        symbols: compiled.symbols.kinds,
+        globals: compiled.globals,
+        data: compiled.image.into_iter().map(|c| c.words).collect(),
+        stages: kept.into_iter().map(stage).collect(),
+    })
+}
+
+fn kept(wasm: &[u8], options: &Options, keep: Keep) -> Result<(Compiled, Vec<Kept>)> {
     let request = Request {
-        keep: true,
+        keep,
         ..Request::default()
     };
     let passes = passes_of(options.level)?;
-    let input = read(wasm, options)?;
-    let (compiled, kept) = compile_module(input, options, &passes, &request)?;
-    let wanted = |k: &Kept| only.is_none_or(|o| o == k.pass);
-    let kept = kept.into_iter().filter(wanted);
-    Ok(kept.map(|k| Between::new(k, &compiled)).collect())
+    compile_module(read(wasm, options)?, options, &passes, &request)
 }
 
 impl Between {
-    fn new(kept: Kept, compiled: &Compiled) -> Between {
+    fn new(
+        pass: &'static str,
+        stage: Stage,
+        bodies: Vec<(SymbolKind, Form)>,
+        compiled: &Compiled,
+    ) -> Between {
         let mut between = Between {
-            pass: kept.pass,
-            stage: kept.stage,
+            pass,
+            stage,
             module: compiled.module.clone(),
             init: Func::new(&[], &[]),
             places: compiled.globals.place.clone(),
             data: compiled.image.iter().map(|c| c.words.clone()).collect(),
         };
-        for (kind, f) in kept.bodies {
+        for (kind, form) in bodies {
+            let Form::Ir(f) = form else { continue };
             match kind {
                 SymbolKind::Func(i) => between.module.funcs[i as usize].body = Some(f),
                 SymbolKind::Init => between.init = f,
@@ -103,7 +180,7 @@ pub fn run(module: Module, options: &Options, passes: &[&str]) -> Result<String>
 /// Names of the passes of a level whose results are IR, in order, [`TRANSLATE`] first.
 pub fn ir_passes(level: Level) -> Vec<&'static str> {
     let passes = passes_of(level).unwrap_or_default();
-    let ir = passes.iter().filter(|p| p.gives.is_some());
+    let ir = passes.iter().filter(|p| p.gives.stage().is_some());
     std::iter::once(TRANSLATE)
         .chain(ir.map(|p| p.name))
         .collect()

@@ -122,6 +122,35 @@ fn outputs_go_where_they_should() {
 }
 
 #[test]
+fn ir_is_in_the_form_that_the_pass_leaves() {
+    let p = Place::new("forms");
+    p.put("m.wat", ADD);
+    let shown = |args: &[&str]| {
+        let mut all = vec!["compile", "m.wat", "--emit", "ir=shown"];
+        all.extend(args);
+        p.ok(&all);
+        String::from_utf8(p.get("shown")).unwrap()
+    };
+    let last_ir = shown(&["--after", "simplify-words"]);
+    assert_eq!(shown(&[]), last_ir);
+    assert!(last_ir.contains("func @"), "{last_ir}");
+    let lowered = shown(&["--after", "lower"]);
+    assert!(
+        lowered.contains("mfunc @") && !lowered.contains(":r0"),
+        "{lowered}"
+    );
+    let allocated = shown(&["--after", "regalloc"]);
+    assert!(
+        allocated.contains("mfunc @") && allocated.contains(":r0"),
+        "{allocated}"
+    );
+    for pass in ["emit", "finish"] {
+        let code = shown(&["--after", pass]);
+        assert!(code.contains("code @") && code.contains("bx lr"), "{code}");
+    }
+}
+
+#[test]
 fn streams_are_a_dash() {
     let p = Place::new("streams");
     let wasm = wat::parse_str(ADD).unwrap();

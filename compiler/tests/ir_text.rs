@@ -1,8 +1,11 @@
-//! The text of the IR and of the machine IR: round trips of what the passes make, and errors that say where.
+//! The text of the IR and of every form of the backend: round trips of what the passes make, and errors that say where.
 
+use thumbsmith::backend::{self, alloc_text, code_text, mir_text};
+use thumbsmith::choices::Source;
 use thumbsmith::ir::verify::{Stage, verify};
 use thumbsmith::ir::{Block, Func, Value, parse, text};
-use thumbsmith::stages::{self, Between};
+use thumbsmith::regalloc;
+use thumbsmith::stages::{self, Between, Form};
 use thumbsmith::{Level, Options};
 
 /// Something of everything: loops, tables, calls of many words, 64-bit arithmetic, memory that grows, globals.
@@ -71,6 +74,77 @@ fn what_passes_make_reads_back_and_prints_the_same() {
         }
     }
     assert!(functions > 100, "only {functions} functions");
+}
+
+/// The module above and those of the corpus.
+fn modules() -> Vec<Vec<u8>> {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../corpus");
+    let files = [
+        "gust_mix.wat",
+        "kernels/fixed.wasm",
+        "kernels/hash.wasm",
+        "kernels/sort.wasm",
+    ];
+    let read = |f: &&str| {
+        let bytes = std::fs::read(format!("{corpus}/{f}")).expect("a file of the corpus");
+        wat::parse_bytes(&bytes).expect("text parses").into_owned()
+    };
+    let mut all: Vec<_> = files.iter().map(read).collect();
+    all.push(wat::parse_str(MODULE).expect("text parses"));
+    all
+}
+
+/// Prints, reads back, compares and verifies a function in a form that has text; whether it has.
+fn same_again(form: &Form) -> bool {
+    let names = |s: backend::mir::Symbol| Some(format!("symbol {}", s.0));
+    match form {
+        Form::Virtual(f) => {
+            let printed = mir_text::function(f, &names);
+            let again = mir_text::parse(&printed).unwrap_or_else(|e| panic!("{e}\n{printed}"));
+            assert_eq!(again, *f, "{printed}");
+            backend::verify::verify(&again).unwrap_or_else(|e| panic!("{e}\n{printed}"));
+        }
+        Form::Allocated(f, a) => {
+            let printed = alloc_text::function(f, a, &names);
+            let again = alloc_text::parse(&printed).unwrap_or_else(|e| panic!("{e}\n{printed}"));
+            assert_eq!((&again.0, &again.1), (f, a), "{printed}");
+            regalloc::check(&again.0, &again.1).unwrap_or_else(|e| panic!("{e}\n{printed}"));
+        }
+        Form::Linear(items) => {
+            let printed = code_text::function(items, "a name", &names);
+            let again = code_text::parse(&printed).unwrap_or_else(|e| panic!("{e}\n{printed}"));
+            assert_eq!((again.0.as_str(), &again.1), ("a name", items), "{printed}");
+            backend::code::verify(&again.1).unwrap_or_else(|e| panic!("{e}\n{printed}"));
+        }
+        Form::Code(_) => return false,
+        Form::Ir(_) => panic!("IR in the backend"),
+    }
+    true
+}
+
+#[test]
+fn what_the_backend_makes_reads_back_equal() {
+    let mut counts = std::collections::BTreeMap::new();
+    for wasm in modules() {
+        for level in Level::ALL {
+            for choices in [Source::Heuristic, Source::Seed(11)] {
+                let options = Options {
+                    level,
+                    choices,
+                    ..Options::default()
+                };
+                let backend = stages::backend(&wasm, &options).expect("compiles");
+                for stage in &backend.stages {
+                    let same = stage.functions.iter().filter(|(_, f)| same_again(f));
+                    *counts.entry(stage.pass).or_insert(0) += same.count();
+                }
+            }
+        }
+    }
+    assert_eq!(counts.remove("layout"), Some(0));
+    let passes: Vec<_> = counts.keys().copied().collect();
+    assert_eq!(passes, ["emit", "finish", "lower", "regalloc"]);
+    assert!(counts.values().all(|n| *n > 150), "{counts:?}");
 }
 
 const GOOD: &str = "memory 1 1

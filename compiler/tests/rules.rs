@@ -176,7 +176,7 @@ fn value_of(f: &Func, n: &Node, values: &[u64]) -> u64 {
 /// Tries to make one instance of a rewrite rule; compares both sides. The width of its operands, if it matched.
 fn rewrite_once(index: u16, rule: &Rule, random: &mut Random) -> Option<u32> {
     let mut choices = Choices::new(Source::Heuristic, None);
-    let mut hits = vec![0; rewrites::all().len()];
+    let mut hits = vec![0; rewrites::table().all().len()];
     let mut e = Editor::new(Vec::new(), 64, &mut choices, &mut hits, false);
     e.f.add_block();
     let root = rule.root();
@@ -225,7 +225,7 @@ fn rewrite_rules_hold() {
     let mut random = Random(1);
     let mut silent = Vec::new();
     let mut instances = 0;
-    for (i, rule) in rewrites::all().iter().enumerate() {
+    for (i, rule) in rewrites::table().all().iter().enumerate() {
         let mut count = 0;
         for _ in 0..ATTEMPTS {
             count += u32::from(rewrite_once(i as u16, rule, &mut random).is_some());
@@ -240,7 +240,7 @@ fn rewrite_rules_hold() {
     }
     println!(
         "{} rewrite rules, {instances} instances",
-        rewrites::all().len()
+        rewrites::table().all().len()
     );
     assert!(silent.is_empty(), "too few instances of {silent:?}");
 }
@@ -320,7 +320,7 @@ fn assemble(rule: &LowerRule, insts: &[MInst]) -> Vec<u8> {
 /// Tries to make one instance of a lowering rule; compares what its instructions compute. Whether it matched.
 fn lower_once(rule: &LowerRule, random: &mut Random) -> bool {
     let mut choices = Choices::new(Source::Heuristic, None);
-    let mut hits = vec![0; rewrites::all().len()];
+    let mut hits = vec![0; rewrites::table().all().len()];
     let mut e = Editor::new(Vec::new(), 64, &mut choices, &mut hits, false);
     e.f.add_block();
     let Pat::Op(root, args) = &rule.pattern else {
@@ -391,7 +391,7 @@ fn lowering_rules_hold() {
     let mut random = Random(2);
     let mut silent = Vec::new();
     let mut instances = 0;
-    for rule in lowering::all() {
+    for rule in lowering::table().all() {
         let mut count = 0;
         for _ in 0..ATTEMPTS {
             count += u32::from(lower_once(rule, &mut random));
@@ -406,7 +406,7 @@ fn lowering_rules_hold() {
     }
     println!(
         "{} lowering rules, {instances} instances",
-        lowering::all().len()
+        lowering::table().all().len()
     );
     assert!(silent.is_empty(), "too few instances of {silent:?}");
 }

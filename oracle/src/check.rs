@@ -1,12 +1,14 @@
 //! The checks: bytes or a module in, verdict out. Fuzz targets, the hunt, the tests and the command all call these.
 //!
 //! A [`Judge`] holds long-lived engines: one reference, two machines for each CPU; it belongs to one thread. Samples
-//! are given to the interpreter of the IR too, and a difference is blamed on a pass by it.
+//! are given to the interpreter of the IR too, and a difference is blamed on a pass by it. Every object goes to the
+//! static judge before it runs.
 //! Invariant: a panic of the compiler is a difference like any other, not the end of the hunt.
 
 use crate::allocation;
 use crate::arm::executor::ExecutorCore;
 use crate::arm::machine::Machine;
+use crate::arm::staged::StageCore;
 use crate::arm::unicorn::UnicornCore;
 use crate::compare::{Difference, Kind, Step, Tally, lockstep};
 use crate::encoding;
@@ -17,6 +19,7 @@ use crate::plan;
 use crate::program::{Info, Program};
 use crate::reference::Reference;
 use crate::stage::{self, StageEngine};
+use crate::statics::StaticJudge;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -38,7 +41,7 @@ pub struct Report {
     pub steps: Vec<Step>,
     /// What differs.
     pub difference: Difference,
-    /// The pass to blame, or [`stage::BACKEND`]; `None` until [`Judge::blame`] was asked.
+    /// The pass to blame, or [`stage::OBJECT`]; `None` until [`Judge::blame`] was asked.
     pub guilty: Option<String>,
 }
 
@@ -135,6 +138,8 @@ pub struct Counts {
     pub modules: u64,
     /// Exported functions compared.
     pub functions: u64,
+    /// Instructions that the static judge found right.
+    pub instructions: u64,
     /// Modules that the compiler refused as out of its scope.
     pub refused: u64,
     /// Inputs of checks without a module that were judged to the end.
@@ -142,7 +147,9 @@ pub struct Counts {
     /// Modules of each family, and inputs of each check without a module.
     pub families: BTreeMap<&'static str, u64>,
     /// Times that each rule of the compiler fired.
-    pub rules: BTreeMap<&'static str, u64>,
+    pub fired: BTreeMap<&'static str, u64>,
+    /// Of those, times that it fired in a module each of whose exports was called and compared to the end.
+    pub observed: BTreeMap<&'static str, u64>,
     /// What the comparisons covered.
     pub tally: Tally,
 }
@@ -152,14 +159,18 @@ impl Counts {
     pub fn add(&mut self, other: &Counts) {
         self.modules += other.modules;
         self.functions += other.functions;
+        self.instructions += other.instructions;
         self.refused += other.refused;
         self.direct += other.direct;
         self.tally.add(&other.tally);
         for (name, n) in &other.families {
             *self.families.entry(name).or_default() += n;
         }
-        for (name, n) in &other.rules {
-            *self.rules.entry(name).or_default() += n;
+        for (name, n) in &other.fired {
+            *self.fired.entry(name).or_default() += n;
+        }
+        for (name, n) in &other.observed {
+            *self.observed.entry(name).or_default() += n;
         }
     }
 }
@@ -187,6 +198,20 @@ struct Machines {
     executor: Machine<ExecutorCore>,
 }
 
+/// One generated module of so many is also run as one of the backend's passes left it: each pass gets its turn.
+const BACKEND_SHARE: u64 = 64;
+
+/// Which of the backend's passes are judged by what they leave, beside the object.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stages {
+    /// None.
+    None,
+    /// One of them, by this number modulo how many there are.
+    One(u64),
+    /// Each of them.
+    All,
+}
+
 /// How a module is to be judged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Ask {
@@ -196,6 +221,8 @@ pub struct Ask {
     pub executor: bool,
     /// The interpreter is asked too, with the IR after the last pass over it.
     pub ir: bool,
+    /// What passes of the backend leave is run too.
+    pub backend: Stages,
 }
 
 impl Ask {
@@ -204,7 +231,20 @@ impl Ask {
         bounded: false,
         executor: true,
         ir: true,
+        backend: Stages::All,
     };
+
+    /// What shows this difference again: what passes of the backend leave costs more than the rest together.
+    pub fn again(difference: &Difference) -> Ask {
+        let backend = match difference.is_inside() {
+            true => Stages::All,
+            false => Stages::None,
+        };
+        Ask {
+            backend,
+            ..Ask::THOROUGH
+        }
+    }
 }
 
 /// Engines of one thread.
@@ -212,7 +252,11 @@ pub struct Judge {
     trusting: Reference,
     fuelled: Option<Reference>,
     machines: Vec<Machines>,
+    /// Machines for what passes of the backend leave, as many as were ever needed.
+    staged: Vec<Machine<StageCore>>,
     bench: Option<encoding::Bench>,
+    /// The judge of code that is not run, with every instruction that it saw.
+    pub statics: StaticJudge,
     /// What was judged so far.
     pub counts: Counts,
 }
@@ -259,6 +303,26 @@ pub fn stats(wasm: &[u8], options: &Options) -> Option<thumbsmith::Stats> {
     compile(wasm, options).ok()?.ok().map(|output| output.stats)
 }
 
+/// Calls after which all of so many exports were seen; no number is enough if the steps leave one out.
+fn called(steps: &[Step], exports: usize) -> u64 {
+    let mut seen = vec![false; exports];
+    let mut calls = 0;
+    for step in steps {
+        match step {
+            Step::Call(export, _) => {
+                seen[*export] = true;
+                calls += 1;
+            }
+            Step::Set(..) => {}
+        }
+    }
+    if exports > 0 && seen.iter().all(|s| *s) {
+        calls
+    } else {
+        u64::MAX
+    }
+}
+
 /// The machines for a CPU, made on first use.
 fn machines(all: &mut Vec<Machines>, cpu: Cpu) -> Result<&mut Machines, String> {
     let at = match all.iter().position(|m| m.cpu == cpu) {
@@ -277,6 +341,35 @@ fn machines(all: &mut Vec<Machines>, cpu: Cpu) -> Result<&mut Machines, String> 
     Ok(&mut all[at])
 }
 
+/// Loads what passes of the backend leave into machines, which are made where there are too few.
+fn load_stages<'a>(
+    machines: &'a mut Vec<Machine<StageCore>>,
+    program: &Program,
+    which: Stages,
+) -> Result<&'a mut [Machine<StageCore>], String> {
+    if which == Stages::None {
+        return Ok(&mut []);
+    }
+    let backend = quietly(|| stages::backend(&program.wasm, &program.options))?;
+    let backend = backend.map_err(|e| e.to_string())?;
+    let all = backend.stages.iter();
+    let wanted: Vec<_> = match which {
+        Stages::One(n) => {
+            let turn = n as usize % backend.stages.len();
+            all.skip(turn).take(1).collect()
+        }
+        Stages::None | Stages::All => all.collect(),
+    };
+    if machines.len() < wanted.len() {
+        machines.resize_with(wanted.len(), || Machine::new(StageCore::empty()));
+    }
+    let machines = &mut machines[..wanted.len()];
+    for (machine, stage) in machines.iter_mut().zip(wanted) {
+        machine.load_stage(&backend, stage, program)?;
+    }
+    Ok(machines)
+}
+
 impl Judge {
     /// A judge with fresh engines.
     ///
@@ -289,7 +382,9 @@ impl Judge {
             trusting,
             fuelled: None,
             machines: Vec::new(),
+            staged: Vec::new(),
             bench: None,
+            statics: StaticJudge::default(),
             counts: Counts::default(),
         })
     }
@@ -348,8 +443,10 @@ impl Judge {
             Err(panic) => return Err(early(Kind::Compiler, panic)),
         };
         for (name, n) in &output.stats.rules_fired {
-            *self.counts.rules.entry(name).or_default() += n;
+            *self.counts.fired.entry(name).or_default() += n;
         }
+        let judged = self.statics.judge(&output.object, options.cpu);
+        self.counts.instructions += judged.map_err(|e| early(Kind::Static, e))?.instructions;
         let mut program = Program {
             wasm: wasm.to_vec(),
             info,
@@ -375,6 +472,9 @@ impl Judge {
             }
             others.push(&mut ir);
         }
+        let staged = load_stages(&mut self.staged, &program, ask.backend);
+        let staged = staged.map_err(|e| early(Kind::Compiler, e))?;
+        others.extend(staged.iter_mut().map(|m| m as &mut dyn Engine));
         let reference = match (ask.bounded, &mut self.fuelled) {
             (true, _) => &mut self.trusting,
             (false, Some(fuelled)) => fuelled,
@@ -387,22 +487,22 @@ impl Judge {
             .map_err(|e| early(Kind::Refused, format!("wasmtime: {e}")))?;
         self.counts.modules += 1;
         self.counts.functions += program.info.exports.len() as u64;
-        lockstep(
-            &program,
-            steps,
-            reference,
-            &mut others,
-            &mut self.counts.tally,
-        )
+        let tally = &mut self.counts.tally;
+        let (executions, void) = (tally.executions, tally.void);
+        lockstep(&program, steps, reference, &mut others, tally)?;
+        let compared = tally.executions - executions;
+        if tally.void == void && compared >= called(steps, program.info.exports.len()) {
+            for (name, n) in &output.stats.rules_fired {
+                *self.counts.observed.entry(name).or_default() += n;
+            }
+        }
+        Ok(())
     }
 
-    /// Which pass is to blame for a difference in what a program does: the first after which the IR does something
-    /// else than the reference, or the backend. Other differences name their cause themselves: `None`.
+    /// Which pass is to blame for a difference in what a program does: the first that leaves something which does
+    /// something else than the reference, or what makes the object. Other differences name their cause themselves: `None`.
     pub fn blame(&mut self, report: &Report) -> Option<String> {
-        if matches!(
-            report.difference.kind,
-            Kind::Compiler | Kind::Refused | Kind::Link
-        ) {
+        if !report.difference.kind.is_behaviour() {
             return None;
         }
         let mut program = Program {
@@ -422,7 +522,7 @@ impl Judge {
         let found = quietly(|| stage::first_wrong(&program, &report.steps, &mut reference));
         Some(match found.ok()?.ok()? {
             Some((pass, _)) => pass.to_owned(),
-            None => stage::BACKEND.to_owned(),
+            None => stage::OBJECT.to_owned(),
         })
     }
 
@@ -514,6 +614,12 @@ impl Judge {
             let mut engine = StageEngine::with(between);
             engine.load(&program)?;
             said.push(transcript(&mut engine, steps));
+        }
+        let backend = stages::backend(wasm, options).map_err(|e| e.to_string())?;
+        let mut machine = Machine::new(StageCore::empty());
+        for stage in &backend.stages {
+            machine.load_stage(&backend, stage, &program)?;
+            said.push(transcript(&mut machine, steps));
         }
         Ok(said)
     }
@@ -667,8 +773,17 @@ impl Case {
                 bounded: true,
                 executor: seed % EXECUTOR_SHARE == 0,
                 ir: (seed / EXECUTOR_SHARE).is_multiple_of(IR_SHARE),
+                backend: backend_stages(seed / (EXECUTOR_SHARE * IR_SHARE)),
             },
         })
+    }
+}
+
+/// The pass of the backend that a case with this number judges, if it judges one.
+fn backend_stages(number: u64) -> Stages {
+    match number.is_multiple_of(BACKEND_SHARE) {
+        true => Stages::One(number / BACKEND_SHARE),
+        false => Stages::None,
     }
 }
 

@@ -5,6 +5,7 @@
 //! every visible global, and the machine's contract. Invariant: whatever ends the comparison early is counted in
 //! the [`Tally`], so that "equal" always says over how much.
 
+use crate::arm::staged::VOICE;
 use crate::engine::{Engine, Outcome};
 use crate::program::Program;
 use thumbsmith::{Bounds, TrapKind};
@@ -27,6 +28,8 @@ pub enum Kind {
     Refused,
     /// The object does not link.
     Link,
+    /// The static judge rejects the code.
+    Static,
     /// A result has other bits.
     Result,
     /// One traps where the other returns, or with another kind.
@@ -44,12 +47,23 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether it is about what the program does, so that a pass can be blamed by running what passes leave. The others
+    /// name their cause themselves.
+    pub fn is_behaviour(self) -> bool {
+        match self {
+            Kind::Compiler | Kind::Refused | Kind::Link | Kind::Static => false,
+            Kind::Result | Kind::Trap | Kind::Fault | Kind::Memory => true,
+            Kind::Global | Kind::Imports | Kind::Contract => true,
+        }
+    }
+
     /// Its name in reports.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Compiler => "compiler",
             Kind::Refused => "refused",
             Kind::Link => "link",
+            Kind::Static => "static",
             Kind::Result => "result",
             Kind::Trap => "trap",
             Kind::Fault => "fault",
@@ -74,6 +88,13 @@ pub struct Difference {
     pub expected: String,
     /// What the other says.
     pub got: String,
+}
+
+impl Difference {
+    /// Whether it was seen in what a pass of the backend left, and not in the object.
+    pub fn is_inside(&self) -> bool {
+        self.engine.starts_with(VOICE)
+    }
 }
 
 /// How much was compared.

@@ -1,17 +1,24 @@
 //! The gate: what a change of the compiler must pass beside the tests.
 //!
-//! In: the folders of the repository. Out: [`Report`]: what ran, and what failed. Four parts: every regression on every CPU
-//! and level; every workload of the corpus on every CPU, level and bounds mode, beside wasmtime; a differential run of
-//! fixed size from fixed seeds; size and speed of the workloads against the committed baseline. Each part has a least amount
+//! In: the folders of the repository. Out: [`Report`]: what ran, and what failed. Six parts: every regression on every CPU
+//! and level; every workload of the corpus on every CPU, level and bounds mode, beside wasmtime; a hunt of one thread that
+//! goes on until every rule was observed; a differential run of fixed size from fixed seeds; LLVM's opinion on every
+//! different instruction of these; size and speed of the workloads against the committed baseline. Each part has a least amount
 //! that it must have run: a part that did less failed, whatever it found.
 
 use crate::bench;
 use crate::check::{Ask, Direct, Judge, Setup};
-use crate::hunt::{Hunt, run};
+use crate::generate::Family;
+use crate::hunt::{Bag, Hunt, run};
 use crate::replay;
+use crate::statics::{Word, second};
+use rustc_hash::FxHashSet;
 use serde_json::{Value, json};
 use std::path::Path;
 use thumbsmith::{Bounds, Cpu, Level, Options};
+
+/// Least number of different instructions given to the second judge of encodings.
+const ENCODINGS: u64 = 5_000;
 
 /// What the gate demands.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +62,17 @@ pub fn gate(root: &Path, demand: &Demand) -> Result<Report, String> {
     regressions(root, &mut judge, &mut report)?;
     let workloads = bench::workloads(&root.join("corpus"))?;
     corpus(&workloads, &mut judge, &mut report);
-    hunt(demand, &mut report);
+    let mut words = rules(demand, &mut report);
+    words.extend(hunt(demand, &mut report));
+    words.extend(judge.statics.seen());
+    report.failures.extend(second::rejected(words.iter())?);
+    let different = words.len() as u64;
+    report.part(
+        "encodings",
+        different,
+        ENCODINGS,
+        json!({ "different": different }),
+    );
     let path = root.join("ci/baseline.json");
     let text = std::fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
     let baseline: Value =
@@ -118,25 +135,73 @@ fn corpus(workloads: &[bench::Workload], judge: &mut Judge, report: &mut Report)
     );
 }
 
-fn hunt(demand: &Demand, report: &mut Report) {
+/// Seconds on one core in which every rule must have been observed.
+const RULES_SECONDS: f64 = 600.0;
+
+/// The hunt until every rule was observed; gives every different instruction that it judged.
+fn rules(demand: &Demand, report: &mut Report) -> FxHashSet<Word> {
     let bag = run(&Hunt {
+        setup: Setup {
+            families: vec![Family::Rules],
+            ..Setup::default()
+        },
+        direct: Vec::new(),
+        seconds: RULES_SECONDS,
+        functions: 0,
+        until_rules: true,
+        threads: 1,
+        ..fixed(demand)
+    });
+    findings(&bag, report);
+    let silent = bag.silent_rules();
+    if !silent.is_empty() {
+        report
+            .failures
+            .push(format!("rules never observed: {}", silent.join(", ")));
+    }
+    let total = thumbsmith::rules().len();
+    let what = json!({
+        "rules": total,
+        "fired": bag.counts.fired.len(),
+        "observed": bag.counts.observed.len(),
+        "functions": bag.counts.functions,
+        "seconds": bag.seconds.round(),
+    });
+    let observed = (total - silent.len()) as u64;
+    report.part("rules", observed, total as u64, what);
+    bag.words
+}
+
+/// A hunt from the demanded seed that ends after the demanded functions.
+fn fixed(demand: &Demand) -> Hunt {
+    Hunt {
         setup: Setup::default(),
         direct: Direct::ALL.to_vec(),
         modules: true,
         seconds: 0.0,
         cpu_seconds: 0.0,
         functions: demand.functions,
+        until_rules: false,
         seed: demand.seed,
         threads: demand.threads,
         first: false,
         out: None,
         status: false,
-    });
-    report
-        .failures
-        .extend(bag.differences.values().map(ToString::to_string));
+    }
+}
+
+fn findings(bag: &Bag, report: &mut Report) {
+    let found = bag.differences.values().map(ToString::to_string);
+    report.failures.extend(found);
     report.failures.extend(bag.broken.iter().cloned());
+}
+
+/// The differential run; gives every different instruction that it judged.
+fn hunt(demand: &Demand, report: &mut Report) -> FxHashSet<Word> {
+    let bag = run(&fixed(demand));
+    findings(&bag, report);
     let (functions, executions) = (bag.counts.functions, bag.counts.tally.executions);
     report.part("functions", functions, demand.functions, json!(functions));
     report.part("executions", executions, demand.executions, bag.json());
+    bag.words
 }

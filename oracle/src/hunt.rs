@@ -7,6 +7,8 @@
 use crate::check::{Counts, Direct, Judge, Report, Setup};
 use crate::compare::Kind;
 use crate::random::Random;
+use crate::statics::Word;
+use rustc_hash::FxHashSet;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -31,6 +33,8 @@ pub struct Hunt {
     pub cpu_seconds: f64,
     /// Stop after so many functions; zero means no such limit.
     pub functions: u64,
+    /// Stop once every rule of the compiler was observed.
+    pub until_rules: bool,
     /// Start of the random streams.
     pub seed: u64,
     /// Worker threads.
@@ -56,6 +60,8 @@ pub struct Bag {
     pub seconds: f64,
     /// Engines that did not start.
     pub broken: Vec<String>,
+    /// Every different instruction that the static judge saw.
+    pub words: FxHashSet<Word>,
 }
 
 /// Bytes of one case: enough for the largest family to end by its own limits.
@@ -131,10 +137,12 @@ impl Shared<'_> {
                 self.hunt.seconds > 0.0 && self.start.elapsed().as_secs_f64() >= self.hunt.seconds;
             let spent =
                 self.hunt.cpu_seconds > 0.0 && crate::seeds::cpu_seconds() >= self.hunt.cpu_seconds;
-            if enough || late || spent {
+            let covered = self.hunt.until_rules && bag.silent_rules().is_empty();
+            if enough || late || spent || covered {
                 self.stop.store(true, Ordering::Relaxed);
             }
         }
+        self.bag().words.extend(judge.statics.seen());
     }
 }
 
@@ -157,12 +165,12 @@ impl Bag {
         traps as f64 / self.counts.tally.executions.max(1) as f64
     }
 
-    /// Names of the compiler's rules that never fired.
+    /// Names of the compiler's rules that were never observed: that did not fire where what they made was compared.
     pub fn silent_rules(&self) -> Vec<&'static str> {
-        let fired = |name: &&'static str| self.counts.rules.get(name).copied().unwrap_or(0) > 0;
+        let observed = |name: &&'static str| self.counts.observed.contains_key(name);
         thumbsmith::rules()
             .into_iter()
-            .filter(|r| !fired(r))
+            .filter(|r| !observed(r))
             .collect()
     }
 
@@ -205,11 +213,13 @@ impl Bag {
             "modules": c.modules,
             "functions": c.functions,
             "executions": t.executions,
+            "instructions": c.instructions,
             "seconds": (self.seconds * 1000.0).round() / 1000.0,
             "mismatches": self.mismatches,
             "distinct_mismatches": self.differences.len(),
             "rules_total": rules,
-            "rules_fired": rules - self.silent_rules().len(),
+            "rules_fired": c.fired.len(),
+            "rules_observed": c.observed.len(),
             "rules_silent": self.silent_rules(),
             "refused": c.refused,
             "void": t.void,

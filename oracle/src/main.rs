@@ -1,4 +1,4 @@
-//! The command `oracle`: hunt, check, reduce, replay, seeds, run. Declarations and printing only.
+//! The command `oracle`: hunt, check, reduce, replay, seeds, prove, run. Declarations and printing only.
 
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
@@ -11,6 +11,7 @@ use thumbsmith_oracle::compare::Step;
 use thumbsmith_oracle::generate::Family;
 use thumbsmith_oracle::hunt::{Hunt, run, write_report};
 use thumbsmith_oracle::program::Info;
+use thumbsmith_oracle::proof::{Proof, Subject, results};
 use thumbsmith_oracle::{bench, gate, plan, reduce, regression, replay, seeds, speed};
 
 /// Compiling, here as in the command `thumbsmith`, makes and drops many small vectors.
@@ -100,7 +101,7 @@ enum Command {
         #[arg(long)]
         keep: Option<PathBuf>,
     },
-    /// What a change must pass beside the tests: regressions, corpus, a differential run, size and speed.
+    /// What a change must pass beside the tests: regressions, corpus, every rule observed, a differential run, size and speed.
     Gate {
         /// The repository.
         #[arg(long, default_value = ".")]
@@ -114,6 +115,24 @@ enum Command {
         /// Seed of the run.
         #[arg(long, default_value_t = 1)]
         seed: u64,
+    },
+    /// Proves the rules of the compiler by z3, and keeps the results in ci/proofs.json; exit status 1 if one does not hold.
+    Prove {
+        /// The repository.
+        #[arg(long, default_value = ".")]
+        root: PathBuf,
+        /// All rules; without it only those that changed since they were proven.
+        #[arg(long)]
+        all: bool,
+        /// Only these rules.
+        #[arg(long, value_delimiter = ',', conflicts_with = "all")]
+        rule: Vec<String>,
+        /// Time limit of each question to the solver.
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+        /// Ask nothing: print the rules that are not proven at full width.
+        #[arg(long, conflicts_with_all = ["all", "rule"])]
+        list: bool,
     },
     /// Calls one export and prints each engine's answer.
     Run {
@@ -140,6 +159,9 @@ struct HuntArgs {
     /// Stop after so many functions.
     #[arg(long, default_value_t = 0)]
     functions: u64,
+    /// Stop once every rule of the compiler was observed.
+    #[arg(long)]
+    until_rules: bool,
     /// Start of the random streams; the clock without it.
     #[arg(long)]
     seed: Option<u64>,
@@ -231,6 +253,16 @@ fn main() -> ExitCode {
                 threads: cores(),
             },
         ),
+        Command::Prove {
+            root, list: true, ..
+        } => list_unproven(&root),
+        Command::Prove {
+            root,
+            all,
+            rule,
+            seconds,
+            list: false,
+        } => prove_rules(&root, all, &rule, seconds),
         Command::Run {
             file,
             export,
@@ -291,6 +323,7 @@ fn hunt(args: &HuntArgs) -> Outcome {
         seconds: args.seconds,
         cpu_seconds: args.cpu_seconds,
         functions: args.functions,
+        until_rules: args.until_rules,
         seed: args.seed.unwrap_or_else(clock),
         threads: args.threads.unwrap_or_else(cores),
         first: args.first,
@@ -306,6 +339,8 @@ fn hunt(args: &HuntArgs) -> Outcome {
     summary["threads"] = json!(hunt.threads);
     summary["cpu_seconds"] = json!(seeds::cpu_seconds());
     summary["found"] = json!(bag.differences.keys().collect::<Vec<_>>());
+    let guilty = bag.differences.values().map(|r| r.guilty.as_deref());
+    summary["guilty"] = json!(guilty.collect::<Vec<_>>());
     println!("{summary}");
     Ok(bag.clean())
 }
@@ -487,6 +522,49 @@ fn seed_table(seconds: f64, only: &[u16], jobs: usize, as_json: bool) -> Outcome
     })?;
     println!("{}", seeds::json(&found));
     Ok(found.iter().all(|r| r.found))
+}
+
+fn list_unproven(root: &Path) -> Outcome {
+    print!("{}", results::exceptions(&results::read(root)?));
+    Ok(true)
+}
+
+fn prove_rules(root: &Path, all: bool, only: &[String], seconds: u64) -> Outcome {
+    let subjects = Subject::all();
+    for name in only {
+        if !subjects.iter().any(|s| s.name() == name) {
+            return Err(format!("no rule `{name}`"));
+        }
+    }
+    let old = if results::path(root).exists() {
+        results::read(root)?
+    } else {
+        Vec::new()
+    };
+    let wanted = |s: Subject<'_>, row: Option<&results::Row>| match (all, only) {
+        (true, _) => true,
+        (false, []) => row.is_none_or(|r| r.hash != results::hash(s)),
+        (false, some) => some.iter().any(|n| n == s.name()),
+    };
+    let each = |s: Subject<'_>, proof: &Proof| {
+        println!(
+            "{:24} {:10} {}",
+            s.name(),
+            proof.verdict.text(),
+            proof.how.join(", ")
+        );
+        if let Some((_, model)) = &proof.counterexample {
+            println!("    where {model:x?}");
+        }
+    };
+    let rows = results::update(&old, &subjects, &wanted, seconds * 1000, &each)?;
+    results::write(root, &rows)?;
+    let problems = results::problems(&rows, &subjects);
+    for problem in &problems {
+        println!("FAILED {problem}");
+    }
+    print!("{}", results::exceptions(&rows));
+    Ok(problems.is_empty())
 }
 
 fn run_export(file: &Path, export: &str, args: &[String], asked: &Target) -> Outcome {

@@ -31,6 +31,8 @@ pub struct Sought {
     pub functions: u64,
     /// Key of the difference.
     pub key: String,
+    /// The pass that was blamed; nothing where the difference names its cause itself.
+    pub guilty: String,
 }
 
 impl std::fmt::Display for Sought {
@@ -38,8 +40,14 @@ impl std::fmt::Display for Sought {
         let word = if self.found { "found" } else { "MISSED" };
         write!(
             f,
-            "{:4} {:24} {:10} {word:6} {:8.2} s {:9} functions  {}",
-            self.number, self.name, self.stage, self.cpu_seconds, self.functions, self.key
+            "{:4} {:24} {:10} {word:6} {:8.2} s {:9} functions  {:12} {}",
+            self.number,
+            self.name,
+            self.stage,
+            self.cpu_seconds,
+            self.functions,
+            self.guilty,
+            self.key
         )
     }
 }
@@ -146,6 +154,7 @@ fn hunt_one(
         Err(_) if output.status.code().is_none() => died(),
         Err(e) => return Err(format!("seed {}: the hunt gave no summary: {e}", row.0)),
     };
+    let text = |key: &str| summary[key][0].as_str().unwrap_or_default().to_owned();
     Ok(Sought {
         number: row.0,
         name: row.1,
@@ -153,7 +162,8 @@ fn hunt_one(
         found: summary["mismatches"].as_u64().unwrap_or(0) > 0,
         cpu_seconds: summary["cpu_seconds"].as_f64().unwrap_or(0.0),
         functions: summary["functions"].as_u64().unwrap_or(0),
-        key: summary["found"][0].as_str().unwrap_or_default().to_owned(),
+        key: text("found"),
+        guilty: text("guilty"),
     })
 }
 
@@ -169,7 +179,8 @@ pub fn json(list: &[Sought]) -> Value {
         .iter()
         .map(|s| {
             json!({ "number": s.number, "name": s.name, "stage": s.stage, "found": s.found,
-                "cpu_seconds": s.cpu_seconds, "functions": s.functions, "key": s.key })
+                "cpu_seconds": s.cpu_seconds, "functions": s.functions, "key": s.key,
+                "guilty": s.guilty })
         })
         .collect();
     json!({

@@ -1,10 +1,13 @@
 //! The IR between two passes as an engine, and blame: which pass changed what a program does.
 //!
 //! In: a program and the name of a pass. Out: what the IR after that pass computes. The same steps go to the reference and
-//! to the IR after each pass in order; the first pass whose result differs is guilty, and if none does, the backend is.
-//! Invariant: the IR comes from the run of the pipeline that made the object, with the same decisions.
+//! to what each pass left, in order: IR in its interpreter, the forms of the backend as cores of the machine that runs
+//! emitted code ([`crate::arm::staged`]). The first pass whose result differs, or breaks an invariant of its form, is
+//! guilty; if none does, what comes after the last pass is. Invariant: what is run comes from the run of the pipeline that made the object, with the same decisions.
 
-use crate::compare::{Difference, Step, Tally, lockstep};
+use crate::arm::machine::Machine;
+use crate::arm::staged::{StageCore, VOICE, broken};
+use crate::compare::{Difference, Kind, Step, Tally, lockstep};
 use crate::engine::{Engine, Outcome, Values, answer, imported_global};
 use crate::program::{Info, Program, Ty};
 use thumbsmith::ir::interp::{self, Host, Limits, Space, State, Stop};
@@ -15,8 +18,8 @@ use thumbsmith::stages::{self, Between};
 const STEPS: u64 = 300_000_000;
 /// Bytes of linear memory that the interpreter reserves at most.
 const MEMORY_LIMIT: u64 = 1 << 30;
-/// What is to blame if every pass over the IR is right.
-pub const BACKEND: &str = "backend";
+/// What is to blame if what every pass leaves is right: what makes an object of it, or a simulator.
+pub const OBJECT: &str = "object";
 
 /// A module made ready.
 struct Loaded {
@@ -269,7 +272,7 @@ impl Engine for StageEngine {
 }
 
 /// The pass after which the program first does something else than the reference says, and what; `None` if
-/// the IR is right to the end.
+/// what they leave is right to the end.
 ///
 /// # Errors
 /// Text that says why the module cannot be compiled or run at a stage.
@@ -289,5 +292,29 @@ pub fn first_wrong(
             return Ok(Some((pass, difference)));
         }
     }
+    let backend = stages::backend(&program.wasm, &program.options).map_err(|e| e.to_string())?;
+    let mut machine = Machine::new(StageCore::empty());
+    for stage in &backend.stages {
+        if let Some(what) = broken(stage) {
+            return Ok(Some((stage.pass, refused_form(stage.pass, what))));
+        }
+        machine.load_stage(&backend, stage, program)?;
+        let mut tally = Tally::default();
+        let judged = lockstep(program, steps, reference, &mut [&mut machine], &mut tally);
+        if let Err(difference) = judged {
+            return Ok(Some((stage.pass, difference)));
+        }
+    }
     Ok(None)
+}
+
+/// The difference of functions that break an invariant of their form.
+fn refused_form(pass: &str, got: String) -> Box<Difference> {
+    Box::new(Difference {
+        kind: Kind::Compiler,
+        step: None,
+        engine: format!("{VOICE}{pass}"),
+        expected: "functions whose form is right".into(),
+        got,
+    })
 }

@@ -1,9 +1,12 @@
 //! Linear code: what emission makes, and layout turns into bytes.
 //!
 //! In: nothing. Out: [`Item`], [`Code`]. An item is an instruction, or something whose size depends on where things are.
+//! Invariants of the items of a function, checked by [`verify`]: every label stands in one place, every label that is
+//! named stands somewhere, nothing runs past the end, and IT instructions are followed by what they say.
 
 use super::mir::Symbol;
-use crate::isa::{Cond, Inst, Reg};
+use crate::isa::{Cond, Inst, Op, Reg};
+use rustc_hash::FxHashSet;
 
 /// A place in the code of a function.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -48,6 +51,111 @@ pub struct Item {
     pub kind: Kind,
     /// Byte offset in the WebAssembly binary; 0 if none.
     pub loc: u32,
+}
+
+impl Item {
+    /// Whether it is an IT instruction.
+    pub fn is_it(&self) -> bool {
+        matches!(&self.kind, Kind::Inst(i) if i.op == Op::It)
+    }
+
+    /// Whether control never goes on behind it.
+    pub fn is_end(&self) -> bool {
+        match &self.kind {
+            Kind::Branch(cond, _) => *cond == Cond::Al,
+            Kind::Table(..) | Kind::Trap(_) => true,
+            Kind::Inst(i) => {
+                i.cond == Cond::Al
+                    && (i.op == Op::BxR || i.op == Op::Pop && i.list.contains(Reg::PC))
+            }
+            Kind::HalfAddress(..)
+            | Kind::Label(_)
+            | Kind::BranchZero(..)
+            | Kind::Call(_)
+            | Kind::Load(..) => false,
+        }
+    }
+
+    /// The labels that it goes to.
+    pub fn targets(&self) -> &[Label] {
+        match &self.kind {
+            Kind::Branch(_, l) | Kind::BranchZero(_, _, l) => std::slice::from_ref(l),
+            Kind::Table(_, ls) => ls,
+            Kind::Inst(_)
+            | Kind::HalfAddress(..)
+            | Kind::Label(_)
+            | Kind::Call(_)
+            | Kind::Load(..)
+            | Kind::Trap(_) => &[],
+        }
+    }
+}
+
+/// Checks the items of a function. As long as there is no IT instruction, each predicated instruction stands by itself.
+///
+/// # Errors
+/// The invariant that does not hold, with the number of the item.
+pub fn verify(items: &[Item]) -> Result<(), String> {
+    let mut labels = FxHashSet::default();
+    for item in items {
+        if let Kind::Label(l) = item.kind
+            && !labels.insert(l)
+        {
+            return Err(format!("label {} stands twice", l.0));
+        }
+    }
+    if !items.last().is_some_and(Item::is_end) {
+        return Err("control runs past the end".into());
+    }
+    let has_it = items.iter().any(Item::is_it);
+    // Conditions of the IT block that is open, last first.
+    let mut block: Vec<Cond> = Vec::new();
+    for (i, item) in items.iter().enumerate() {
+        if let Some(l) = item.targets().iter().find(|l| !labels.contains(l)) {
+            return Err(format!(
+                "item {i} goes to label {}, which stands nowhere",
+                l.0
+            ));
+        }
+        let wanted = block.pop();
+        match &item.kind {
+            Kind::Inst(it) if it.op == Op::It && wanted.is_none() => block = it_conditions(it),
+            Kind::Inst(inst) => {
+                let wanted = match wanted {
+                    None if !has_it => inst.cond,
+                    None => Cond::Al,
+                    Some(cond) => cond,
+                };
+                if inst.cond != wanted {
+                    return Err(format!("item {i} is {:?} and not {wanted:?}", inst.cond));
+                }
+            }
+            Kind::HalfAddress(..)
+            | Kind::Label(_)
+            | Kind::Branch(..)
+            | Kind::BranchZero(..)
+            | Kind::Call(_)
+            | Kind::Load(..)
+            | Kind::Table(..)
+            | Kind::Trap(_) => {
+                if wanted.is_some() {
+                    return Err(format!("item {i} stands in an IT block"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The conditions that an IT instruction gives to those behind it, last first (Arm v7-M manual, A7.7.38).
+fn it_conditions(it: &Inst) -> Vec<Cond> {
+    let mask = it.imm as u32 & 15;
+    let count = 4 - mask.trailing_zeros().min(3);
+    let cond = |k: u32| match k == 0 || mask >> (4 - k) & 1 == it.cond as u32 & 1 {
+        true => it.cond,
+        false => it.cond.invert(),
+    };
+    (0..count).rev().map(cond).collect()
 }
 
 /// How a relocated place is computed (ELF for the Arm Architecture, section 5.6).

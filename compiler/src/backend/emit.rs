@@ -40,7 +40,8 @@ impl Frame {
         if f.has_calls || a.used.contains(Reg::LR) || !saved.is_empty() {
             saved.insert(Reg::LR);
         }
-        let slots_at = f.out_bytes;
+        let overlap = if on(Bug::SlotsOverlap) { 4 } else { 0 };
+        let slots_at = f.out_bytes.saturating_sub(overlap);
         let mut local = slots_at + 4 * a.slots;
         // The stack pointer is a multiple of 8 at calls (AAPCS, 6.2.1.2).
         let total = local + 4 * saved.len() as u32;

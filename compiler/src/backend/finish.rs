@@ -86,15 +86,7 @@ fn drop_jumps(items: &mut Vec<Item>) {
 
 /// Whether control neither comes nor goes here.
 fn is_plain(item: &Item) -> bool {
-    match &item.kind {
-        Kind::Inst(i) => !is_return(i),
-        Kind::HalfAddress(..) | Kind::Call(_) | Kind::Load(..) => true,
-        Kind::Label(_)
-        | Kind::Branch(..)
-        | Kind::BranchZero(..)
-        | Kind::Table(..)
-        | Kind::Trap(_) => false,
-    }
+    !matches!(item.kind, Kind::Label(_)) && item.targets().is_empty() && !item.is_end()
 }
 
 /// Where control comes or goes, and the first of each run of plain items: numbers of items. The rounds look at
@@ -136,11 +128,7 @@ fn remove_unreachable(items: &[Item], spots: &mut Vec<usize>, labels: usize) {
         }
     };
     for &i in spots.iter() {
-        match &items[i].kind {
-            Kind::Branch(_, l) | Kind::BranchZero(_, _, l) => mark(l),
-            Kind::Table(_, ls) => ls.iter().for_each(&mut mark),
-            _ => {}
-        }
+        items[i].targets().iter().for_each(&mut mark);
     }
     let mut reachable = true;
     spots.retain(|&i| {
@@ -149,17 +137,9 @@ fn remove_unreachable(items: &[Item], spots: &mut Vec<usize>, labels: usize) {
             return used[l.0 as usize];
         }
         let keep = reachable;
-        match &items[i].kind {
-            Kind::Branch(Cond::Al, _) | Kind::Table(..) | Kind::Trap(_) => reachable = false,
-            Kind::Inst(i) if is_return(i) => reachable = false,
-            _ => {}
-        }
+        reachable &= !items[i].is_end();
         keep
     });
-}
-
-fn is_return(i: &Inst) -> bool {
-    i.cond == Cond::Al && (i.op == I::BxR || i.op == I::Pop && i.list.contains(isa::Reg::PC))
 }
 
 /// Whether the label stands at the first of the spots, possibly among others.
@@ -182,7 +162,12 @@ fn invert_over_jumps(items: &mut [Item], spots: &mut Vec<usize>) {
         };
         let inverted = match &items[here].kind {
             Kind::Branch(c, l) if *c != Cond::Al && is_at(items, after, *l) => {
-                Kind::Branch(c.invert(), to)
+                let turned = if on(Bug::BranchNotTurned) {
+                    *c
+                } else {
+                    c.invert()
+                };
+                Kind::Branch(turned, to)
             }
             Kind::BranchZero(r, z, l) if is_at(items, after, *l) => Kind::BranchZero(*r, !z, to),
             _ => continue,
@@ -294,7 +279,10 @@ fn it_blocks(items: &mut Vec<Item>) {
         }
         mask |= 1 << (4 - run);
         let mut it = Inst::new(I::It, &[], mask);
-        it.cond = first.cond;
+        it.cond = match first.cond {
+            Cond::Gt if on(Bug::ItBoundary) => Cond::Ge,
+            cond => cond,
+        };
         out.push(Item {
             kind: Kind::Inst(it),
             loc: items[at].loc,

@@ -64,49 +64,63 @@ fn op_named(name: &str) -> Option<MOp> {
 
 /// Text of a function. `names` gives symbols' names, which follow as comments.
 pub fn function(f: &MFunc, names: &dyn Fn(Symbol) -> Option<String>) -> String {
-    let mut out = String::new();
-    // Writing to a string cannot fail.
-    let _ = write!(
-        out,
-        "mfunc {} vregs {} in {} out {}",
-        symbol(&f.name),
-        f.vregs,
-        f.in_bytes,
-        f.out_bytes
-    );
-    out.push_str(if f.has_calls { " calls\n" } else { "\n" });
+    let mut out = head(f) + "\n";
     for (i, b) in f.blocks.iter().enumerate() {
-        let _ = write!(out, "b{i}");
-        if !b.params.is_empty() {
-            let _ = write!(out, "({})", registers(&b.params));
-        }
-        if b.loop_depth > 0 {
-            let _ = write!(out, " depth {}", b.loop_depth);
-        }
-        out.push_str(if b.cold { " cold:\n" } else { ":\n" });
+        out.push_str(&block_head(i, b));
         for m in &b.insts {
             out.push_str("  ");
-            instruction(&mut out, m, if m.is_terminator() { &b.succs } else { &[] });
-            match m.sym.and_then(names) {
-                Some(name) => {
-                    let _ = writeln!(out, " ; {name}");
-                }
-                None => out.push('\n'),
-            }
+            instruction(&mut out, m, (&[], &[]), b, names);
         }
     }
     out.push_str("end\n");
     out
 }
 
-fn registers(vs: &[VReg]) -> String {
-    let names: Vec<_> = vs.iter().map(|v| format!("v{}", v.0)).collect();
+/// The first line.
+pub(super) fn head(f: &MFunc) -> String {
+    let name = symbol(&f.name);
+    let calls = if f.has_calls { " calls" } else { "" };
+    format!(
+        "mfunc {name} vregs {} in {} out {}{calls}",
+        f.vregs, f.in_bytes, f.out_bytes
+    )
+}
+
+/// The line of block number `i`.
+pub(super) fn block_head(i: usize, b: &MBlock) -> String {
+    let params = match b.params.is_empty() {
+        true => String::new(),
+        false => format!("({})", registers(&b.params, &[])),
+    };
+    let depth = match b.loop_depth {
+        0 => String::new(),
+        n => format!(" depth {n}"),
+    };
+    let cold = if b.cold { " cold" } else { "" };
+    format!("b{i}{params}{depth}{cold}:\n")
+}
+
+/// Virtual registers, each with its place if there are places.
+fn registers(vs: &[VReg], places: &[Reg]) -> String {
+    let name = |(i, v): (usize, &VReg)| match places.get(i) {
+        Some(r) => format!("v{}:r{}", v.0, r.0),
+        None => format!("v{}", v.0),
+    };
+    let names: Vec<_> = vs.iter().enumerate().map(name).collect();
     names.join(", ")
 }
 
-fn instruction(out: &mut String, m: &MInst, succs: &[MEdge]) {
+/// The line of an instruction of the block, with the places of its defs and uses if there are any.
+pub(super) fn instruction(
+    out: &mut String,
+    m: &MInst,
+    places: (&[Reg], &[Reg]),
+    block: &MBlock,
+    names: &dyn Fn(Symbol) -> Option<String>,
+) {
+    // Writing to a string cannot fail.
     if !m.defs.is_empty() {
-        let _ = write!(out, "{} = ", registers(&m.defs));
+        let _ = write!(out, "{} = ", registers(&m.defs, places.0));
     }
     out.push_str(name(m.op));
     if m.s {
@@ -116,7 +130,7 @@ fn instruction(out: &mut String, m: &MInst, succs: &[MEdge]) {
         let _ = write!(out, ".{}", m.cond.suffix());
     }
     if !m.uses.is_empty() {
-        let _ = write!(out, " {}", registers(&m.uses));
+        let _ = write!(out, " {}", registers(&m.uses, places.1));
     }
     if m.imm != 0 {
         let _ = write!(out, " #{}", m.imm);
@@ -139,13 +153,32 @@ fn instruction(out: &mut String, m: &MInst, succs: &[MEdge]) {
         let (uses, defs) = (list(&abi.uses), list(&abi.defs));
         let _ = write!(out, " abi({uses} {defs} {})", list(&clobbers));
     }
+    let succs = if m.is_terminator() {
+        &block.succs[..]
+    } else {
+        &[]
+    };
     for (i, e) in succs.iter().enumerate() {
         let comma = if i > 0 { "," } else { "" };
-        let _ = write!(out, "{comma} b{}({})", e.to.0, registers(&e.args));
+        let _ = write!(out, "{comma} b{}({})", e.to.0, registers(&e.args, &[]));
     }
-    if m.loc != 0 {
-        let _ = write!(out, " @{:#x}", m.loc);
+    finish_line(out, m.loc, m.sym, names);
+}
+
+/// What ends a line: where it comes from, and as a comment the name of its symbol.
+pub(super) fn finish_line(
+    out: &mut String,
+    loc: u32,
+    sym: Option<Symbol>,
+    names: &dyn Fn(Symbol) -> Option<String>,
+) {
+    if loc != 0 {
+        let _ = write!(out, " @{loc:#x}");
     }
+    if let Some(name) = sym.and_then(names) {
+        let _ = write!(out, " ; {name}");
+    }
+    out.push('\n');
 }
 
 type Result<T> = std::result::Result<T, ParseError>;
@@ -155,11 +188,24 @@ type Result<T> = std::result::Result<T, ParseError>;
 /// # Errors
 /// Line, column and what was expected.
 pub fn parse(text: &str) -> Result<MFunc> {
+    let whole = |c: &mut Cursor<'_>| {
+        let f = header(c)?;
+        c.end().map(|()| f)
+    };
+    parse_with(text, whole, |c, f| line(c, f, None))
+}
+
+/// Parses a function whose first line and further lines are read by these.
+pub(super) fn parse_with(
+    text: &str,
+    first: impl FnOnce(&mut Cursor<'_>) -> Result<MFunc>,
+    mut rest: impl FnMut(Cursor<'_>, &mut MFunc) -> Result<()>,
+) -> Result<MFunc> {
     let mut lines = Cursor::lines(text);
-    let Some(head) = lines.next() else {
+    let Some(mut head) = lines.next() else {
         return error_at((1, 1), "expected `mfunc`");
     };
-    let mut f = header(head)?;
+    let mut f = first(&mut head)?;
     loop {
         let Some(mut c) = lines.next() else {
             return error_at((1, 1), "expected `end` at the end of the function");
@@ -173,16 +219,17 @@ pub fn parse(text: &str) -> Result<MFunc> {
             f.blocks.push(label(c, number)?);
             continue;
         }
-        match f.blocks.last_mut() {
-            Some(block) => line(c, block)?,
-            None => return c.expected("a block such as `b0:`"),
+        match f.blocks.is_empty() {
+            false => rest(c, &mut f)?,
+            true => return c.expected("a block such as `b0:`"),
         }
     }
     predecessors(&mut f)?;
     Ok(f)
 }
 
-fn header(mut c: Cursor<'_>) -> Result<MFunc> {
+/// What the first line of every form of machine IR begins with.
+pub(super) fn header(c: &mut Cursor<'_>) -> Result<MFunc> {
     let number = |c: &mut Cursor<'_>, word: &str| -> Result<u32> {
         match c.take_word(word) {
             true => Ok(c.number_in(0, u32::MAX.into())? as u32),
@@ -192,16 +239,14 @@ fn header(mut c: Cursor<'_>) -> Result<MFunc> {
     if !c.take_word("mfunc") {
         return c.expected("`mfunc`");
     }
-    let f = MFunc {
+    Ok(MFunc {
         name: c.symbol()?,
-        vregs: number(&mut c, "vregs")?,
-        in_bytes: number(&mut c, "in")?,
-        out_bytes: number(&mut c, "out")?,
+        vregs: number(c, "vregs")?,
+        in_bytes: number(c, "in")?,
+        out_bytes: number(c, "out")?,
         has_calls: c.take_word("calls"),
         blocks: Vec::new(),
-    };
-    c.end()?;
-    Ok(f)
+    })
 }
 
 fn label(mut c: Cursor<'_>, number: usize) -> Result<MBlock> {
@@ -211,7 +256,7 @@ fn label(mut c: Cursor<'_>, number: usize) -> Result<MBlock> {
     }
     let mut b = MBlock::default();
     if c.take("(") {
-        b.params = values(&mut c)?.to_vec();
+        b.params = values(&mut c, None)?.to_vec();
         c.need(")")?;
     }
     if c.take_word("depth") {
@@ -223,11 +268,15 @@ fn label(mut c: Cursor<'_>, number: usize) -> Result<MBlock> {
     Ok(b)
 }
 
-/// Registers with commas between, maybe none.
-fn values(c: &mut Cursor<'_>) -> Result<SmallVec<[VReg; 4]>> {
+/// Registers with commas between, maybe none; their places go to the end of `places` if there are any.
+fn values(c: &mut Cursor<'_>, mut places: Option<&mut Vec<Reg>>) -> Result<SmallVec<[VReg; 4]>> {
     let mut out = SmallVec::new();
     while c.is_numbered("v") {
         out.push(VReg(c.numbered("v", "a register")?));
+        if let Some(places) = &mut places {
+            c.need(":")?;
+            places.push(physical(c)?);
+        }
         if !c.take(",") {
             break;
         }
@@ -235,11 +284,19 @@ fn values(c: &mut Cursor<'_>) -> Result<SmallVec<[VReg; 4]>> {
     Ok(out)
 }
 
-fn line(mut c: Cursor<'_>, block: &mut MBlock) -> Result<()> {
+/// Reads an instruction to the end of the last block; the places of its registers go to the end of `places`.
+pub(super) fn line(
+    mut c: Cursor<'_>,
+    f: &mut MFunc,
+    mut places: Option<&mut Vec<Reg>>,
+) -> Result<()> {
+    let Some(block) = f.blocks.last_mut() else {
+        return c.expected("a block such as `b0:`");
+    };
     if block.insts.last().is_some_and(MInst::is_terminator) {
         return c.expected("a block after a terminator");
     }
-    let defs = values(&mut c)?;
+    let defs = values(&mut c, places.as_deref_mut())?;
     if !defs.is_empty() {
         c.need("=")?;
     }
@@ -259,24 +316,31 @@ fn line(mut c: Cursor<'_>, block: &mut MBlock) -> Result<()> {
             None => return start.expected("`.s` or a condition as suffix"),
         }
     }
-    m.uses = SmallVec::from_slice(&values(&mut c)?);
+    m.uses = SmallVec::from_slice(&values(&mut c, places)?);
     details(&mut c, &mut m)?;
     while c.is_numbered("b") {
         let to = MBlockId(c.numbered("b", "a block")?);
         c.need("(")?;
-        let args = SmallVec::from_slice(&values(&mut c)?);
+        let args = SmallVec::from_slice(&values(&mut c, None)?);
         c.need(")")?;
         block.succs.push(MEdge { to, args });
         if !c.take(",") {
             break;
         }
     }
-    if c.take("@") {
-        m.loc = c.number_in(0, u32::MAX.into())? as u32;
-    }
-    c.end()?;
+    m.loc = origin(&mut c)?;
     block.insts.push(m);
     Ok(())
+}
+
+/// Where a line comes from, at its end.
+pub(super) fn origin(c: &mut Cursor<'_>) -> Result<u32> {
+    let loc = match c.take("@") {
+        true => c.number_in(0, u32::MAX.into())? as u32,
+        false => 0,
+    };
+    c.end()?;
+    Ok(loc)
 }
 
 /// What stands between the uses and the successors.
@@ -317,18 +381,23 @@ fn details(c: &mut Cursor<'_>, m: &mut MInst) -> Result<()> {
 }
 
 /// Physical registers in braces.
-fn fixed(c: &mut Cursor<'_>) -> Result<SmallVec<[Reg; 4]>> {
+pub(super) fn fixed(c: &mut Cursor<'_>) -> Result<SmallVec<[Reg; 4]>> {
     let mut out = SmallVec::new();
     c.need("{")?;
     while !c.take("}") {
-        let start = c.clone();
-        match c.numbered("r", "a register such as `r0`")? {
-            n @ 0..=15 => out.push(Reg(n as u8)),
-            _ => return start.expected("a register from `r0` to `r15`"),
-        }
+        out.push(physical(c)?);
         c.take(",");
     }
     Ok(out)
+}
+
+/// A physical register such as `r0`.
+pub(super) fn physical(c: &mut Cursor<'_>) -> Result<Reg> {
+    let start = c.clone();
+    match c.numbered("r", "a register such as `r0`")? {
+        n @ 0..=15 => Ok(Reg(n as u8)),
+        _ => start.expected("a register from `r0` to `r15`"),
+    }
 }
 
 fn predecessors(f: &mut MFunc) -> Result<()> {

@@ -9,15 +9,15 @@
 //! Order matters within one root operation: the first that matches wins.
 
 use super::mir::{MInst, MOp};
-use crate::ir::Op as IrOp;
 use crate::isa::form::Rule;
 use crate::isa::{self, Op, Shift, ShiftKind};
-use crate::opt::matcher::{Bound, Candidate, View, by_root};
+use crate::opt::matcher::{Bound, View};
 use crate::opt::rule::{self, Expr, Pat, parse_expr, parse_pattern};
+use crate::opt::ruleset::{Line, Table};
 use crate::options::Cpu;
 use std::sync::OnceLock;
 
-const TEXT: &[&str] = &[
+pub(crate) const TEXT: &[&str] = &[
     // Sums and differences.
     "add-imm: (add x C) => AddI x #C",
     "add-imm-neg: (add x C) => SubI x #{-C}",
@@ -99,7 +99,7 @@ const TEXT: &[&str] = &[
     "popcnt: (popcnt x) => a = LsrI x #1; b = AndI a #0x55555555; c = SubR x b; d = AndI c #0x33333333; e = LsrI c #2; f = AndI e #0x33333333; g = AddR d f; h = AddR g g lsr 4; i = AndI h #0x0f0f0f0f; j = AddR i i lsl 8; k = AddR j j lsl 16; LsrI k #24",
     // Comparisons as values; those that are not here make flags and a conditional move.
     "eq-zero: (eq x 0) => z = Clz x; LsrI z #5",
-    "eq-sub: (eq x y) => d = SubR x y; z = Clz d; LsrI z #5",
+    "eq: (eq x y) => d = SubR x y; z = Clz d; LsrI z #5",
     "ne-zero: (ne x 0) => d = SubI.s x #1; SbcR x d",
     "lt-zero: (lt_s x 0) => LsrI x #31",
 ];
@@ -143,6 +143,18 @@ pub struct LowerRule {
     pub condition: Option<Expr>,
     /// How; the last one gives the result, the ones before it temporaries in order.
     pub insts: Vec<Template>,
+}
+
+impl Line for LowerRule {
+    fn parse(text: &'static str) -> Result<LowerRule, String> {
+        parse(text)
+    }
+    fn name(&self) -> &'static str {
+        self.name
+    }
+    fn pattern(&self) -> &Pat {
+        &self.pattern
+    }
 }
 
 /// Parses a line.
@@ -303,28 +315,8 @@ pub fn instantiate(r: &LowerRule, bound: &Bound, cpu: Cpu) -> Option<Vec<MInst>>
     Some(out)
 }
 
-/// All rules, parsed once.
-pub fn all() -> &'static [LowerRule] {
-    static RULES: OnceLock<Vec<LowerRule>> = OnceLock::new();
-    RULES.get_or_init(|| TEXT.iter().filter_map(|t| parse(t).ok()).collect())
-}
-
-/// The rules for a root operation, in order.
-pub fn for_op(op: IrOp) -> &'static [Candidate] {
-    static BY_OP: OnceLock<Vec<Vec<Candidate>>> = OnceLock::new();
-    &BY_OP.get_or_init(|| by_root(all().iter().map(|r| &r.pattern)))[op as usize]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_rule_parses_and_has_its_own_name() {
-        let mut names = std::collections::HashSet::new();
-        for text in TEXT {
-            let rule = parse(text).unwrap_or_else(|e| panic!("{text}: {e}"));
-            assert!(names.insert(rule.name), "two rules named {}", rule.name);
-        }
-    }
+/// The table, parsed once.
+pub fn table() -> &'static Table<LowerRule> {
+    static TABLE: OnceLock<Table<LowerRule>> = OnceLock::new();
+    TABLE.get_or_init(|| Table::new(TEXT))
 }

@@ -9,12 +9,12 @@
 //!   argument for each parameter of its target.
 //! - Every virtual register has one definition, which stands before each use on every way.
 //! - An instruction has the operands of its roles, those of its fixed registers, and no others; stack offsets lie within
-//!   their area, in words.
+//!   their area, in words. A call loses every register that a callee may change.
 //! - Flags are read only where the instruction that set them is followed by nothing that destroys them, in the same
 //!   block; a condition reads only flags that it sets.
 
 use super::mir::{MBlock, MFunc, MInst, MOp, VReg};
-use crate::isa::{Alu, Cond, Role, Sem};
+use crate::isa::{Alu, Cond, RegSet, Role, Sem};
 use crate::trap::TrapKind;
 
 type Check = Result<(), String>;
@@ -247,10 +247,28 @@ fn operands(f: &MFunc, m: &MInst, first: bool) -> Check {
     if matches!(m.op, MOp::SymAddr | MOp::Call) != m.sym.is_some() {
         return Err(format!("{:?}: symbol", m.op));
     }
-    if matches!(m.op, MOp::Call | MOp::CallReg) && !f.has_calls {
-        return Err("a call in a function without calls".into());
+    if matches!(m.op, MOp::Call | MOp::CallReg) {
+        if !f.has_calls {
+            return Err("a call in a function without calls".into());
+        }
+        lost(m)?;
     }
     area(f, m)
+}
+
+/// A call says of every register that a callee may change that it does (AAPCS, 6.1.1).
+fn lost(m: &MInst) -> Check {
+    let Some(abi) = &m.abi else { return Ok(()) };
+    let defs = abi
+        .defs
+        .iter()
+        .fold(RegSet::EMPTY, |s, &r| s.or(RegSet::of(r)));
+    let kept = RegSet::CALLER_SAVED.minus(defs.or(abi.clobbers));
+    if kept.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("{:?} that keeps {kept}", m.op))
+    }
 }
 
 /// Offsets within the stack areas, codes of traps, conditions.

@@ -136,6 +136,14 @@ impl<'a> Cursor<'a> {
         w
     }
 
+    /// Takes everything up to this character, or to the end; without the space before it.
+    pub fn take_until(&mut self, end: char) -> &'a str {
+        let at = self.rest.find(end).unwrap_or(self.rest.len());
+        let text = &self.rest[..at];
+        self.rest = &self.rest[at..];
+        text.trim_end()
+    }
+
     /// Takes the word if it is this one.
     pub fn take_word(&mut self, word: &str) -> bool {
         let found = self.peek() == word;

@@ -1,6 +1,7 @@
 //! The operations of the IR: one row each.
 //!
-//! A row gives the name in text, whether the operation floats or is pinned, and the types of operands and result.
+//! A row gives the name in text, whether the operation floats or is pinned, the types of operands and result, and what the
+//! immediate means if there is one.
 //! The verifier, the printer, the parser, hash-consing and scheduling read nothing but the row; the meaning of the
 //! floating operations is [`super::eval`].
 
@@ -103,7 +104,9 @@ macro_rules! ops {
     (@arity [$($s:ident)*] ) => { Some([$(Sig::$s),*].len()) };
     (@sig [*]) => { &[] };
     (@sig [$($s:ident)*]) => { &[$(Sig::$s),*] };
-    ($($(#[$m:meta])* $name:ident $text:literal $class:ident $args:tt -> $ret:ident;)*) => {
+    (@imm) => { ImmKind::None };
+    (@imm $kind:ident) => { ImmKind::$kind };
+    ($($(#[$m:meta])* $name:ident $text:literal $class:ident $args:tt -> $ret:ident $(, $imm:ident)?;)*) => {
         /// An operation of the IR.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
         #[repr(u8)]
@@ -125,15 +128,17 @@ macro_rules! ops {
             pub const fn arg_sigs(self) -> &'static [Sig] { match self { $(Op::$name => ops!(@sig $args),)* } }
             /// Type of the result.
             pub const fn ret_sig(self) -> Sig { match self { $(Op::$name => Sig::$ret,)* } }
+            /// What the immediate means.
+            pub const fn imm_kind(self) -> ImmKind { match self { $(Op::$name => ops!(@imm $($imm)?),)* } }
         }
     };
 }
 
 ops! {
     /// A block parameter; `imm` is the block.
-    Param "param" Param [] -> A;
+    Param "param" Param [] -> A, Block;
     /// The constant `imm` (zero-extended to 64 bits).
-    Const "const" Float [] -> T;
+    Const "const" Float [] -> T, Bits;
     /// Sum modulo 2^N.
     Add "add" Float [T T] -> T;
     /// Difference modulo 2^N.
@@ -205,7 +210,7 @@ ops! {
     /// The second operand if the first is not zero, else the third.
     Select "select" Float [I T T] -> T;
     /// Result `imm` of a call; after 64-bit values are split, its word `imm`.
-    Proj "proj" Float [A] -> A;
+    Proj "proj" Float [A] -> A, Index;
     /// The low word of a pair.
     Lo "lo" Float [P] -> I;
     /// The high word of a pair.
@@ -242,42 +247,42 @@ ops! {
     RemS64 "rem_s64" Float [I I I I] -> P;
 
     /// The address of symbol `imm >> 32` plus the low word of `imm`; see [`SymKind`].
-    Sym "sym" Float [] -> I;
+    Sym "sym" Float [] -> I, Sym;
     /// Word at machine address operand + `imm`, outside of linear memory.
-    GlobalLoad "global.load" Pin [I] -> I;
+    GlobalLoad "global.load" Pin [I] -> I, Offset;
     /// Stores the second operand at machine address first + `imm`, outside of linear memory.
-    GlobalStore "global.store" Pin [I T] -> V;
+    GlobalStore "global.store" Pin [I T] -> V, Offset;
 
     /// Yields the first operand; traps with kind `imm` if the second is not zero.
-    Guard "guard" Pin [T I] -> T;
+    Guard "guard" Pin [T I] -> T, Trap;
     /// Yields its operand, which a dominating condition made safe for the operations that use this value.
     Assume "assume" Pin [T] -> T;
     /// Byte at the operand + `imm` of linear memory, zero-extended.
-    Load8U "load8_u" Pin [I] -> I;
+    Load8U "load8_u" Pin [I] -> I, Offset;
     /// Byte, sign-extended.
-    Load8S "load8_s" Pin [I] -> I;
+    Load8S "load8_s" Pin [I] -> I, Offset;
     /// Two bytes, zero-extended.
-    Load16U "load16_u" Pin [I] -> I;
+    Load16U "load16_u" Pin [I] -> I, Offset;
     /// Two bytes, sign-extended.
-    Load16S "load16_s" Pin [I] -> I;
+    Load16S "load16_s" Pin [I] -> I, Offset;
     /// Four bytes.
-    Load32 "load32" Pin [I] -> I;
+    Load32 "load32" Pin [I] -> I, Offset;
     /// Eight bytes; only before 64-bit values are split.
-    Load64 "load64" Pin [I] -> L;
+    Load64 "load64" Pin [I] -> L, Offset;
     /// Stores the low byte of the second operand at the first + `imm`.
-    Store8 "store8" Pin [I I] -> V;
+    Store8 "store8" Pin [I I] -> V, Offset;
     /// Stores two bytes.
-    Store16 "store16" Pin [I I] -> V;
+    Store16 "store16" Pin [I I] -> V, Offset;
     /// Stores four bytes.
-    Store32 "store32" Pin [I I] -> V;
+    Store32 "store32" Pin [I I] -> V, Offset;
     /// Stores eight bytes; only before 64-bit values are split.
-    Store64 "store64" Pin [I L] -> V;
+    Store64 "store64" Pin [I L] -> V, Offset;
     /// Value of global `imm`; after 64-bit values are split, of its word `imm >> 32`.
-    GlobalGet "global.get" Pin [] -> T;
+    GlobalGet "global.get" Pin [] -> T, Global;
     /// Sets global `imm`.
-    GlobalSet "global.set" Pin [T] -> V;
+    GlobalSet "global.set" Pin [T] -> V, Global;
     /// Calls function `imm`; results are projections.
-    Call "call" Pin [*] -> V;
+    Call "call" Pin [*] -> V, Func;
 }
 
 /// What a `sym` is the address of. Interpreters place linear memory at address 0, so that address
@@ -346,35 +351,6 @@ impl Op {
     /// Whether a pinned operation can go if nothing uses its result.
     pub const fn is_removable(self) -> bool {
         matches!(self, Op::Assume | Op::GlobalGet | Op::GlobalLoad) || self.is_load()
-    }
-    /// What the immediate means.
-    pub const fn imm_kind(self) -> ImmKind {
-        match self {
-            Op::Param => ImmKind::Block,
-            Op::Const => ImmKind::Bits,
-            Op::Proj => ImmKind::Index,
-            Op::Sym => ImmKind::Sym,
-            Op::Guard => ImmKind::Trap,
-            Op::GlobalGet | Op::GlobalSet => ImmKind::Global,
-            Op::Call => ImmKind::Func,
-            Op::GlobalLoad | Op::GlobalStore => ImmKind::Offset,
-            Op::Load8U | Op::Load8S | Op::Load16U | Op::Load16S | Op::Load32 | Op::Load64 => {
-                ImmKind::Offset
-            }
-            Op::Store8 | Op::Store16 | Op::Store32 | Op::Store64 => ImmKind::Offset,
-            Op::Add | Op::Sub | Op::Mul | Op::And | Op::Or | Op::Xor => ImmKind::None,
-            Op::Shl | Op::ShrS | Op::ShrU | Op::Rotl | Op::Rotr => ImmKind::None,
-            Op::DivS | Op::DivU | Op::RemS | Op::RemU => ImmKind::None,
-            Op::Clz | Op::Ctz | Op::Popcnt => ImmKind::None,
-            Op::Sext8 | Op::Sext16 | Op::Sext32 => ImmKind::None,
-            Op::ExtendS | Op::ExtendU | Op::Wrap => ImmKind::None,
-            Op::Eq | Op::Ne | Op::LtS | Op::LtU | Op::LeS | Op::LeU => ImmKind::None,
-            Op::MinS | Op::MaxS | Op::MinU | Op::MaxU | Op::Select => ImmKind::None,
-            Op::Lo | Op::Hi | Op::Add64 | Op::Sub64 => ImmKind::None,
-            Op::MulWideU | Op::MulWideS | Op::MulAddU | Op::MulAddS => ImmKind::None,
-            Op::Shl64 | Op::ShrU64 | Op::ShrS64 | Op::LtU64 | Op::LtS64 => ImmKind::None,
-            Op::DivU64 | Op::DivS64 | Op::RemU64 | Op::RemS64 | Op::Assume => ImmKind::None,
-        }
     }
     /// The operation with this name.
     pub fn from_text(text: &str) -> Option<Op> {

@@ -216,11 +216,19 @@ impl Machine {
     /// Why it could not; then registers and flags are unchanged, and memory is unless the fault was in the
     /// middle of several words.
     pub fn step(&mut self, bus: &mut impl Bus) -> Result<(), Stop> {
-        let decoded = self.decoded(bus)?;
-        let inst = &decoded.inst;
+        let Decoded { inst, size, .. } = self.decoded(bus)?;
+        self.perform(&inst, size, bus)
+    }
+
+    /// Executes an instruction that stands at PC and is `size` bytes long, without reading it from memory: for code that
+    /// has no bytes yet. Its condition is its own.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    pub fn perform(&mut self, inst: &Inst, size: u32, bus: &mut impl Bus) -> Result<(), Stop> {
         let executed = self.flags.holds(inst.cond) || inst.op.sem() == Sem::It;
         let saved = (self.r, self.flags, self.it);
-        self.r[15] = self.r[15].wrapping_add(decoded.size);
+        self.r[15] = self.r[15].wrapping_add(size);
         // Advance before executing: IT sets the state anew.
         self.it = if self.it & 7 == 0 {
             0
@@ -241,7 +249,7 @@ impl Machine {
         };
         self.cycles += u64::from(cycles(inst, &context));
         self.instructions += 1;
-        self.previous = Some((decoded.inst, decoded.size));
+        self.previous = Some((*inst, size));
         if let Some(to) = outcome.jump {
             self.r[15] = to;
         }

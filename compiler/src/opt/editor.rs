@@ -6,12 +6,14 @@
 //! equals the node asked for, for all operand values; guarded by the judge of the rules and the oracle.
 
 use super::facts::{self, Fact};
-use super::matcher::{Bound, Graph, Operands, View, operand_width, width};
+use super::matcher::{Bound, Graph, View, operand_width, width};
 use super::rule::{self, Res};
 use super::rules;
+use super::ruleset::Operands;
+use super::typing;
 use crate::choices::Choices;
-use crate::ir::eval::{eval, sext};
-use crate::ir::{Args, Block, Class, Func, Node, Op, Sig, Ty, Value};
+use crate::ir::eval::eval;
+use crate::ir::{Args, Block, Class, Func, Node, Op, Ty, Value};
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
 use std::hash::Hasher;
@@ -225,7 +227,7 @@ impl<'a> Editor<'a> {
     }
 
     fn apply_rules(&mut self, n: &Node) -> Option<Value> {
-        let candidates = rules::for_op(n.op);
+        let candidates = rules::table().for_op(n.op);
         if candidates.is_empty() {
             return None;
         }
@@ -239,7 +241,7 @@ impl<'a> Editor<'a> {
         let candidates = candidates.iter().filter(|c| c.admits(&operands));
         for i in candidates.map(|c| c.rule) {
             if let Some(bound) = self.match_rule(i, n) {
-                if !self.choices.fuel(rules::all()[i as usize].name) {
+                if !self.choices.fuel(rules::table().all()[i as usize].name) {
                     return None;
                 }
                 self.hits[i as usize] += 1;
@@ -250,7 +252,7 @@ impl<'a> Editor<'a> {
     }
 
     fn match_rule(&self, i: u16, n: &Node) -> Option<Bound> {
-        let r = &rules::all()[i as usize];
+        let r = &rules::table().all()[i as usize];
         let graph = Graph {
             f: &self.f,
             facts: &self.facts,
@@ -258,11 +260,11 @@ impl<'a> Editor<'a> {
         };
         graph
             .matches(r, n)
-            .filter(|b| self.fits(&r.result, n.ty, b))
+            .filter(|b| typing::fits(&r.result, n.ty, &self.var_types(b)))
     }
 
     fn build_rule(&mut self, i: u16, n: &Node, bound: &Bound) -> Value {
-        let result = &rules::all()[i as usize].result;
+        let result = &rules::table().all()[i as usize].result;
         self.build(result, n.ty, bound, operand_width(&self.f, n), n.loc)
     }
 
@@ -272,40 +274,9 @@ impl<'a> Editor<'a> {
         Some(self.build_rule(i, n, &bound))
     }
 
-    /// Whether a result has the type wanted: patterns match values of both widths, and a value that is
-    /// a truth to one operation may be 64 bits wide to another.
-    fn fits(&self, r: &Res, want: Ty, b: &Bound) -> bool {
-        match r {
-            Res::Var(v) => self.f.ty(b.vars[*v as usize]) == want,
-            Res::Expr(_) => true,
-            Res::Op(op, args) => op.arg_sigs().iter().zip(args).all(|(sig, a)| match sig {
-                Sig::I => self.fits(a, Ty::I32, b),
-                Sig::L => self.fits(a, Ty::I64, b),
-                Sig::P => self.fits(a, Ty::Pair, b),
-                Sig::T if op.ret_sig() == Sig::T => self.fits(a, want, b),
-                Sig::T | Sig::V | Sig::A => true,
-            }),
-        }
-    }
-
-    /// Type of a result term, found from below; `None` for constants.
-    fn type_of(&self, r: &Res, b: &Bound) -> Option<Ty> {
-        match r {
-            Res::Var(v) => Some(self.f.ty(b.vars[*v as usize])),
-            Res::Expr(_) => None,
-            Res::Op(op, args) => match op.ret_sig() {
-                Sig::I => Some(Ty::I32),
-                Sig::L => Some(Ty::I64),
-                Sig::P => Some(Ty::Pair),
-                Sig::V | Sig::A => Some(Ty::I32),
-                Sig::T => op
-                    .arg_sigs()
-                    .iter()
-                    .zip(args)
-                    .filter(|(s, _)| **s == Sig::T)
-                    .find_map(|(_, a)| self.type_of(a, b)),
-            },
-        }
+    /// Types of bound values.
+    fn var_types<'b>(&'b self, b: &'b Bound) -> impl Fn(u8) -> Ty + 'b {
+        |v| self.f.ty(b.vars[v as usize])
     }
 
     fn build(&mut self, r: &Res, ty: Ty, b: &Bound, n: u32, loc: u32) -> Value {
@@ -320,43 +291,15 @@ impl<'a> Editor<'a> {
                         facts: &self.facts,
                     },
                 );
-                // A literal of another width than the rule's operands (a 0 or 1 of a comparison) is its own.
-                self.iconst(
-                    ty,
-                    if n == 32 && ty == Ty::I64 {
-                        sext(v, 32)
-                    } else {
-                        v
-                    },
-                )
+                self.iconst(ty, typing::constant(v, n, ty))
             }
             Res::Op(op, args) => {
-                let t = match op.ret_sig() {
-                    Sig::T => Some(ty),
-                    _ => op
-                        .arg_sigs()
-                        .iter()
-                        .zip(args)
-                        .filter(|(s, _)| **s == Sig::T)
-                        .find_map(|(_, a)| self.type_of(a, b)),
-                };
+                let types = typing::operands(*op, args, ty, &self.var_types(b));
                 let mut vals: smallvec::SmallVec<[Value; 4]> = smallvec::SmallVec::new();
-                for (sig, a) in op.arg_sigs().iter().zip(args) {
-                    let want = match sig {
-                        Sig::T => t.unwrap_or(ty),
-                        Sig::I => Ty::I32,
-                        Sig::L => Ty::I64,
-                        Sig::P => Ty::Pair,
-                        Sig::V | Sig::A => self.type_of(a, b).unwrap_or(ty),
-                    };
+                for (a, want) in args.iter().zip(types) {
                     vals.push(self.build(a, want, b, n, loc));
                 }
-                let ty = match op.ret_sig() {
-                    Sig::T | Sig::A | Sig::V => ty,
-                    Sig::I => Ty::I32,
-                    Sig::L => Ty::I64,
-                    Sig::P => Ty::Pair,
-                };
+                let ty = typing::made(*op, ty);
                 debug_assert!(op.class() == Class::Float);
                 self.make(*op, ty, &vals, 0, loc)
             }

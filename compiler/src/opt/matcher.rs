@@ -6,7 +6,7 @@
 
 use super::facts::Fact;
 use super::rule::{self, Bindings, Expr, FactOf, Pat, Rule};
-use crate::ir::{Func, Node, Op, Sig, Ty, Value};
+use crate::ir::{Func, Node, Sig, Ty, Value};
 
 /// What a match bound: values and constants by number.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +16,25 @@ pub struct Bound {
     /// Constants, zero-extended.
     pub consts: [u64; 6],
     has: u16,
+}
+
+impl Bound {
+    /// Constants alone, by number: for those who judge what a rule computes from them.
+    pub fn constants(consts: &[u64]) -> Bound {
+        let mut b = Bound::none();
+        for (slot, c) in b.consts.iter_mut().zip(consts) {
+            *slot = *c;
+        }
+        b
+    }
+
+    fn none() -> Bound {
+        Bound {
+            vars: [Value(0); 6],
+            consts: [0; 6],
+            has: 0,
+        }
+    }
 }
 
 /// Bindings with the facts of the values.
@@ -41,98 +60,6 @@ impl Bindings for View<'_> {
             FactOf::Smax => fact.smax as u64,
         }
     }
-}
-
-/// A set of operations, a bit each.
-type OpSet = u128;
-const _: () = assert!(Op::ALL.len() <= OpSet::BITS as usize);
-
-/// What candidates ask of a node: its first two operands.
-#[derive(Clone, Copy, Debug)]
-pub struct Operands {
-    /// Their operations, each as a set of one; everything where there is no operand.
-    ops: [OpSet; 2],
-    /// Their values where they are constants.
-    constants: [Option<u64>; 2],
-    /// All bits of their types.
-    masks: [u64; 2],
-    /// Whether they are one value.
-    same: bool,
-}
-
-impl Operands {
-    /// Those of a node.
-    pub fn of(f: &Func, n: &Node) -> Operands {
-        let args: &[Value] = &n.args;
-        let mut o = Operands {
-            ops: [OpSet::MAX; 2],
-            constants: [None; 2],
-            masks: [0; 2],
-            same: matches!(args, [a, b] if a == b),
-        };
-        for (i, &a) in args.iter().take(2).enumerate() {
-            let arg = f.node(a);
-            o.ops[i] = 1 << arg.op as u32;
-            o.constants[i] = (arg.op == Op::Const).then_some(arg.imm as u64);
-            o.masks[i] = arg.ty.mask();
-        }
-        o
-    }
-}
-
-/// A rule that is tried on nodes of one operation, and what the first operands must be for its pattern to match: most
-/// patterns fail there, before anything is bound.
-#[derive(Clone, Copy, Debug)]
-pub struct Candidate {
-    /// The number of the rule.
-    pub rule: u16,
-    commutes: bool,
-    ops: [OpSet; 2],
-    literals: [Option<i64>; 2],
-    same: bool,
-}
-
-impl Candidate {
-    fn new(rule: u16, op: Op, args: &[Pat]) -> Candidate {
-        let ops = |i: usize| match args.get(i) {
-            None | Some(Pat::Var(_)) => OpSet::MAX,
-            Some(Pat::Const(_) | Pat::Lit(_)) => 1 << Op::Const as u32,
-            Some(Pat::Op(op, _)) => 1 << *op as u32,
-        };
-        let literal = |i: usize| match args.get(i) {
-            Some(Pat::Lit(x)) => Some(*x),
-            Some(Pat::Var(_) | Pat::Const(_) | Pat::Op(..)) | None => None,
-        };
-        Candidate {
-            rule,
-            commutes: op.is_commutative(),
-            ops: [ops(0), ops(1)],
-            literals: [literal(0), literal(1)],
-            same: matches!(args, [Pat::Var(a), Pat::Var(b)] if a == b),
-        }
-    }
-
-    /// Whether a node with these operands may match.
-    pub fn admits(&self, operands: &Operands) -> bool {
-        let fits = |pattern: usize, operand: usize| {
-            let is =
-                |x: i64| operands.constants[operand] == Some(x as u64 & operands.masks[operand]);
-            self.ops[pattern] & operands.ops[operand] != 0 && self.literals[pattern].is_none_or(is)
-        };
-        (!self.same || operands.same)
-            && (fits(0, 0) && fits(1, 1) || self.commutes && fits(0, 1) && fits(1, 0))
-    }
-}
-
-/// By root operation: the rules that have these patterns, in order.
-pub fn by_root<'a>(patterns: impl Iterator<Item = &'a Pat>) -> Vec<Vec<Candidate>> {
-    let mut rules = vec![Vec::new(); Op::ALL.len()];
-    for (i, pattern) in patterns.enumerate() {
-        if let Pat::Op(op, args) = pattern {
-            rules[*op as usize].push(Candidate::new(i as u16, *op, args));
-        }
-    }
-    rules
 }
 
 /// Width of a value in bits.
@@ -168,11 +95,7 @@ impl Graph<'_> {
     /// Bindings under which a pattern (an operation) and a condition match.
     pub fn matches_pattern(&self, p: &Pat, condition: Option<&Expr>, n: &Node) -> Option<Bound> {
         let Pat::Op(_, args) = p else { return None };
-        let mut b = Bound {
-            vars: [Value(0); 6],
-            consts: [0; 6],
-            has: 0,
-        };
+        let mut b = Bound::none();
         let bits = operand_width(self.f, n);
         let found = std::cell::Cell::new(None);
         let accept = |b: &Bound| {

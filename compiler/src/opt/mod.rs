@@ -10,6 +10,8 @@ pub mod params;
 pub mod ranges;
 pub mod rule;
 pub mod rules;
+pub mod ruleset;
 pub mod schedule;
 pub mod simplify;
+pub mod typing;
 pub mod wide;

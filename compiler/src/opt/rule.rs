@@ -12,6 +12,7 @@
 //! Expressions are computed modulo 2^N, N being the width of the rule's operands; comparisons are unsigned.
 //! Functions: see [`Func`]. Everything that must know a rule (matching, its generator, its proof) reads this form.
 
+use super::ruleset::Line;
 use crate::ir::Op;
 
 /// A pattern.
@@ -149,6 +150,18 @@ impl Rule {
             Pat::Op(op, _) => op,
             Pat::Var(_) | Pat::Const(_) | Pat::Lit(_) => unreachable!("checked when parsed"),
         }
+    }
+}
+
+impl Line for Rule {
+    fn parse(text: &'static str) -> Result<Rule, String> {
+        parse(text)
+    }
+    fn name(&self) -> &'static str {
+        self.name
+    }
+    fn pattern(&self) -> &Pat {
+        &self.pattern
     }
 }
 

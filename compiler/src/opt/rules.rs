@@ -2,15 +2,14 @@
 //!
 //! Constants stand on the right of commutative operations and shift amounts are below the width before any rule is
 //! tried; folding of constants needs no rule. Order matters within one root operation: the first that matches wins.
-//! Every rule is judged by `rules_hold`, which evaluates both sides.
+//! Every rule is judged by `rewrite_rules_hold`, which evaluates both sides, and proven by `oracle prove`.
 
-use super::matcher::{Candidate, by_root};
-use super::rule::{Rule, parse};
-use crate::ir::Op;
+use super::rule::Rule;
+use super::ruleset::Table;
 use std::sync::OnceLock;
 
 /// The rules.
-const TEXT: &[&str] = &[
+pub(crate) const TEXT: &[&str] = &[
     // Identities.
     "add-zero: (add x 0) => x",
     "sub-zero: (sub x 0) => x",
@@ -124,29 +123,8 @@ const TEXT: &[&str] = &[
     "add-max-s: (add (max_s x A) B) => (max_s (add x B) {A + B}) if sadd_ok(smin(x), B) && sadd_ok(smax(x), B) && sadd_ok(A, B)",
 ];
 
-/// All rules, parsed once.
-pub fn all() -> &'static [Rule] {
-    static RULES: OnceLock<Vec<Rule>> = OnceLock::new();
-    // A rule that does not parse is caught by the test below; it is left out here rather than panicking.
-    RULES.get_or_init(|| TEXT.iter().filter_map(|t| parse(t).ok()).collect())
-}
-
-/// The rules for a root operation, in order.
-pub fn for_op(op: Op) -> &'static [Candidate] {
-    static BY_OP: OnceLock<Vec<Vec<Candidate>>> = OnceLock::new();
-    &BY_OP.get_or_init(|| by_root(all().iter().map(|r| &r.pattern)))[op as usize]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_rule_parses_and_has_its_own_name() {
-        let mut names = std::collections::HashSet::new();
-        for text in TEXT {
-            let rule = parse(text).unwrap_or_else(|e| panic!("{text}: {e}"));
-            assert!(names.insert(rule.name), "two rules named {}", rule.name);
-        }
-    }
+/// The table, parsed once.
+pub fn table() -> &'static Table<Rule> {
+    static TABLE: OnceLock<Table<Rule>> = OnceLock::new();
+    TABLE.get_or_init(|| Table::new(TEXT))
 }

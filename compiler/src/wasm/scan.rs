@@ -30,11 +30,9 @@ impl Scan {
     /// Whether translation made no more calls and divisions than were seen.
     pub fn covers(&self, f: &Func) -> bool {
         let count = |what: &dyn Fn(&Node) -> bool| f.nodes.iter().filter(|n| what(n)).count();
-        let divides = |n: &Node| {
-            n.ty == Ty::I64 && matches!(n.op, Op::DivS | Op::DivU | Op::RemS | Op::RemU)
-        };
-        count(&|n| n.op == Op::Call) <= self.calls.len()
-            && count(&divides) <= self.divisions.len()
+        let divides =
+            |n: &Node| n.ty == Ty::I64 && matches!(n.op, Op::DivS | Op::DivU | Op::RemS | Op::RemU);
+        count(&|n| n.op == Op::Call) <= self.calls.len() && count(&divides) <= self.divisions.len()
     }
 }
 

@@ -5,9 +5,10 @@
 //! the CPU does not have. It is slower, so the hunt asks it about some modules and a replay about all.
 
 use super::memory::{Kind, Memory};
+use super::staged::junk_flags;
 use super::{Core, PC, Regs, Stop};
 use thumbsmith::Cpu;
-use thumbsmith::isa::exec::{self, Bus, BusFault, Flags};
+use thumbsmith::isa::exec::{self, Bus, BusFault};
 
 /// The executor with one CPU.
 pub struct ExecutorCore {
@@ -31,7 +32,7 @@ impl ExecutorCore {
 }
 
 /// Memory with the rights of its regions.
-struct View<'a>(&'a mut Memory);
+pub(super) struct View<'a>(pub(super) &'a mut Memory);
 
 impl View<'_> {
     fn place(&self, address: u32, size: u32) -> Result<(Kind, usize), BusFault> {
@@ -81,14 +82,7 @@ impl Core for ExecutorCore {
         let m = &mut self.machine;
         m.r = *regs;
         m.it = 0;
-        // Flags are junk on entry, as r12 is.
-        let junk = regs[12];
-        m.flags = Flags {
-            n: junk >> 31 & 1 == 1,
-            z: junk >> 30 & 1 == 1,
-            c: junk >> 29 & 1 == 1,
-            v: junk >> 28 & 1 == 1,
-        };
+        m.flags = junk_flags(regs);
         let result = m.run(&mut View(memory), until, self.limit);
         *regs = m.r;
         match result {

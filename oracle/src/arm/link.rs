@@ -16,7 +16,7 @@ use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
 /// Space left between two writable sections; filled with [`CANARY`].
-const GAP: usize = 32;
+pub(super) const GAP: usize = 32;
 /// The byte that fills space which nobody may write.
 pub const CANARY: u8 = 0xc5;
 /// Name of the section that maps traps to WebAssembly offsets.
@@ -239,7 +239,7 @@ fn locate(
 
 /// Applies one relocation at byte `at` of `bytes`. `target` is S with the Thumb bit as T; `place` is P.
 /// The addend is in the instruction: ARM objects are REL (ELF for the Arm Architecture, 5.6.1).
-fn apply(
+pub(super) fn apply(
     r_type: elf::RelocationType,
     bytes: &mut [u8],
     at: usize,

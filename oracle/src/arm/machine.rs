@@ -17,7 +17,7 @@ use thumbsmith::TrapKind;
 /// Bytes of stack for a program.
 const STACK: usize = 2 << 20;
 /// Bytes below the stack limit that nobody may touch.
-const GUARD: usize = 256;
+pub(super) const GUARD: usize = 256;
 /// Bytes of the caller's frame above arguments and results that nobody may touch.
 const ABOVE: usize = 128;
 /// Offset of the first import stub; the return address is offset 0.
@@ -25,7 +25,12 @@ const FIRST_STUB: u32 = 16;
 /// `UDF #0xfe`, which fills the stub region: a code that no trap has.
 const STUB: u16 = 0xdefe;
 /// Offset in RAM of the first imported global; the stack limit is at offset 0.
-const FIRST_GLOBAL: usize = 8;
+pub(super) const FIRST_GLOBAL: usize = 8;
+
+/// Address of the stub of an import, with the Thumb bit.
+pub(super) fn stub(import: usize) -> u32 {
+    (Kind::Stubs.base() + FIRST_STUB + 2 * import as u32) | 1
+}
 
 /// Something that is called: its address with the Thumb bit, type and convention.
 struct Entry {
@@ -95,6 +100,11 @@ impl<C: Core> Machine<C> {
         &self.core
     }
 
+    /// Another core, which needs an image of its own next.
+    pub(super) fn replace_core(&mut self, core: C) {
+        self.core = core;
+    }
+
     /// Size in bytes of the code and constants of the loaded program.
     pub fn code_size(&self) -> usize {
         self.image.code.len()
@@ -108,7 +118,6 @@ impl<C: Core> Machine<C> {
             if symbol == limit {
                 return Some(Kind::Ram.base());
             }
-            let stub = |i: usize| (Kind::Stubs.base() + FIRST_STUB + 2 * i as u32) | 1;
             let function = info
                 .imports
                 .iter()
@@ -129,6 +138,25 @@ impl<C: Core> Machine<C> {
             FIRST_GLOBAL + 8 * imported,
             &external,
         )
+    }
+
+    /// Takes an image instead of what was loaded before.
+    pub(super) fn load_image(&mut self, image: Image, program: &Program) -> Result<(), String> {
+        self.image = image;
+        self.info = program.info.clone();
+        self.resolve(program)?;
+        let stubs = FIRST_STUB as usize + 2 * self.info.imports.len();
+        if stubs > self.memory.bytes(Kind::Stubs).len() {
+            self.memory.resize(Kind::Stubs, stubs, false);
+            fill_stubs(&mut self.memory);
+        }
+        self.memory.resize(Kind::Code, self.image.code.len(), false);
+        self.memory.resize(Kind::Ram, self.image.ram.len(), false);
+        self.memory.resize(Kind::Linear, self.image.linear, true);
+        self.memory.bytes_mut(Kind::Code)[..self.image.code.len()]
+            .copy_from_slice(&self.image.code);
+        self.junk = 0;
+        self.core.attach(&mut self.memory)
     }
 
     /// Finds the addresses of everything that the image must define.
@@ -473,21 +501,7 @@ impl<C: Core> Engine for Machine<C> {
     }
 
     fn load(&mut self, program: &Program) -> Result<(), String> {
-        self.image = Self::linked(program)?;
-        self.info = program.info.clone();
-        self.resolve(program)?;
-        let stubs = FIRST_STUB as usize + 2 * self.info.imports.len();
-        if stubs > self.memory.bytes(Kind::Stubs).len() {
-            self.memory.resize(Kind::Stubs, stubs, false);
-            fill_stubs(&mut self.memory);
-        }
-        self.memory.resize(Kind::Code, self.image.code.len(), false);
-        self.memory.resize(Kind::Ram, self.image.ram.len(), false);
-        self.memory.resize(Kind::Linear, self.image.linear, true);
-        self.memory.bytes_mut(Kind::Code)[..self.image.code.len()]
-            .copy_from_slice(&self.image.code);
-        self.junk = 0;
-        self.core.attach(&mut self.memory)
+        self.load_image(Self::linked(program)?, program)
     }
 
     fn instantiate(&mut self) -> Outcome {

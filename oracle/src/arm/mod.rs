@@ -1,7 +1,8 @@
 //! The emitted code as an engine: link one object into a simulated memory, call it by the AAPCS, watch the machine.
 //!
 //! `link` places sections and applies relocations; `memory` holds the regions; a [`Core`] executes instructions;
-//! `machine` marshals calls, models imports and judges what is left behind. A second ARM voice is a second [`Core`].
+//! `machine` marshals calls, models imports and judges what is left behind. A second ARM voice is a second [`Core`], and
+//! so is what each pass of the backend leaves (`staged`).
 
 pub mod abi;
 pub mod executor;
@@ -9,6 +10,7 @@ pub mod link;
 pub mod machine;
 #[allow(unsafe_code)]
 pub mod memory;
+pub mod staged;
 #[allow(unsafe_code)]
 pub mod unicorn;
 

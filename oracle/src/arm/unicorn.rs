@@ -88,7 +88,8 @@ impl Watchdog {
     }
 }
 
-const NUMBERS: [RegisterARM; 16] = [
+/// Unicorn's numbers of r0 to r15.
+pub(crate) const NUMBERS: [RegisterARM; 16] = [
     RegisterARM::R0,
     RegisterARM::R1,
     RegisterARM::R2,
@@ -107,13 +108,20 @@ const NUMBERS: [RegisterARM; 16] = [
     RegisterARM::PC,
 ];
 
-fn model(cpu: Cpu) -> ArmCpuModel {
-    match cpu {
+/// An engine that models `cpu`, with nothing mapped.
+///
+/// # Errors
+/// Those of unicorn.
+pub(crate) fn open(cpu: Cpu) -> Result<Unicorn<'static, ()>, uc_error> {
+    let model = match cpu {
         Cpu::CortexM3 => ArmCpuModel::CORTEX_M3,
         Cpu::CortexM4 => ArmCpuModel::CORTEX_M4,
         Cpu::CortexM7 => ArmCpuModel::CORTEX_M7,
         Cpu::CortexM33 => ArmCpuModel::CORTEX_M33,
-    }
+    };
+    let mut engine = Unicorn::new(Arch::ARM, Mode::THUMB)?;
+    engine.ctl_set_cpu_model(model as i32)?;
+    Ok(engine)
 }
 
 impl UnicornCore {
@@ -122,9 +130,7 @@ impl UnicornCore {
     /// # Errors
     /// Text of unicorn.
     pub fn new(cpu: Cpu, limit: Duration) -> Result<UnicornCore, String> {
-        let text = |e: uc_error| format!("unicorn: {e}");
-        let mut engine = Unicorn::new(Arch::ARM, Mode::THUMB).map_err(text)?;
-        engine.ctl_set_cpu_model(model(cpu) as i32).map_err(text)?;
+        let engine = open(cpu).map_err(|e| format!("unicorn: {e}"))?;
         let slot = Arc::new(Slot {
             deadline: AtomicU64::new(0),
             fired: AtomicBool::new(false),
@@ -149,11 +155,16 @@ impl UnicornCore {
         for kind in Kind::ALL {
             let region = memory.region(kind);
             let (base, size) = (u64::from(kind.base()), region.size() as u64);
-            let old = &mut self.mapped[kind as usize];
+            let new = (region.pointer() as u64, size);
+            let old = self.mapped[kind as usize];
+            if old == new {
+                // Each new mapping of code costs unicorn page descriptors that it never frees.
+                continue;
+            }
             if old.1 > 0 {
                 self.engine.mem_unmap(base, old.1)?;
+                self.mapped[kind as usize] = (0, 0);
             }
-            *old = (region.pointer() as u64, size);
             if size > 0 {
                 let rights = if kind.writable() {
                     Prot::READ | Prot::WRITE
@@ -167,6 +178,7 @@ impl UnicornCore {
                         .mem_map_ptr(base, size, rights, region.pointer().cast())?
                 };
             }
+            self.mapped[kind as usize] = new;
         }
         self.generation = memory.generation();
         Ok(())

@@ -3,9 +3,10 @@
 //! In: a state of registers and flags, and where the code stands. Out: the state after it. Invariant: both have the same
 //! code and data before each run; unicorn forgets translations whenever code changes.
 
+use crate::arm::unicorn::{NUMBERS, open};
 use thumbsmith::Cpu;
 use thumbsmith::isa::exec::{Bus, BusFault, Flags};
-use unicorn_engine::{Arch, ArmCpuModel, Context, Mode, Prot, RegisterARM, Unicorn, uc_error};
+use unicorn_engine::{Context, Prot, RegisterARM, Unicorn, uc_error};
 
 /// Where code starts.
 pub(super) const CODE: u32 = 0x0010_0000;
@@ -58,35 +59,10 @@ pub struct Reference {
     clean: Context,
 }
 
-const REGISTERS: [RegisterARM; 15] = [
-    RegisterARM::R0,
-    RegisterARM::R1,
-    RegisterARM::R2,
-    RegisterARM::R3,
-    RegisterARM::R4,
-    RegisterARM::R5,
-    RegisterARM::R6,
-    RegisterARM::R7,
-    RegisterARM::R8,
-    RegisterARM::R9,
-    RegisterARM::R10,
-    RegisterARM::R11,
-    RegisterARM::R12,
-    RegisterARM::SP,
-    RegisterARM::LR,
-];
-
 impl Reference {
     /// Unicorn as this core, with the code in place.
     pub(super) fn new(cpu: Cpu, memory: &Memory) -> Result<Reference, uc_error> {
-        let model = match cpu {
-            Cpu::CortexM3 => ArmCpuModel::CORTEX_M3,
-            Cpu::CortexM4 => ArmCpuModel::CORTEX_M4,
-            Cpu::CortexM7 => ArmCpuModel::CORTEX_M7,
-            Cpu::CortexM33 => ArmCpuModel::CORTEX_M33,
-        };
-        let mut engine = Unicorn::new(Arch::ARM, Mode::THUMB)?;
-        engine.ctl_set_cpu_model(model as i32)?;
+        let mut engine = open(cpu)?;
         engine.mem_map(CODE.into(), SIZE.into(), Prot::READ | Prot::EXEC)?;
         engine.mem_map(DATA.into(), SIZE.into(), Prot::READ | Prot::WRITE)?;
         engine.mem_write(CODE.into(), &memory.code)?;
@@ -110,7 +86,7 @@ impl Reference {
         until: u32,
         count: usize,
     ) -> Result<(State, Result<(), uc_error>), uc_error> {
-        for (register, value) in REGISTERS.iter().zip(state.r) {
+        for (register, value) in NUMBERS[..15].iter().zip(state.r) {
             self.engine.reg_write(*register, value.into())?;
         }
         let f = state.flags;
@@ -126,7 +102,7 @@ impl Reference {
             r: [0; 16],
             flags: Flags::default(),
         };
-        for (register, value) in REGISTERS.iter().zip(&mut after.r) {
+        for (register, value) in NUMBERS[..15].iter().zip(&mut after.r) {
             *value = self.engine.reg_read(*register)? as u32;
         }
         after.r[15] = self.engine.pc_read()? as u32 & !1;

@@ -10,6 +10,7 @@ pub mod control;
 pub mod draft;
 pub mod draw;
 pub mod memory;
+pub mod near;
 pub mod ops;
 pub mod pressure;
 pub mod rules;

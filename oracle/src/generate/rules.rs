@@ -2,13 +2,15 @@
 //!
 //! In: the rule tables themselves, so a new rule is hunted the day it is written. A function computes one pattern:
 //! values are parameters, some of them narrowed so that the rule's facts can hold; constants are drawn until the
-//! rule's condition holds, or, for a near miss, drawn once. Commutative operands stand either way round.
+//! rule's condition holds. A near miss differs from the pattern in one place ([`super::near`]), or its condition fails by
+//! one constant or one fact. Commutative operands stand either way round. Some patterns stand in a function of their
+//! own that takes the constants as arguments: then they are seen only once it was inlined, after other rules had their turn.
 
 use super::body::{Body, Expr, Stmt, Style};
 use super::draft::Draft;
 use super::draw::Draw;
 use super::table::{NAMES, ROWS, Row};
-use super::{Shape, surroundings};
+use super::{Shape, near, surroundings};
 use crate::program::{Sig, Ty};
 use thumbsmith::ir::{self, Op};
 use thumbsmith::opt::rule::{self, Bindings, Expr as Condition, FactOf, Pat};
@@ -40,8 +42,8 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
         },
     );
     let style = style();
-    let rewrites = thumbsmith::opt::rules::all();
-    let lowerings = thumbsmith::backend::rules::all();
+    let rewrites = thumbsmith::opt::rules::table().all();
+    let lowerings = thumbsmith::backend::rules::table().all();
     for _ in 0..draw.range(16, 32) {
         let n = draw.below(rewrites.len() + lowerings.len());
         let (pattern, condition) = match rewrites.get(n) {
@@ -51,11 +53,27 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
                 (&r.pattern, &r.condition)
             }
         };
-        if expressible(pattern) {
-            one(draw, &mut draft, &style, pattern, condition.as_ref());
+        let condition = condition.as_ref();
+        match draw.below(8) {
+            0 => {
+                let all = misses(pattern);
+                if !all.is_empty() {
+                    let miss = &all[draw.below(all.len())];
+                    one(draw, &mut draft, &style, miss, condition, true);
+                }
+            }
+            1 if condition.is_some() => one(draw, &mut draft, &style, pattern, condition, false),
+            _ => one(draw, &mut draft, &style, pattern, condition, true),
         }
     }
     draft
+}
+
+/// Near misses of a pattern that WebAssembly can express.
+pub fn misses(pattern: &Pat) -> Vec<Pat> {
+    let mut all = near::misses(pattern);
+    all.retain(expressible);
+    all
 }
 
 /// How a value of the pattern is made, which decides what is known about it.
@@ -69,13 +87,18 @@ enum Source {
     Byte,
     /// A comparison: 0 or 1.
     Bool,
+    /// A parameter with bits set.
+    Raised(u64),
 }
 
 /// The values and constants of one function.
+#[derive(Clone)]
 struct Scene {
     width: u32,
     sources: Vec<Source>,
     consts: Vec<u64>,
+    /// The first parameter that holds a constant, if constants are arguments: all as i32, then all as i64.
+    late: Option<u32>,
     /// The local that holds a value, once it was made, and its type.
     made: Vec<Option<(u32, Ty)>>,
 }
@@ -102,6 +125,7 @@ impl Bindings for Scene {
             Source::Masked(m) => [!m & all, 0, 0, m, 0, m],
             Source::Byte => [0, 0, 0, all, all - 127, 127],
             Source::Bool => [all - 1, 0, 0, 1, 0, 1],
+            Source::Raised(m) => [0, m, m, all, least, least - 1],
         };
         match fact {
             FactOf::Zeros => known[0],
@@ -114,21 +138,30 @@ impl Bindings for Scene {
     }
 }
 
+/// Adds a function that computes a pattern, whose condition holds or fails as wished if draws can make it so.
 fn one(
     draw: &mut Draw<'_>,
     draft: &mut Draft,
     style: &Style,
     pattern: &Pat,
     condition: Option<&Condition>,
+    holds: bool,
 ) {
     let ty = operand_type(pattern).unwrap_or_else(|| draw.pick(&[Ty::I32, Ty::I32, Ty::I64]));
-    let scene = scene(draw, ty, condition);
+    let mut scene = scene(draw, ty, condition, holds);
     let result = result_type(pattern, ty);
     let other = if ty == Ty::I32 { Ty::I64 } else { Ty::I32 };
-    let sig = Sig {
+    let mut sig = Sig {
         params: vec![ty, ty, ty, other],
         results: vec![result],
     };
+    let outer = sig.clone();
+    if draw.chance(20) {
+        scene.late = Some(sig.params.len() as u32);
+        for ty in [Ty::I32, Ty::I64] {
+            sig.params.extend(scene.consts.iter().map(|_| ty));
+        }
+    }
     let mut writer = Writer {
         body: Body::new(draw, draft, style, sig),
         scene,
@@ -139,35 +172,83 @@ fn one(
         writer.body.leaf(result);
         writer.body.combine(result);
     }
-    let ready = writer.body.finish(true);
+    let Writer { body, scene } = writer;
+    let ready = body.finish(scene.late.is_none());
+    let cost = ready.cost;
     draft.funcs.push(ready);
+    if scene.late.is_some() {
+        let inner = (draft.imports.len() + draft.funcs.len() - 1) as u32;
+        let mut caller = Body::new(draw, draft, style, outer.clone());
+        for i in 0..outer.params.len() as u32 {
+            caller.op(Instruction::LocalGet(i));
+        }
+        for ty in [Ty::I32, Ty::I64] {
+            for c in &scene.consts {
+                caller.op(number(ty.wrap(*c), ty));
+            }
+        }
+        caller.op(Instruction::Call(inner));
+        let mut ready = caller.finish(true);
+        ready.cost += cost;
+        draft.funcs.push(ready);
+    }
 }
 
-/// Draws sources and constants until the condition holds; a near miss keeps its first draw.
-fn scene(draw: &mut Draw<'_>, ty: Ty, condition: Option<&Condition>) -> Scene {
+fn number(value: u64, ty: Ty) -> Instruction<'static> {
+    match ty {
+        Ty::I32 => Instruction::I32Const(value as i32),
+        Ty::I64 => Instruction::I64Const(value as i64),
+    }
+}
+
+/// Draws sources and constants until the condition holds. If it is to fail, one of them is then drawn anew until it does.
+fn scene(draw: &mut Draw<'_>, ty: Ty, condition: Option<&Condition>, holds: bool) -> Scene {
     let width = 32 * ty.words() as u32;
-    let tries = if draw.chance(25) { 1 } else { TRIES };
+    let met = |scene: &Scene| condition.is_none_or(|c| rule::eval(c, width, scene) != 0);
     let mut scene = Scene {
         width,
         sources: Vec::new(),
         consts: Vec::new(),
+        late: None,
         made: vec![None; 8],
     };
-    for _ in 0..tries {
+    for _ in 0..TRIES {
         scene.sources = (0..8).map(|_| source(draw)).collect();
         scene.consts = constants(draw, ty);
-        if condition.is_none_or(|c| rule::eval(c, width, &scene) != 0) {
+        if met(&scene) {
             break;
+        }
+    }
+    if holds {
+        return scene;
+    }
+    for _ in 0..TRIES {
+        let mut near = scene.clone();
+        let at = draw.below(near.consts.len());
+        let c = near.consts[at];
+        near.consts[at] = ty.wrap(match draw.below(4) {
+            0 => c.wrapping_add(1),
+            1 => c.wrapping_sub(1),
+            _ => c ^ 1 << draw.below(width as usize),
+        });
+        if draw.chance(30) {
+            near = scene.clone();
+            let at = draw.below(near.sources.len());
+            near.sources[at] = source(draw);
+        }
+        if !met(&near) {
+            return near;
         }
     }
     scene
 }
 
 fn source(draw: &mut Draw<'_>) -> Source {
-    match draw.below(8) {
+    match draw.below(9) {
         0..=3 => Source::Plain,
         4 => Source::Byte,
         5 => Source::Bool,
+        6 => Source::Raised(draw.pick(&[1, 8, 0xff, 0x100, 0x4000_0000])),
         _ => Source::Masked(draw.pick(&[0xff, 0xffff, 0x7fff, 1, 3, 0x1f, 0xf0, 0x7fff_ffff])),
     }
 }
@@ -227,7 +308,8 @@ fn extremum(op: Op) -> Option<(Op, bool)> {
     }
 }
 
-fn expressible(pattern: &Pat) -> bool {
+/// Whether there are operators for all of it.
+pub fn expressible(pattern: &Pat) -> bool {
     match pattern {
         Pat::Var(_) | Pat::Const(_) | Pat::Lit(_) => true,
         Pat::Op(op, args) => {
@@ -276,20 +358,25 @@ impl Writer<'_, '_, '_> {
     fn emit(&mut self, pattern: &Pat, ty: Ty) {
         match pattern {
             Pat::Var(v) => self.value(*v as usize, ty),
-            Pat::Const(c) => {
-                let value = self.scene.constant(*c);
-                self.constant(value, ty);
-            }
+            Pat::Const(c) => match self.scene.late {
+                Some(first) => {
+                    let all = self.scene.consts.len() as u32;
+                    let wide = if ty == Ty::I64 { all } else { 0 };
+                    let at = first + wide + u32::from(*c);
+                    self.body.op(Instruction::LocalGet(at));
+                }
+                None => {
+                    let value = self.scene.constant(*c);
+                    self.constant(value, ty);
+                }
+            },
             Pat::Lit(n) => self.constant(*n as u64, ty),
             Pat::Op(op, args) => self.operation(*op, args, ty),
         }
     }
 
     fn constant(&mut self, value: u64, ty: Ty) {
-        self.body.op(match ty {
-            Ty::I32 => Instruction::I32Const(value as i32),
-            Ty::I64 => Instruction::I64Const(value as i64),
-        });
+        self.body.op(number(value, ty));
     }
 
     /// A value of the pattern: made where it is first needed, read from its local afterwards.
@@ -315,6 +402,10 @@ impl Writer<'_, '_, '_> {
             Source::Masked(m) => {
                 self.constant(m, ty);
                 apply(self, Op::And);
+            }
+            Source::Raised(m) => {
+                self.constant(m, ty);
+                apply(self, Op::Or);
             }
             Source::Byte => apply(self, Op::Sext8),
             Source::Bool if ty == Ty::I32 => self.body.op(Instruction::I32Eqz),

@@ -239,3 +239,20 @@ fn calls_end_and_few_of_them_trap() {
         assert!(share <= most, "{}: {share} % of calls trap", family.name());
     }
 }
+
+#[test]
+fn every_rule_has_near_misses() {
+    let mut misses = 0;
+    for subject in crate::proof::Subject::all() {
+        let (name, pattern) = (subject.name(), subject.pattern());
+        assert!(rules::expressible(pattern), "{name} cannot be expressed");
+        let near = rules::misses(pattern);
+        assert!(
+            !near.is_empty() || subject.condition().is_some(),
+            "{name} has no near miss"
+        );
+        assert!(!near.contains(pattern), "{name} is its own near miss");
+        misses += near.len();
+    }
+    assert!(misses >= 500, "only {misses} near misses");
+}

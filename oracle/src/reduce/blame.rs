@@ -4,14 +4,18 @@
 //! of the boundary were judged: with that much fuel it differs, with one unit less it does not. A case that
 //! differs without any rewrite is the fault of what every level runs: translation, lowering, allocation, layout.
 
-use super::differs;
+use super::{Wanted, differs};
 use crate::check::{self, Judge};
-use crate::compare::Kind;
 use crate::reduce::Candidate;
 use thumbsmith::Options;
 
 /// The guilty rewrite, in words.
-pub fn guilty(judge: &mut Judge, options: &Options, case: &Candidate, kind: Kind) -> String {
+pub(super) fn guilty(
+    judge: &mut Judge,
+    options: &Options,
+    case: &Candidate,
+    wanted: Wanted,
+) -> String {
     let with = |fuel: u64| Options {
         fuel: Some(fuel),
         ..options.clone()
@@ -20,16 +24,16 @@ pub fn guilty(judge: &mut Judge, options: &Options, case: &Candidate, kind: Kind
         Some(stats) => stats.fuel_used,
         None => return "the compiler itself".into(),
     };
-    if differs(judge, &with(0), case, kind) {
+    if differs(judge, &with(0), case, wanted) {
         return "no rewrite: translation, lowering, allocation or emission".into();
     }
     let (mut right, mut wrong) = (0, used);
-    if !differs(judge, &with(wrong), case, kind) {
+    if !differs(judge, &with(wrong), case, wanted) {
         return "unknown: differs only without a fuel limit".into();
     }
     while wrong - right > 1 {
         let middle = right + (wrong - right) / 2;
-        if differs(judge, &with(middle), case, kind) {
+        if differs(judge, &with(middle), case, wanted) {
             wrong = middle;
         } else {
             right = middle;

@@ -44,8 +44,11 @@ pub fn reduce(judge: &mut Judge, case: &Case) -> Result<Case, String> {
     let Err(report) = first else {
         return Err("the case does not differ".into());
     };
-    let kind = report.difference.kind;
-    let mut test = |c: &Candidate| differs(judge, &options, c, kind);
+    let wanted = Wanted {
+        kind: report.difference.kind,
+        ask: Ask::again(&report.difference),
+    };
+    let mut test = |c: &Candidate| differs(judge, &options, c, wanted);
     let small = shrink(
         Candidate {
             wasm: case.wasm.clone(),
@@ -53,9 +56,9 @@ pub fn reduce(judge: &mut Judge, case: &Case) -> Result<Case, String> {
         },
         &mut test,
     );
-    let guilty = blame::guilty(judge, &options, &small, kind);
+    let guilty = blame::guilty(judge, &options, &small, wanted);
     let expected = judge.expectations(&small.wasm, &options, &small.steps)?;
-    let last = judge.judge("reduce", &small.wasm, &options, &small.steps, Ask::THOROUGH);
+    let last = judge.judge("reduce", &small.wasm, &options, &small.steps, wanted.ask);
     let stage = last.err().and_then(|report| judge.blame(&report));
     Ok(Case {
         found_by: case.found_by.clone(),
@@ -71,11 +74,23 @@ pub fn reduce(judge: &mut Judge, case: &Case) -> Result<Case, String> {
     })
 }
 
+/// What must show, and who has to be asked for it.
+#[derive(Clone, Copy)]
+struct Wanted {
+    kind: Kind,
+    ask: Ask,
+}
+
 /// Whether a candidate differs in this kind. A candidate that the compiler refuses does not count, unless being
 /// refused is what is reduced.
-fn differs(judge: &mut Judge, options: &thumbsmith::Options, c: &Candidate, kind: Kind) -> bool {
-    match judge.judge("reduce", &c.wasm, options, &c.steps, Ask::THOROUGH) {
-        Err(report) => report.difference.kind == kind,
+fn differs(
+    judge: &mut Judge,
+    options: &thumbsmith::Options,
+    c: &Candidate,
+    wanted: Wanted,
+) -> bool {
+    match judge.judge("reduce", &c.wasm, options, &c.steps, wanted.ask) {
+        Err(report) => report.difference.kind == wanted.kind,
         Ok(()) => false,
     }
 }

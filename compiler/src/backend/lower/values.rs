@@ -5,7 +5,8 @@ use crate::backend::mir::{MInst, MOp, VReg};
 use crate::backend::rules::{self, LowerRule, Operand};
 use crate::ir::{Node, Op, Value};
 use crate::isa::{self, Cond, Op as I};
-use crate::opt::matcher::{Bound, Graph, Operands};
+use crate::opt::matcher::{Bound, Graph};
+use crate::opt::ruleset::Operands;
 use crate::seeded::{Bug, on};
 
 impl Lower<'_, '_> {
@@ -34,7 +35,7 @@ impl Lower<'_, '_> {
 
     /// Tries the lowering rules.
     fn by_rule(&mut self, n: &Node, d: VReg) -> bool {
-        let candidates = rules::for_op(n.op);
+        let candidates = rules::table().for_op(n.op);
         let skip = if self.cx.choices.is_heuristic() {
             0
         } else {
@@ -48,7 +49,7 @@ impl Lower<'_, '_> {
             .filter(|c| c.admits(&operands))
             .map(|c| c.rule)
         {
-            let r = &rules::all()[i as usize];
+            let r = &rules::table().all()[i as usize];
             let bound = {
                 let enter = |v: Value| self.may_enter(v);
                 let graph = Graph {
@@ -80,7 +81,7 @@ impl Lower<'_, '_> {
                 }
             }
         }
-        self.emit_template(&rules::all()[i as usize], &bound, insts, d);
+        self.emit_template(&rules::table().all()[i as usize], &bound, insts, d);
         true
     }
 

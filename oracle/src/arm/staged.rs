@@ -1,0 +1,337 @@
+//! A module in the middle of the backend as a core: the machine that runs emitted code runs what each pass left.
+//!
+//! In: functions as machine IR, allocated, as linear code or as bytes, all before there is an object. Out: the same voice
+//! as an object in a simulator: calls by the standard, imports at their stubs, the watch over registers, stack and
+//! data. Addresses of functions, variables and constants are given here, since the linker knows only objects; bytes get
+//! their relocations by the linker's own code. Invariant: nothing of the object is used, so what differs here is not
+//! the object's fault.
+
+use super::executor::{ExecutorCore, View};
+use super::link::{CANARY, GAP, Image, apply};
+use super::machine::{FIRST_GLOBAL, GUARD, Machine, stub};
+use super::memory::{Kind, Memory};
+use super::{Core, PC, Regs, Stop};
+use crate::program::Program;
+use object::elf;
+use rustc_hash::FxHashMap;
+use thumbsmith::Bounds;
+use thumbsmith::backend::code::{self, Code, RelocKind};
+use thumbsmith::backend::interp::Interp;
+use thumbsmith::backend::linear::{self, Halt, Linear};
+use thumbsmith::backend::mir::Symbol;
+use thumbsmith::backend::symbols::{SymbolKind, text};
+use thumbsmith::backend::verify;
+use thumbsmith::ir::ops::SymKind;
+use thumbsmith::isa::exec::Flags;
+use thumbsmith::regalloc;
+use thumbsmith::stages::{Backend, Form, MachineStage};
+
+/// Instructions after which a run counts as endless.
+const LIMIT: u64 = 30_000_000;
+/// The largest linear memory that is made room for.
+const MEMORY_LIMIT: u64 = 1 << 30;
+/// What the names of these voices begin with; the pass follows.
+pub const VOICE: &str = "code after ";
+/// Bytes between functions.
+const BETWEEN: u32 = 16;
+
+/// What runs the functions of a stage.
+enum Body {
+    Nothing,
+    Mir(Box<Interp>),
+    Linear(Box<Linear>),
+    Bytes(Box<ExecutorCore>),
+}
+
+/// The functions of a module as one pass of the backend left them.
+pub struct StageCore {
+    pass: &'static str,
+    body: Body,
+}
+
+impl StageCore {
+    /// A core without functions.
+    pub fn empty() -> StageCore {
+        StageCore {
+            pass: "nothing",
+            body: Body::Nothing,
+        }
+    }
+}
+
+/// Text that says where a function of this stage breaks an invariant of its form, if one does.
+pub fn broken(stage: &MachineStage) -> Option<String> {
+    let judge = |form: &Form| match form {
+        Form::Virtual(f) => verify::verify(f),
+        Form::Allocated(f, a) => regalloc::check(f, a).map_err(|e| e.to_string()),
+        Form::Linear(items) => code::verify(items),
+        Form::Ir(_) | Form::Code(_) => Ok(()),
+    };
+    let found = |(kind, form): &(SymbolKind, Form)| {
+        let what = judge(form).err()?;
+        Some(format!("{kind:?}: {what}"))
+    };
+    stage.functions.iter().find_map(found)
+}
+
+impl Machine<StageCore> {
+    /// Takes the functions of a stage instead of what was loaded before.
+    ///
+    /// # Errors
+    /// Text that says what does not fit, or is nowhere.
+    pub fn load_stage(
+        &mut self,
+        backend: &Backend,
+        stage: &MachineStage,
+        program: &Program,
+    ) -> Result<(), String> {
+        let places = Places::new(backend, stage, program)?;
+        let core = StageCore {
+            pass: stage.pass,
+            body: places.body(program, stage)?,
+        };
+        let image = places.image(stage)?;
+        self.replace_core(core);
+        self.load_image(image, program)
+    }
+}
+
+/// Where everything is.
+struct Places<'a> {
+    backend: &'a Backend,
+    /// Functions with the Thumb bit.
+    at: FxHashMap<SymbolKind, u32>,
+    image: Image,
+}
+
+/// Bytes of addresses that a function takes.
+fn extent(form: &Form) -> u32 {
+    match form {
+        Form::Ir(_) | Form::Virtual(_) | Form::Allocated(..) => 4,
+        Form::Linear(items) => linear::extent(items),
+        Form::Code(code) => code.bytes.len() as u32,
+    }
+}
+
+impl<'a> Places<'a> {
+    fn new(
+        backend: &'a Backend,
+        stage: &MachineStage,
+        program: &Program,
+    ) -> Result<Places<'a>, String> {
+        let mut places = Places {
+            backend,
+            at: FxHashMap::default(),
+            image: Image::default(),
+        };
+        let mut end = Kind::Code.base();
+        for (kind, form) in &stage.functions {
+            places.at.insert(kind.clone(), end | 1);
+            end = (end + extent(form) + BETWEEN).next_multiple_of(4);
+        }
+        places.image.code = vec![0; (end - Kind::Code.base()) as usize];
+        for (i, words) in backend.data.iter().enumerate() {
+            let at = Kind::Code.base() + places.image.code.len() as u32;
+            places.at.insert(SymbolKind::Data(i as u32), at);
+            let bytes = words.iter().flat_map(|w| w.to_le_bytes());
+            places.image.code.extend(bytes);
+        }
+        places.variables(program);
+        places.linear_memory(program)?;
+        places.names(program);
+        Ok(places)
+    }
+
+    /// Globals: imported ones where the machine has them, the module's own behind them, each by itself.
+    fn variables(&mut self, program: &Program) {
+        let module = &self.backend.module;
+        let limit = Kind::Ram.base();
+        self.at.insert(SymbolKind::StackLimit, limit);
+        for i in 0..program.info.imports.len() {
+            self.at.insert(SymbolKind::Func(i as u32), stub(i));
+        }
+        let reserve = FIRST_GLOBAL + 8 * program.info.imported_globals();
+        self.image.ram = vec![CANARY; reserve.next_multiple_of(GAP)];
+        let size = self.backend.globals.size.max(4) as usize;
+        self.variable(SymbolKind::Globals, size);
+        for i in self.own_symbols() {
+            let (global, kind) = (&module.globals[i], SymbolKind::Global(i as u32));
+            if global.import.is_some() {
+                let at = Kind::Ram.base() + (FIRST_GLOBAL + 8 * i) as u32;
+                self.at.insert(kind, at);
+            } else {
+                self.variable(kind, 4 * global.ty.words() as usize);
+            }
+        }
+        let end = self.image.ram.len() + GAP;
+        self.image.ram.resize(end, CANARY);
+    }
+
+    /// Globals that have symbols of their own.
+    fn own_symbols(&self) -> Vec<usize> {
+        let places = self.backend.globals.place.iter().enumerate();
+        let own = places.filter(|(_, place)| place.0 != SymKind::Globals as u32);
+        own.map(|(i, _)| i).collect()
+    }
+
+    fn variable(&mut self, kind: SymbolKind, size: usize) {
+        let ram = &mut self.image.ram;
+        let start = (ram.len() + GAP).next_multiple_of(8);
+        ram.resize(start, CANARY);
+        ram.resize(start + size, 0);
+        self.image.owned.push(start..start + size);
+        self.at.insert(kind, Kind::Ram.base() + start as u32);
+    }
+
+    fn linear_memory(&mut self, program: &Program) -> Result<(), String> {
+        let bytes = self.backend.module.memory.as_ref();
+        let bytes = bytes.map_or(0, |m| m.max_bytes());
+        if bytes > MEMORY_LIMIT {
+            return Err(format!("memory of {} pages is too large", bytes >> 16));
+        }
+        // An access that wraps by its mask may end past the last byte.
+        let slack = match program.options.bounds {
+            Bounds::Mask if bytes > 0 => 8,
+            Bounds::Mask | Bounds::Check | Bounds::Mpu | Bounds::None => 0,
+        };
+        self.image.linear = bytes as usize + slack;
+        self.at.insert(SymbolKind::Memory, Kind::Linear.base());
+        Ok(())
+    }
+
+    /// The names under which a machine looks for what the program shows.
+    fn names(&mut self, program: &Program) {
+        let module = &self.backend.module;
+        for export in &program.info.exports {
+            let decl = &module.funcs[export.func as usize];
+            let kind = match decl.exports_body() {
+                true => SymbolKind::Func(export.func),
+                false => SymbolKind::Wrapper(export.func),
+            };
+            if let Some(&at) = self.at.get(&kind) {
+                self.image.symbols.insert(export.name.clone(), at);
+            }
+        }
+        let globals = self.own_symbols().into_iter();
+        let globals = globals.map(|i| SymbolKind::Global(i as u32));
+        for kind in globals.chain([SymbolKind::Memory, SymbolKind::Init]) {
+            if let Some(&at) = self.at.get(&kind) {
+                let name = text(&kind, module, &program.options.name);
+                self.image.symbols.insert(name, at);
+            }
+        }
+    }
+
+    fn address(&self, s: Symbol) -> Option<u32> {
+        let kind = self.backend.symbols.get(s.0 as usize)?;
+        self.at.get(kind).copied()
+    }
+
+    fn body(&self, program: &Program, stage: &MachineStage) -> Result<Body, String> {
+        let cpu = program.options.cpu;
+        let address = |s: Symbol| self.address(s);
+        let (mut mir, mut items, mut bytes) = (Vec::new(), Vec::new(), 0);
+        for (kind, form) in &stage.functions {
+            let entry = self.at[kind] & !1;
+            match form {
+                Form::Virtual(f) => mir.push((entry, f.clone(), None)),
+                Form::Allocated(f, a) => mir.push((entry, f.clone(), Some(a.clone()))),
+                Form::Linear(code) => items.push((entry, code.as_slice())),
+                Form::Code(_) => bytes += 1,
+                Form::Ir(_) => return Err("IR is no code".into()),
+            }
+        }
+        let limit = Kind::Stack.base() + GUARD as u32;
+        Ok(match (mir.is_empty(), items.is_empty(), bytes) {
+            (false, true, 0) => Body::Mir(Box::new(Interp::new(cpu, mir, limit, &address)?)),
+            (true, false, 0) => Body::Linear(Box::new(Linear::new(cpu, &items, &address)?)),
+            (true, true, _) => Body::Bytes(Box::new(ExecutorCore::new(cpu, LIMIT))),
+            _ => return Err("functions in several forms".into()),
+        })
+    }
+
+    /// The image, with bytes in place and relocated.
+    fn image(mut self, stage: &MachineStage) -> Result<Image, String> {
+        for (kind, form) in &stage.functions {
+            if let Form::Code(code) = form {
+                let at = self.at[kind] & !1;
+                self.place(at, code).map_err(|e| format!("{kind:?}: {e}"))?;
+            }
+        }
+        Ok(self.image)
+    }
+
+    fn place(&mut self, at: u32, code: &Code) -> Result<(), String> {
+        let start = (at - Kind::Code.base()) as usize;
+        let end = start + code.bytes.len();
+        self.image.code[start..end].copy_from_slice(&code.bytes);
+        for r in &code.relocs {
+            let kind = match r.kind {
+                RelocKind::Abs32 => elf::R_ARM_ABS32,
+                RelocKind::Call => elf::R_ARM_THM_PC22,
+                RelocKind::MovwAbs => elf::R_ARM_THM_MOVW_ABS_NC,
+                RelocKind::MovtAbs => elf::R_ARM_THM_MOVT_ABS,
+            };
+            let target = self.address(r.symbol);
+            let target = target.ok_or_else(|| format!("symbol {} is nowhere", r.symbol.0))?;
+            let bytes = &mut self.image.code[start..end];
+            apply(kind, bytes, r.offset as usize, target, at + r.offset)?;
+        }
+        for &(offset, _, wasm) in &code.traps {
+            self.image.traps.insert(at + offset, wasm);
+        }
+        Ok(())
+    }
+}
+
+/// Flags are junk on entry, as r12 is.
+pub(super) fn junk_flags(regs: &Regs) -> Flags {
+    let bit = |n: u32| regs[12] >> n & 1 == 1;
+    Flags {
+        n: bit(31),
+        z: bit(30),
+        c: bit(29),
+        v: bit(28),
+    }
+}
+
+impl Core for StageCore {
+    fn name(&self) -> String {
+        format!("{VOICE}{}", self.pass)
+    }
+
+    fn attach(&mut self, memory: &mut Memory) -> Result<(), String> {
+        match &mut self.body {
+            Body::Bytes(core) => core.attach(memory),
+            Body::Nothing | Body::Mir(_) | Body::Linear(_) => Ok(()),
+        }
+    }
+
+    fn run(&mut self, regs: &mut Regs, memory: &mut Memory, until: u32) -> Stop {
+        let flags = junk_flags(regs);
+        let halt = match &mut self.body {
+            Body::Nothing => return Stop::Fault("nothing is loaded".into()),
+            Body::Bytes(core) => return core.run(regs, memory, until),
+            Body::Mir(interp) => {
+                *interp.flags() = flags;
+                interp.run(regs, &mut View(memory), LIMIT)
+            }
+            Body::Linear(linear) => {
+                *linear.flags() = flags;
+                linear.run(regs, &mut View(memory), LIMIT)
+            }
+        };
+        let pc = regs[PC];
+        match halt {
+            Halt::Outside if pc == until => Stop::Until,
+            Halt::Outside => match memory.locate(pc, 2) {
+                // What stands there says the same to every core.
+                Some((Kind::Stubs, _)) => Stop::Udf(memory.half(pc).unwrap_or(0) & 0xff),
+                _ => Stop::Fault(format!("control goes to {pc:#x}")),
+            },
+            Halt::Trap(kind) => Stop::Udf(kind.into()),
+            Halt::Fault(what) => Stop::Fault(what),
+            Halt::Limit => Stop::Timeout,
+        }
+    }
+}
