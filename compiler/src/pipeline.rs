@@ -13,11 +13,13 @@ use crate::choices::Choices;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::verify::{Stage, verify};
 use crate::ir::{self, Cfg, Func, FuncType, Module, Node, Op, Ty};
+use crate::opt::callgraph::{CallGraph, called};
 use crate::opt::simplify::{IfConversion, Known};
-use crate::opt::{self, address::GlobalLayout, callgraph::CallGraph, inline, schedule::Schedule};
+use crate::opt::{self, address::GlobalLayout, inline, schedule::Schedule};
 use crate::options::{Level, Options};
 use crate::regalloc::{self, Allocation};
 use crate::stages::Form;
+use crate::wasm::Bodies;
 use crate::{helpers, init};
 use std::rc::Rc;
 
@@ -356,14 +358,35 @@ pub fn compile(
     .map(|(c, _)| c)
 }
 
-/// Decodes a module and checks that an object can hold its names.
+/// A module to compile. Bodies stand in it, or wait to be translated when it is their turn.
+pub(crate) struct Input<'a> {
+    pub(crate) module: Module,
+    pub(crate) waiting: Option<Bodies<'a>>,
+}
+
+/// Decodes a module but for its bodies, and checks that an object can hold its names.
 ///
 /// # Errors
 /// As [`compile`].
-pub(crate) fn read(wasm: &[u8], options: &Options) -> Result<Module> {
-    let module = crate::wasm::decode(wasm, options)?;
+pub(crate) fn read<'a>(wasm: &'a [u8], options: &Options) -> Result<Input<'a>> {
+    let (module, bodies) = crate::wasm::open(wasm, options)?;
     crate::object::names::check(&module, options)?;
-    Ok(module)
+    Ok(Input {
+        module,
+        waiting: Some(bodies),
+    })
+}
+
+impl Input<'_> {
+    /// Whether any function divides 64-bit values.
+    fn divides(&self) -> bool {
+        let divides = |n: &Node| n.ty == Ty::I64 && helpers::is_division(n.op);
+        let mut bodies = self.module.funcs.iter().flat_map(|f| &f.body);
+        let waits = |w: &Bodies<'_>| {
+            (0..self.module.funcs.len()).any(|f| !w.divisions(f as u32).is_empty())
+        };
+        bodies.any(|b| b.nodes.iter().any(divides)) || self.waiting.as_ref().is_some_and(waits)
+    }
 }
 
 /// The passes of a level, their order checked.
@@ -382,7 +405,7 @@ pub(crate) fn passes_of(level: Level) -> Result<Vec<&'static Pass>> {
 /// # Errors
 /// Any kind; see [`Error`].
 pub(crate) fn compile_module(
-    mut module: Module,
+    mut input: Input<'_>,
     options: &Options,
     passes: &[&'static Pass],
     request: &Request<'_>,
@@ -390,18 +413,16 @@ pub(crate) fn compile_module(
     if let Some(d) = request.dump {
         check_dump(d)?;
     }
-    let own = request.every.then_some(module.funcs.len() as u32);
-    let divides = |n: &Node| n.ty == Ty::I64 && helpers::is_division(n.op);
-    let has_division = module
-        .funcs
-        .iter()
-        .flat_map(|f| &f.body)
-        .any(|b| b.nodes.iter().any(divides));
-    let helpers = if has_division {
-        Some(helpers::add(&mut module)?)
+    let own = request.every.then_some(input.module.funcs.len() as u32);
+    let helpers = if input.divides() {
+        Some(helpers::add(&mut input.module)?)
     } else {
         None
     };
+    let Input {
+        mut module,
+        waiting,
+    } = input;
     let bodies: Vec<_> = module
         .funcs
         .iter_mut()
@@ -412,7 +433,7 @@ pub(crate) fn compile_module(
         Some(n) => (0..n).collect(),
         None => roots(&module),
     };
-    let graph = CallGraph::new(&bodies, &roots, &|n| helper_of(n, helpers));
+    let graph = CallGraph::new(&calls(&bodies, waiting.as_ref(), helpers), &roots);
     let mut cx = Cx {
         module: &module,
         options,
@@ -432,8 +453,8 @@ pub(crate) fn compile_module(
         kept: Vec::new(),
         own,
     };
-    cx.early(passes)?;
-    cx.graph = CallGraph::new(&cx.bodies, &roots, &|n| helper_of(n, helpers));
+    cx.early(passes, waiting)?;
+    cx.graph = CallGraph::new(&calls(&cx.bodies, None, helpers), &roots);
     let mut functions = cx.late(passes, &image)?;
     if own.is_none() {
         keep_referenced(&mut functions, &cx.symbols, &module);
@@ -460,6 +481,27 @@ pub(crate) fn compile_module(
         module,
     };
     Ok((compiled, kept))
+}
+
+/// By function: the functions that it calls, one entry a site.
+fn calls(
+    bodies: &[Option<Rc<Func>>],
+    waiting: Option<&Bodies<'_>>,
+    helpers: Option<u32>,
+) -> Vec<Vec<u32>> {
+    let of = |(i, body): (usize, &Option<Rc<Func>>)| match (body, waiting) {
+        (Some(f), _) => called(f, &|n| helper_of(n, helpers)).collect(),
+        (None, Some(w)) => {
+            let known = |&f: &u32| (f as usize) < bodies.len();
+            let called = w.calls(i as u32).iter().copied().filter(known);
+            let divisions = w.divisions(i as u32).iter();
+            called
+                .chain(divisions.filter_map(|&op| helpers::index(op, helpers?)))
+                .collect()
+        }
+        (None, None) => Vec::new(),
+    };
+    bodies.iter().enumerate().map(of).collect()
 }
 
 /// Functions that something outside the module's code calls.
@@ -629,18 +671,23 @@ impl Cx<'_> {
             .map(|b| Rc::try_unwrap(b).unwrap_or_else(|b| (*b).clone()))
     }
 
-    fn early(&mut self, passes: &[&Pass]) -> Result<()> {
+    /// Runs the early passes over all functions that are reached; a body that waits is translated right before.
+    fn early(&mut self, passes: &[&Pass], mut waiting: Option<Bodies<'_>>) -> Result<()> {
         for f in self.graph.order.clone() {
-            let Some(body) = self.take_body(f) else {
+            let translated = match &mut waiting {
+                Some(w) => w.take(f)?,
+                None => None,
+            };
+            let Some(body) = translated.or_else(|| self.take_body(f)) else {
                 continue;
             };
             let ty = self.module.funcs[f as usize].ty.clone();
             let mut unit = self.unit(SymbolKind::Func(f), ty, body);
             self.run(passes, Phase::Early, &mut unit)?;
-            unit.func.nodes.shrink_to_fit();
+            unit.func.compact();
             self.bodies[f as usize] = Some(Rc::new(unit.func));
         }
-        Ok(())
+        waiting.map_or(Ok(()), Bodies::finish)
     }
 
     fn late(&mut self, passes: &[&Pass], image: &[init::Chunk]) -> Result<Vec<(SymbolKind, Code)>> {
@@ -834,7 +881,7 @@ fn emit_func(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
         0
     };
     let check = (bytes > 0).then(|| (cx.symbols.get(SymbolKind::StackLimit), bytes));
-    u.items = emit::emit(&u.mir, &u.allocation, frame, check)?;
+    u.items = emit::emit(&u.mir, &u.allocation, frame, check);
     debug_assert!(
         u.mir.has_calls
             || !u

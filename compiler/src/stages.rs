@@ -13,7 +13,8 @@ use crate::ir::{Func, Module};
 use crate::opt::address::GlobalLayout;
 use crate::options::{Level, Options};
 use crate::pipeline::{
-    Compiled, Gives, Keep, Kept, PASSES, Pass, Request, TRANSLATE, compile_module, passes_of, read,
+    Compiled, Gives, Input, Keep, Kept, PASSES, Pass, Request, TRANSLATE, compile_module,
+    passes_of, read,
 };
 use crate::regalloc::Allocation;
 
@@ -168,7 +169,11 @@ pub fn run(module: Module, options: &Options, passes: &[&str]) -> Result<String>
         every: true,
         ..Request::default()
     };
-    let (compiled, _) = compile_module(module, options, &list, &request)?;
+    let input = Input {
+        module,
+        waiting: None,
+    };
+    let (compiled, _) = compile_module(input, options, &list, &request)?;
     Ok(compiled.dump.unwrap_or_default())
 }
 

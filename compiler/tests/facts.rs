@@ -110,7 +110,7 @@ fn check(op: Op, args: &[Ty], ty: Ty, operands: &[Operand], r: &mut Random) -> u
             assert!(contains(&o.fact, t, v), "{v:#x} is not in {:x?}", o.fact);
         }
     }
-    let fact = of(op, ty, args[0], 0, &facts);
+    let fact = of(op, ty, args[0], 0, &facts.iter().collect::<Vec<_>>());
     let tuples = VALUES * operands.len();
     for _ in 0..tuples {
         let a: Vec<u64> = operands.iter().map(|o| r.pick(&o.values)).collect();
@@ -199,7 +199,7 @@ fn narrow_loads_and_guards_are_within_their_facts() {
         (Op::Load16S, 16, true),
         (Op::Load32, 32, false),
     ] {
-        let fact = of(op, Ty::I32, Ty::I32, 0, &[Fact::top(Ty::I32)]);
+        let fact = of(op, Ty::I32, Ty::I32, 0, &[&Fact::top(Ty::I32)]);
         for v in 0..=mask(bits.min(16)) {
             let v = if signed { sext(v, bits) & mask(32) } else { v };
             assert!(contains(&fact, Ty::I32, v), "{} {v:#x}", op.text());
@@ -207,8 +207,8 @@ fn narrow_loads_and_guards_are_within_their_facts() {
     }
     let small = Fact::unsigned(Ty::I64, 3, 9);
     let any = Fact::top(Ty::I32);
-    assert_eq!(of(Op::Guard, Ty::I64, Ty::I64, 4, &[small, any]), small);
-    assert_eq!(of(Op::Assume, Ty::I64, Ty::I64, 0, &[small]), small);
+    assert_eq!(of(Op::Guard, Ty::I64, Ty::I64, 4, &[&small, &any]), small);
+    assert_eq!(of(Op::Assume, Ty::I64, Ty::I64, 0, &[&small]), small);
 }
 
 #[test]

@@ -97,6 +97,9 @@ enum Command {
         /// The level; 2 without it.
         #[arg(long)]
         level: Option<String>,
+        /// Write the large module here, so that the compiler alone can be measured on it.
+        #[arg(long)]
+        keep: Option<PathBuf>,
     },
     /// What a change must pass beside the tests: regressions, corpus, every rule observed, a differential run, size and speed.
     Gate {
@@ -230,7 +233,12 @@ fn main() -> ExitCode {
             json,
         } => seed_table(seconds, &only, jobs, json),
         Command::Bench { root, bless } => bench_table(&root, bless),
-        Command::Speed { file, size, level } => compile_speed(&file, size, level),
+        Command::Speed {
+            file,
+            size,
+            level,
+            keep,
+        } => compile_speed(&file, size, level, keep.as_deref()),
         Command::Gate {
             root,
             functions,
@@ -453,13 +461,16 @@ fn bench_table(root: &Path, bless: bool) -> Outcome {
     Ok(!table.is_empty())
 }
 
-fn compile_speed(file: &Path, size: usize, level: Option<String>) -> Outcome {
+fn compile_speed(file: &Path, size: usize, level: Option<String>, keep: Option<&Path>) -> Outcome {
     let asked = Target {
         cpu: None,
         level,
         bounds: None,
     };
     let big = speed::enlarge(&module(file)?, size)?;
+    if let Some(path) = keep {
+        std::fs::write(path, &big).map_err(|e| format!("{}: {e}", path.display()))?;
+    }
     let s = speed::measure(&big, target(&asked)?.level, 5)?;
     println!(
         "{} bytes in {:.3} CPU s: {:.2} MB/s; peak memory {:.1} MB, {:.0} times the module",

@@ -7,7 +7,6 @@
 
 use super::code::{Item, Kind, Label, Literal};
 use super::mir::{MFunc, MInst, MOp, Symbol, VReg};
-use crate::error::Result;
 use crate::isa::{self, Cond, Inst, Op as I, Reg, RegSet, Role};
 use crate::regalloc::{Allocation, Edit, Loc};
 use crate::seeded::{Bug, on};
@@ -15,6 +14,8 @@ use crate::trap::TrapKind;
 
 /// Largest offset that loads and stores take from the stack pointer.
 const REACH: u32 = 4092;
+/// Greatest immediate of ADDW and SUBW.
+const PLAIN: u32 = 4095;
 
 /// The frame of a function.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,15 +99,12 @@ struct Emit<'a> {
 }
 
 /// Emits a function.
-///
-/// # Errors
-/// None at present; kept for limits of the frame.
 pub fn emit(
     f: &MFunc,
     a: &Allocation,
     frame: Frame,
     stack_check: Option<(Symbol, u32)>,
-) -> Result<Vec<Item>> {
+) -> Vec<Item> {
     let size: usize = f
         .blocks
         .iter()
@@ -136,7 +134,7 @@ pub fn emit(
         e.push(Kind::Label(label));
         e.push(Kind::Trap(kind));
     }
-    Ok(e.out)
+    e.out
 }
 
 impl Emit<'_> {
@@ -190,45 +188,36 @@ impl Emit<'_> {
             i.list = self.frame.saved;
             self.push(Kind::Inst(i));
         }
-        self.move_sp(I::SubI, self.frame.local);
+        self.add_in_parts(I::SubI, Reg::SP, self.frame.local);
     }
 
     /// Traps if less than `bytes` are left above the limit. Only r12 is free here, and lr is live.
     fn check_stack(&mut self, limit: Symbol, bytes: u32) {
         self.load_literal(Reg::R12, Literal::Addr(limit, 0));
         self.inst(I::LdrI, &[Reg::R12, Reg::R12], 0);
-        let mut left = bytes;
-        while left > 0 {
-            // The largest part that an addition takes: eight bits from the top.
-            let part = if left <= 4095 {
-                left
-            } else {
-                left & 0xffu32 << (24 - left.leading_zeros())
-            };
-            self.inst(I::AddI, &[Reg::R12, Reg::R12], part as i32);
-            left -= part;
-        }
+        self.add_in_parts(I::AddI, Reg::R12, bytes);
         self.inst(I::CmpR, &[Reg::SP, Reg::R12], 0);
         let pad = self.trap_pad(TrapKind::StackExhausted.code());
         self.push(Kind::Branch(Cond::Lo, pad));
     }
 
-    /// Adds to or subtracts from the stack pointer.
-    fn move_sp(&mut self, op: I, bytes: u32) {
-        let mut left = bytes;
+    /// Adds to or subtracts from a register (`op` says which). What no plain immediate holds goes by eight bits from the
+    /// top at a time, each a modified immediate; the parts of a number of words are words.
+    fn add_in_parts(&mut self, op: I, r: Reg, amount: u32) {
+        let mut left = amount;
         while left > 0 {
-            let part = if left <= 4092 {
+            let part = if left <= PLAIN {
                 left
             } else {
                 left & 0xffu32 << (24 - left.leading_zeros())
             };
-            self.inst(op, &[Reg::SP, Reg::SP], part as i32);
+            self.inst(op, &[r, r], part as i32);
             left -= part;
         }
     }
 
     fn epilogue(&mut self) {
-        self.move_sp(I::AddI, self.frame.local);
+        self.add_in_parts(I::AddI, Reg::SP, self.frame.local);
         if self.frame.saved.is_empty() {
             return self.inst(I::BxR, &[Reg::LR], 0);
         }
@@ -426,16 +415,7 @@ impl Emit<'_> {
                 self.push(Kind::HalfAddress(Inst::new(I::Movw, &[r], 0), s));
                 self.push(Kind::HalfAddress(Inst::new(I::Movt, &[r], 0), s));
                 // The addend of a half address has only 16 bits, so an offset is added.
-                let mut left = offset as u32;
-                while left > 0 {
-                    let part = if left <= 4095 {
-                        left
-                    } else {
-                        left & 0xffu32 << (24 - left.leading_zeros())
-                    };
-                    self.inst(I::AddI, &[r, r], part as i32);
-                    left -= part;
-                }
+                self.add_in_parts(I::AddI, r, offset as u32);
             }
         }
     }

@@ -9,7 +9,6 @@ use crate::choices::Choices;
 use crate::isa::{self, Cond, Inst, Op as I, Place};
 use crate::options::Cpu;
 use crate::seeded::{Bug, on};
-use rustc_hash::FxHashMap;
 
 /// Runs all of it.
 pub fn finish(mut items: Vec<Item>, cpu: Cpu, choices: &mut Choices) -> Vec<Item> {
@@ -24,14 +23,27 @@ pub fn finish(mut items: Vec<Item>, cpu: Cpu, choices: &mut Choices) -> Vec<Item
 /// Most rounds of removing jumps; each may uncover work for the next, but not for long in code that is not made for it.
 const ROUNDS: usize = 16;
 
+/// One more than the greatest number of a label that stands somewhere.
+fn labels(items: &[Item]) -> usize {
+    let numbers = items.iter().filter_map(|i| match i.kind {
+        Kind::Label(l) => Some(l.0 as usize + 1),
+        _ => None,
+    });
+    numbers.max().unwrap_or(0)
+}
+
 /// Branches to a block that only jumps go where it jumps. Entries of tables stay, as they reach forward only.
 fn thread(items: &mut [Item]) {
-    let mut jumps: FxHashMap<Label, Label> = FxHashMap::default();
+    let mut jumps: Vec<Option<Label>> = vec![None; labels(items)];
     let mut waiting: Vec<Label> = Vec::new();
     for i in items.iter() {
         match &i.kind {
             Kind::Label(l) => waiting.push(*l),
-            Kind::Branch(Cond::Al, to) => jumps.extend(waiting.drain(..).map(|l| (l, *to))),
+            Kind::Branch(Cond::Al, to) => {
+                for l in waiting.drain(..) {
+                    jumps[l.0 as usize] = Some(*to);
+                }
+            }
             _ => waiting.clear(),
         }
     }
@@ -39,8 +51,8 @@ fn thread(items: &mut [Item]) {
         let mut to = l;
         // An endless loop of jumps ends where it began.
         for _ in 0..64 {
-            match jumps.get(&to) {
-                Some(&n) if n != to => to = n,
+            match jumps.get(to.0 as usize) {
+                Some(&Some(n)) if n != to => to = n,
                 _ => break,
             }
         }
@@ -58,60 +70,98 @@ fn thread(items: &mut [Item]) {
 /// jumps to what follows.
 /// Code made to have more rounds than [`ROUNDS`] keeps a jump or two.
 fn drop_jumps(items: &mut Vec<Item>) {
+    let mut spots = spots(items);
+    let labels = labels(items);
     for _ in 0..ROUNDS {
-        let before = items.len();
-        remove_unreachable(items);
-        invert_over_jumps(items);
-        remove_jumps_to_next(items);
-        if items.len() == before {
-            return;
+        let before = spots.len();
+        remove_unreachable(items, &mut spots, labels);
+        invert_over_jumps(items, &mut spots);
+        remove_jumps_to_next(items, &mut spots, labels);
+        if spots.len() == before {
+            break;
         }
     }
+    keep_spots(items, &spots);
 }
 
-fn remove_unreachable(items: &mut Vec<Item>) {
-    let mut used: Vec<bool> = Vec::new();
-    let mut mark = |l: &Label| {
-        let i = l.0 as usize;
-        if used.len() <= i {
-            used.resize(i + 1, false);
+/// Whether control neither comes nor goes here.
+fn is_plain(item: &Item) -> bool {
+    !matches!(item.kind, Kind::Label(_)) && item.targets().is_empty() && !item.is_end()
+}
+
+/// Where control comes or goes, and the first of each run of plain items: numbers of items. The rounds look at
+/// these only, and a run that goes, goes as a whole.
+fn spots(items: &[Item]) -> Vec<usize> {
+    let mut spots = Vec::with_capacity(items.len() / 2);
+    let mut run = false;
+    for (i, item) in items.iter().enumerate() {
+        let plain = is_plain(item);
+        if !(plain && run) {
+            spots.push(i);
         }
-        used[i] = true;
-    };
-    for i in items.iter() {
-        i.targets().iter().for_each(&mut mark);
+        run = plain;
     }
-    let is_used = |l: &Label| used.get(l.0 as usize).copied().unwrap_or(false);
-    let mut reachable = true;
-    items.retain(|i| {
-        if let Kind::Label(l) = &i.kind {
-            reachable |= is_used(l);
-            return is_used(l);
+    spots
+}
+
+/// Removes the items whose spots are gone.
+fn keep_spots(items: &mut Vec<Item>, spots: &[usize]) {
+    let mut spots = spots.iter().peekable();
+    let (mut at, mut run, mut keep) = (0, false, false);
+    items.retain(|item| {
+        // A jump that an inverted branch went over is a label now: no plainer than it was.
+        let plain = is_plain(item);
+        if !(plain && run) {
+            keep = spots.next_if_eq(&&at).is_some();
         }
-        let keep = reachable;
-        reachable &= !i.is_end();
+        run = plain;
+        at += 1;
         keep
     });
 }
 
-/// Whether the label stands at `at`, possibly among others.
-fn is_at(items: &[Item], mut at: usize, label: Label) -> bool {
-    while let Some(Kind::Label(l)) = items.get(at).map(|i| &i.kind) {
-        if *l == label {
-            return true;
+fn remove_unreachable(items: &[Item], spots: &mut Vec<usize>, labels: usize) {
+    let mut used = vec![false; labels];
+    let mut mark = |l: &Label| {
+        if let Some(u) = used.get_mut(l.0 as usize) {
+            *u = true;
         }
-        at += 1;
+    };
+    for &i in spots.iter() {
+        items[i].targets().iter().for_each(&mut mark);
     }
-    false
+    let mut reachable = true;
+    spots.retain(|&i| {
+        if let Kind::Label(l) = &items[i].kind {
+            reachable |= used[l.0 as usize];
+            return used[l.0 as usize];
+        }
+        let keep = reachable;
+        reachable &= !items[i].is_end();
+        keep
+    });
 }
 
-fn invert_over_jumps(items: &mut Vec<Item>) {
-    for i in 0..items.len().saturating_sub(1) {
-        let Kind::Branch(Cond::Al, to) = items[i + 1].kind else {
+/// Whether the label stands at the first of the spots, possibly among others.
+fn is_at(items: &[Item], spots: &[usize], label: Label) -> bool {
+    let mut labels = spots.iter().map_while(|&i| match items[i].kind {
+        Kind::Label(l) => Some(l),
+        _ => None,
+    });
+    labels.any(|l| l == label)
+}
+
+fn invert_over_jumps(items: &mut [Item], spots: &mut Vec<usize>) {
+    // A jump that goes is passed over as a label is.
+    const GONE: Label = Label(u32::MAX);
+    let mut inverted_any = false;
+    for k in 1..spots.len() {
+        let (here, next, after) = (spots[k - 1], spots[k], &spots[k + 1..]);
+        let Kind::Branch(Cond::Al, to) = items[next].kind else {
             continue;
         };
-        let inverted = match &items[i].kind {
-            Kind::Branch(c, l) if *c != Cond::Al && is_at(items, i + 2, *l) => {
+        let inverted = match &items[here].kind {
+            Kind::Branch(c, l) if *c != Cond::Al && is_at(items, after, *l) => {
                 let turned = if on(Bug::BranchNotTurned) {
                     *c
                 } else {
@@ -119,27 +169,33 @@ fn invert_over_jumps(items: &mut Vec<Item>) {
                 };
                 Kind::Branch(turned, to)
             }
-            Kind::BranchZero(r, z, l) if is_at(items, i + 2, *l) => Kind::BranchZero(*r, !z, to),
+            Kind::BranchZero(r, z, l) if is_at(items, after, *l) => Kind::BranchZero(*r, !z, to),
             _ => continue,
         };
-        items[i].kind = inverted;
-        items[i + 1].kind = Kind::Label(Label(u32::MAX));
+        items[here].kind = inverted;
+        items[next].kind = Kind::Label(GONE);
+        inverted_any = true;
     }
-    items.retain(|i| i.kind != Kind::Label(Label(u32::MAX)));
+    if inverted_any {
+        spots.retain(|&i| !matches!(items[i].kind, Kind::Label(GONE)));
+    }
 }
 
 /// From the end, so that a jump over a jump that goes is seen in the same round: chains of them are one pass.
-fn remove_jumps_to_next(items: &mut Vec<Item>) {
-    let mut keep = vec![true; items.len()];
-    // The labels between here and the next item that stays.
-    let mut next = rustc_hash::FxHashSet::default();
-    for (item, keep) in items.iter().zip(&mut keep).rev() {
-        match &item.kind {
+fn remove_jumps_to_next(items: &[Item], spots: &mut Vec<usize>, labels: usize) {
+    let mut keep = vec![true; spots.len()];
+    // Labels between here and the next item that stays are those marked with its number, counted from the end.
+    let mut mark = vec![0; labels];
+    let mut stays = 1u32;
+    for (&i, keep) in spots.iter().zip(&mut keep).rev() {
+        match &items[i].kind {
             Kind::Label(l) => {
-                next.insert(*l);
+                mark[l.0 as usize] = stays;
                 continue;
             }
-            Kind::Branch(_, l) | Kind::BranchZero(_, _, l) => *keep = !next.contains(l),
+            Kind::Branch(_, l) | Kind::BranchZero(_, _, l) => {
+                *keep = mark.get(l.0 as usize) != Some(&stays);
+            }
             Kind::Inst(_)
             | Kind::HalfAddress(..)
             | Kind::Call(_)
@@ -147,12 +203,12 @@ fn remove_jumps_to_next(items: &mut Vec<Item>) {
             | Kind::Table(..)
             | Kind::Trap(_) => {}
         }
-        if *keep && !next.is_empty() {
-            next = Default::default();
-        }
+        stays += *keep as u32;
     }
-    let mut keep = keep.iter();
-    items.retain(|_| *keep.next().unwrap_or(&true));
+    if keep.iter().any(|k| !k) {
+        let mut keep = keep.iter();
+        spots.retain(|_| *keep.next().unwrap_or(&true));
+    }
 }
 
 /// Takes 16-bit encodings that set the flags where nothing reads them.

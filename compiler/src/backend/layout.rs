@@ -10,7 +10,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::isa::{self, Cond, Encoded, Inst, Op as I, Place, Reg};
 use crate::options::Cpu;
 use crate::seeded::{Bug, on};
-use rustc_hash::FxHashMap;
+
+/// The place of a label that stands nowhere: no function is so large.
+const NOWHERE: u32 = u32::MAX;
 
 /// Lays out a function. With `listing`, its text is kept.
 ///
@@ -26,7 +28,8 @@ pub fn layout(items: &[Item], cpu: Cpu, name: &str, listing: bool) -> Result<Cod
         size: vec![0; items.len()],
         encoded: vec![None; items.len()],
         at: vec![0; items.len()],
-        labels: FxHashMap::default(),
+        labels: Vec::new(),
+        flexible: Vec::new(),
         literals: Vec::new(),
         pool: 0,
         code: Code::default(),
@@ -65,7 +68,10 @@ struct Layout<'a> {
     /// Instructions whose bits do not depend on where they are.
     encoded: Vec<Option<Encoded>>,
     at: Vec<u32>,
-    labels: FxHashMap<Label, u32>,
+    /// By label: where it stands; [`NOWHERE`] if it does not.
+    labels: Vec<u32>,
+    /// Items whose size depends on where things are.
+    flexible: Vec<usize>,
     /// Pool entries in order, each once.
     literals: Vec<Literal>,
     /// Address of the pool.
@@ -100,6 +106,16 @@ impl Layout<'_> {
     /// Smallest sizes.
     fn measure(&mut self) -> Result<()> {
         for (i, item) in self.items.iter().enumerate() {
+            match item.kind {
+                Kind::Branch(..) | Kind::BranchZero(..) | Kind::Load(..) | Kind::Table(..) => {
+                    self.flexible.push(i);
+                }
+                Kind::Label(l) => {
+                    let least = l.0 as usize + 1;
+                    self.labels.resize(self.labels.len().max(least), NOWHERE);
+                }
+                Kind::Inst(_) | Kind::HalfAddress(..) | Kind::Call(_) | Kind::Trap(_) => {}
+            }
             self.size[i] = match &item.kind {
                 Kind::Inst(inst) => {
                     let e = isa::encode(inst, self.cpu, self.places[i])
@@ -134,7 +150,7 @@ impl Layout<'_> {
         for (i, item) in self.items.iter().enumerate() {
             self.at[i] = at;
             if let Kind::Label(l) = item.kind {
-                self.labels.insert(l, at);
+                self.labels[l.0 as usize] = at;
             }
             at += self.size[i];
         }
@@ -143,8 +159,9 @@ impl Layout<'_> {
 
     fn target(&self, l: Label) -> Result<u32> {
         self.labels
-            .get(&l)
+            .get(l.0 as usize)
             .copied()
+            .filter(|&at| at != NOWHERE)
             .ok_or_else(|| self.internal(format!("label {} stands nowhere", l.0)))
     }
 
@@ -166,7 +183,8 @@ impl Layout<'_> {
         loop {
             self.place();
             let mut grew = false;
-            for i in 0..self.items.len() {
+            for k in 0..self.flexible.len() {
+                let i = self.flexible[k];
                 let needed = self.needed(i)?;
                 if needed > self.size[i] {
                     self.size[i] = needed;

@@ -132,6 +132,17 @@ impl Func {
         f
     }
 
+    /// Gives back the room that nodes and blocks have to grow. The nodes move: an allocator may keep what a block
+    /// loses by shrinking.
+    pub fn compact(&mut self) {
+        let mut nodes = Vec::with_capacity(self.nodes.len());
+        nodes.append(&mut self.nodes);
+        self.nodes = nodes;
+        let mut blocks = Vec::with_capacity(self.blocks.len());
+        blocks.append(&mut self.blocks);
+        self.blocks = blocks;
+    }
+
     /// The entry.
     pub const ENTRY: Block = Block(0);
 

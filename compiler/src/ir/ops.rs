@@ -117,7 +117,11 @@ macro_rules! ops {
             /// The name in text.
             pub const fn text(self) -> &'static str { match self { $(Op::$name => $text,)* } }
             /// Whether it floats.
-            pub const fn class(self) -> Class { match self { $(Op::$name => Class::$class,)* } }
+            #[inline]
+            pub const fn class(self) -> Class {
+                const CLASSES: [Class; Op::ALL.len()] = [$(Class::$class,)*];
+                CLASSES[self as usize]
+            }
             /// How many operands; `None` is any number.
             pub const fn arity(self) -> Option<usize> { match self { $(Op::$name => ops!(@arity $args),)* } }
             /// Types of the operands (empty if the number is free).

@@ -90,12 +90,24 @@ pub fn writes(inst: &Inst) -> RegSet {
     named(inst, Role::Def).or(implied.writes).or(list)
 }
 
+/// By operation: whether the carry flag is an input, and whether it is a comparison.
+const FLAGS: [(bool, bool); Op::ALL.len()] = {
+    let mut flags = [(false, false); Op::ALL.len()];
+    let mut i = 0;
+    while i < Op::ALL.len() {
+        let sem = Op::ALL[i].sem();
+        flags[i] = (implied(sem).carry, sem.is_test());
+        i += 1;
+    }
+    flags
+};
+
 /// Whether the result depends on a flag: by the condition, or by the carry as an operand.
 pub fn reads_flags(inst: &Inst) -> bool {
-    implied(inst.op.sem()).carry || (inst.cond != Cond::Al && inst.op != Op::It)
+    FLAGS[inst.op as usize].0 || (inst.cond != Cond::Al && inst.op != Op::It)
 }
 
 /// Whether it may change a flag. Some leave C or V as they were.
 pub fn writes_flags(inst: &Inst) -> bool {
-    inst.s || inst.op.sem().is_test()
+    inst.s || FLAGS[inst.op as usize].1
 }

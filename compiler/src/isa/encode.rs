@@ -196,10 +196,9 @@ impl Form {
     }
 
     fn place_bits(&self, inst: &Inst, place: Place) -> Result<u32, Why> {
-        let last = self.has(Rule::Last) || writes_pc(inst);
         let standing = match place {
             Place::Outside => true,
-            Place::Inside => !self.has(Rule::Outside) && !last,
+            Place::Inside => !self.has(Rule::Outside) && !self.has(Rule::Last) && !writes_pc(inst),
             Place::Last => !self.has(Rule::Outside),
         };
         // A condition field is the instruction's own condition; otherwise the condition is the IT block's.
@@ -231,8 +230,7 @@ impl Form {
                 return Err(Why::Register);
             }
             if operand.field != 0 {
-                let same = |j: &usize| self.operands[*j].field == operand.field;
-                if (0..i).find(same).is_some_and(|j| inst.regs[j] != reg) {
+                if inst.regs[operand.first as usize] != reg {
                     return Err(Why::Register);
                 }
                 word |= self.pattern.insert(operand.field, u32::from(reg.0));

@@ -11,6 +11,8 @@ use super::{Imm, Op, Reg, pattern::Pattern};
 pub struct Operand {
     /// The field of the pattern that holds it; 0 if it is always `SP`. Two operands with one field must be equal.
     pub field: u8,
+    /// The first operand with this field: itself, but for a repetition.
+    pub first: u8,
     /// Whether it may be `SP`.
     pub sp: bool,
     /// Whether it may be `PC`.
@@ -97,6 +99,7 @@ impl Form {
 pub(super) const fn operands(text: &str) -> [Operand; 4] {
     let mut out = [Operand {
         field: 0,
+        first: 0,
         sp: false,
         pc: false,
     }; 4];
@@ -121,6 +124,9 @@ pub(super) const fn operands(text: &str) -> [Operand; 4] {
                     "a field is a lower-case letter"
                 );
                 out[n].field = letter;
+                while out[out[n].first as usize].field != letter {
+                    out[n].first += 1;
+                }
                 n += 1;
             }
         }

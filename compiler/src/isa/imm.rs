@@ -45,6 +45,10 @@ fn width(p: &Pattern) -> u32 {
 }
 
 fn insert(p: &Pattern, mut value: u32) -> u32 {
+    // The number of most forms is one field.
+    if PARTS[1..].iter().all(|l| !p.has(*l)) {
+        return p.insert(PARTS[0], value);
+    }
     let mut bits = 0;
     for letter in PARTS.iter().rev() {
         bits |= p.insert(*letter, value);
@@ -83,9 +87,11 @@ impl Imm {
         if imm2 != 0 {
             return None;
         }
+        if self == Imm::None {
+            return (imm == 0).then_some(0);
+        }
         let w = width(p);
         let value = match self {
-            Imm::None => (imm == 0).then_some(0)?,
             Imm::Unsigned(2) if on(Bug::HalfwordOffsetScale) && p.size == 2 && w == 5 => {
                 (scaled(imm, 2, w)? * 2) & 31
             }
@@ -117,7 +123,7 @@ impl Imm {
             Imm::Shift32 => (1..=32).contains(&imm).then_some(imm as u32 & 31)?,
             Imm::LessOne => scaled(imm.checked_sub(1)?, 1, w)?,
             Imm::ItMask => scaled(imm, 1, w).filter(|v| *v != 0)?,
-            Imm::FieldMsb | Imm::FieldWidth => return None,
+            Imm::None | Imm::FieldMsb | Imm::FieldWidth => return None,
         };
         Some(insert(p, value))
     }

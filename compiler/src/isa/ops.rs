@@ -33,8 +33,10 @@ macro_rules! ops {
                 match self { $(Op::$name => $mnemonic,)* }
             }
             /// The role of each register operand, in the order of `Inst::regs`.
+            #[inline]
             pub fn roles(self) -> &'static [Role] {
-                match self { $(Op::$name => &[$(Role::$role,)*],)* }
+                const ROLES: [&[Role]; Op::ALL.len()] = [$(&[$(Role::$role,)*],)*];
+                ROLES[self as usize]
             }
             /// What it does.
             pub const fn sem(self) -> Sem {

@@ -15,6 +15,8 @@ pub struct Pattern {
     /// Size in bytes: 2 or 4.
     pub size: u32,
     fields: [u32; 26],
+    /// Widths of the fields in bits.
+    widths: [u8; 26],
 }
 
 impl Pattern {
@@ -30,6 +32,7 @@ impl Pattern {
             value: 0,
             size: bytes.len() as u32 / 8,
             fields: [0; 26],
+            widths: [0; 26],
         };
         let mut i = 0;
         while i < bytes.len() {
@@ -43,6 +46,7 @@ impl Pattern {
                 c => {
                     assert!(c.is_ascii_lowercase(), "a field is a lower-case letter");
                     p.fields[(c - b'a') as usize] |= bit;
+                    p.widths[(c - b'a') as usize] += 1;
                 }
             }
             i += 1;
@@ -57,7 +61,7 @@ impl Pattern {
 
     /// Width of a field in bits; 0 if there is no such field.
     pub const fn width(&self, letter: u8) -> u32 {
-        self.fields[(letter - b'a') as usize].count_ones()
+        self.widths[(letter - b'a') as usize] as u32
     }
 
     /// Whether there is such a field.
@@ -79,11 +83,24 @@ impl Pattern {
     /// The bits of a field with this value, scattered. Bits of `value` above the width are dropped: callers
     /// check the range first.
     pub fn insert(&self, letter: u8, value: u32) -> u32 {
-        let (mut mask, mut out, mut at) = (self.fields[(letter - b'a') as usize], 0, 0);
+        let mut mask = self.fields[(letter - b'a') as usize];
+        if mask == 0 {
+            return 0;
+        }
+        let low = mask.trailing_zeros();
+        let bits = mask >> low;
+        if bits & bits.wrapping_add(1) == 0 {
+            return value << low & mask;
+        }
+        // A field in several places: a step is a run of bits.
+        let (mut rest, mut out) = (value, 0);
         while mask != 0 {
-            out |= (value >> at & 1) << mask.trailing_zeros();
-            at += 1;
-            mask &= mask - 1;
+            let low = mask.trailing_zeros();
+            let run = (mask >> low).trailing_ones();
+            let bits = (1 << run) - 1;
+            out |= (rest & bits) << low;
+            mask &= !(bits << low);
+            rest >>= run;
         }
         out
     }

@@ -3,7 +3,8 @@
 //! In: an operation, an immediate, an instruction. Out: answers derived from the rows. Invariant: an answer of
 //! "fits" means that the encoder has a form for registers r0-r12 and LR (for a 16-bit-only operation: r0-r7).
 
-use super::{Inst, Op, Place, encode::size, form::Flags, table::forms};
+use super::encode::{select, size};
+use super::{Inst, Op, Place, form::Flags, table::forms};
 use crate::options::Cpu;
 
 /// Whether the operation can have this immediate (with the flags set if `s`, outside of IT blocks) whatever
@@ -49,20 +50,17 @@ pub fn commuted(inst: &Inst) -> Option<Inst> {
 /// nothing reads the flags afterwards and the place is outside of IT blocks, flags set.
 /// `None` if it is 16 bits wide already, or cannot be.
 pub fn narrow(inst: &Inst, cpu: Cpu, place: Place, flags_dead: bool) -> Option<Inst> {
-    if size(inst, cpu, place).ok()? == 2 {
+    let is_narrow = |i: &Inst| select(i, cpu, place, Some(2)).is_ok();
+    if !has_narrow(inst.op) || is_narrow(inst) {
         return None;
     }
     let may_set = flags_dead && place == Place::Outside && !inst.s && narrows_with_flags(inst.op);
-    let settings: &[bool] = if may_set { &[inst.s, true] } else { &[inst.s] };
-    [Some(*inst), commuted(inst)]
-        .into_iter()
-        .flatten()
-        .find_map(|candidate| {
-            settings.iter().find_map(|s| {
-                let candidate = Inst { s: *s, ..candidate };
-                (size(&candidate, cpu, place) == Ok(2)).then_some(candidate)
-            })
-        })
+    let setting = |i: Inst| may_set.then_some(Inst { s: true, ..i });
+    let commuted = commuted(inst);
+    let candidates = [setting(*inst), commuted, commuted.and_then(setting)];
+    let found = candidates.into_iter().flatten().find(is_narrow)?;
+    // What has no encoding at all has no equal.
+    size(inst, cpu, place).is_ok().then_some(found)
 }
 
 /// The 16-bit flag-setting equal of a 32-bit instruction outside of IT blocks that leaves the flags alone.

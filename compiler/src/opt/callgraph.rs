@@ -1,10 +1,9 @@
 //! The call graph: who calls whom, in which order to look at functions, who is recursive.
 //!
-//! In: the bodies of a module. Out: [`CallGraph`]. Strongly connected components come from Tarjan's algorithm, which
+//! In: what each function of a module calls. Out: [`CallGraph`]. Strongly connected components come from Tarjan's algorithm, which
 //! gives callees before callers.
 
 use crate::ir::{Func, Node, Op};
-use std::rc::Rc;
 
 /// Calls between the functions of a module.
 pub struct CallGraph {
@@ -19,27 +18,21 @@ pub struct CallGraph {
 }
 
 impl CallGraph {
-    /// Finds everything reached from the roots. `extra` names the functions that an operation other than a call calls.
-    pub fn new(
-        bodies: &[Option<Rc<Func>>],
-        roots: &[u32],
-        extra: &dyn Fn(&Node) -> Option<u32>,
-    ) -> CallGraph {
-        let n = bodies.len();
+    /// Finds everything reached from the roots. `calls` names for each function those that it calls, one entry a site.
+    pub fn new(calls: &[Vec<u32>], roots: &[u32]) -> CallGraph {
+        let n = calls.len();
+        let distinct = |calls: &Vec<u32>| {
+            let mut callees = calls.clone();
+            callees.sort_unstable();
+            callees.dedup();
+            callees
+        };
         let mut g = CallGraph {
-            callees: vec![Vec::new(); n],
+            callees: calls.iter().map(distinct).collect(),
             sites: vec![0; n],
             order: Vec::new(),
             recursive: vec![false; n],
         };
-        let mut calls: Vec<Vec<u32>> = vec![Vec::new(); n];
-        for (i, body) in bodies.iter().enumerate() {
-            let Some(f) = body else { continue };
-            calls[i] = called(f, extra).collect();
-            g.callees[i] = calls[i].clone();
-            g.callees[i].sort_unstable();
-            g.callees[i].dedup();
-        }
         g.components(roots);
         for &f in &g.order {
             for &c in &calls[f as usize] {

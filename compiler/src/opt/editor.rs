@@ -9,13 +9,14 @@ use super::facts::{self, Fact};
 use super::matcher::{Bound, Graph, View, operand_width, width};
 use super::rule::{self, Res};
 use super::rules;
+use super::ruleset::Operands;
 use super::typing;
 use crate::choices::Choices;
 use crate::ir::eval::eval;
 use crate::ir::{Args, Block, Class, Func, Node, Op, Ty, Value};
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
-use std::hash::{Hash, Hasher};
+use std::hash::Hasher;
 
 /// Rewrites of one request, at most: a cycle of rules would be a defect, and ends here.
 const DEPTH: u32 = 64;
@@ -38,9 +39,10 @@ pub struct Editor<'a> {
 
 fn hash(n: &Node) -> u64 {
     let mut h = FxHasher::default();
-    (n.op, n.ty, n.imm).hash(&mut h);
+    h.write_u64((n.op as u64) << 8 | n.ty as u64);
+    h.write_i64(n.imm);
     for a in &n.args {
-        a.0.hash(&mut h);
+        h.write_u32(a.0);
     }
     h.finish()
 }
@@ -64,7 +66,7 @@ impl<'a> Editor<'a> {
             choices,
             hits,
             rewrite,
-            table: HashTable::with_capacity(nodes / 2),
+            table: HashTable::with_capacity(nodes * 3 / 4),
             depth: 0,
         }
     }
@@ -92,22 +94,27 @@ impl<'a> Editor<'a> {
 
     /// A constant.
     pub fn iconst(&mut self, ty: Ty, v: u64) -> Value {
-        self.share(Node {
+        let node = Node {
             op: Op::Const,
             ty,
             args: Args::new(),
             imm: (v & ty.mask()) as i64,
             loc: 0,
-        })
+        };
+        let h = hash(&node);
+        match self.shared(&node, h) {
+            Some(v) => v,
+            None => self.add(node, h, Fact::constant(ty, v)),
+        }
     }
 
     fn fact_of(&self, n: &Node) -> Fact {
         if n.args.len() > 4 || n.ty == Ty::Void {
             return Fact::top(n.ty);
         }
-        let mut a = [Fact::top(Ty::I64); 4];
+        let mut a = [&Fact::ANYTHING; 4];
         for (f, v) in a.iter_mut().zip(&n.args) {
-            *f = self.facts[v.0 as usize];
+            *f = &self.facts[v.0 as usize];
         }
         facts::of(n.op, n.ty, self.arg_ty(n), n.imm, &a[..n.args.len()])
     }
@@ -118,32 +125,45 @@ impl<'a> Editor<'a> {
 
     /// A floating node, or a value equal to it.
     pub fn make(&mut self, op: Op, ty: Ty, args: &[Value], imm: i64, loc: u32) -> Value {
-        let mut node = Node {
+        self.make_node(Node {
             op,
             ty,
             args: Args::from_slice(args),
             imm,
             loc,
-        };
+        })
+    }
+
+    /// Like [`Editor::make`].
+    pub fn make_node(&mut self, mut node: Node) -> Value {
+        let ty = node.ty;
         if let Some(v) = self.fold(&node) {
             return self.iconst(ty, v);
         }
         self.canonicalize(&mut node);
-        if self.rewrite && self.depth < DEPTH {
+        let h = hash(&node);
+        // An equal node was left as it is by the rules, and would be again.
+        if let Some(v) = self.shared(&node, h) {
+            return v;
+        }
+        let rewrite = self.rewrite && self.depth < DEPTH;
+        if rewrite {
             self.depth += 1;
             let better = self.apply_rules(&node);
             self.depth -= 1;
             if let Some(v) = better {
                 return v;
             }
-            if matches!(ty, Ty::I32 | Ty::I64)
-                && let Some(v) = self.fact_of(&node).as_constant()
-                && self.choices.fuel("constant-by-range")
-            {
-                return self.iconst(ty, v);
-            }
         }
-        self.share(node)
+        let fact = self.fact_of(&node);
+        if rewrite
+            && matches!(ty, Ty::I32 | Ty::I64)
+            && let Some(v) = fact.as_constant()
+            && self.choices.fuel("constant-by-range")
+        {
+            return self.iconst(ty, v);
+        }
+        self.add(node, h, fact)
     }
 
     fn fold(&self, n: &Node) -> Option<u64> {
@@ -153,14 +173,20 @@ impl<'a> Editor<'a> {
         // A word of a pair of constants folds through the pair.
         if matches!(n.op, Op::Lo | Op::Hi) {
             let inner = self.f.node(n.args[0]);
-            let a: Option<smallvec::SmallVec<[u64; 4]>> =
-                inner.args.iter().map(|&v| self.f.as_const(v)).collect();
-            let pair = eval(inner.op, Ty::Pair, self.arg_ty(inner), &a?, inner.imm)?;
+            let pair = self.value_of(inner, Ty::Pair)?;
             return eval(n.op, n.ty, Ty::Pair, &[pair], 0);
         }
-        let a: Option<smallvec::SmallVec<[u64; 4]>> =
-            n.args.iter().map(|&v| self.f.as_const(v)).collect();
-        eval(n.op, n.ty, self.arg_ty(n), &a?, n.imm)
+        self.value_of(n, n.ty)
+    }
+
+    /// What a node computes, as a value of type `ty`, if its operands are constants.
+    fn value_of(&self, n: &Node, ty: Ty) -> Option<u64> {
+        let mut constants = [0; 4];
+        let constants = constants.get_mut(..n.args.len())?;
+        for (c, &v) in constants.iter_mut().zip(&n.args) {
+            *c = self.f.as_const(v)?;
+        }
+        eval(n.op, ty, self.arg_ty(n), constants, n.imm)
     }
 
     /// Constants to the right, shift amounts below the width.
@@ -181,17 +207,17 @@ impl<'a> Editor<'a> {
         }
     }
 
-    fn share(&mut self, node: Node) -> Value {
-        let h = hash(&node);
-        let nodes = &self.f.nodes;
+    /// The floating node that is equal to this one, whose hash is `h`.
+    fn shared(&self, node: &Node, h: u64) -> Option<Value> {
         let same = |&v: &Value| {
-            let m = &nodes[v.0 as usize];
+            let m = self.f.node(v);
             m.op == node.op && m.ty == node.ty && m.imm == node.imm && m.args == node.args
         };
-        if let Some(&v) = self.table.find(h, same) {
-            return v;
-        }
-        let fact = self.fact_of(&node);
+        self.table.find(h, same).copied()
+    }
+
+    /// A new floating node, to be shared from now on.
+    fn add(&mut self, node: Node, h: u64, fact: Fact) -> Value {
         let v = self.f.add_node(node);
         self.facts.push(fact);
         let nodes = &self.f.nodes;
@@ -201,7 +227,19 @@ impl<'a> Editor<'a> {
     }
 
     fn apply_rules(&mut self, n: &Node) -> Option<Value> {
-        for &i in rules::table().for_op(n.op) {
+        let candidates = rules::table().for_op(n.op);
+        if candidates.is_empty() {
+            return None;
+        }
+        let operands = Operands::of(&self.f, n);
+        debug_assert!(
+            candidates
+                .iter()
+                .all(|c| c.admits(&operands) || self.match_rule(c.rule, n).is_none()),
+            "a rule that matches was not tried"
+        );
+        let candidates = candidates.iter().filter(|c| c.admits(&operands));
+        for i in candidates.map(|c| c.rule) {
             if let Some(bound) = self.match_rule(i, n) {
                 if !self.choices.fuel(rules::table().all()[i as usize].name) {
                     return None;

@@ -47,16 +47,25 @@ fn fill(x: u64) -> u64 {
 }
 
 impl Fact {
+    /// Nothing known of 64 bits.
+    pub const ANYTHING: Fact = Fact {
+        zeros: 0,
+        ones: 0,
+        umin: 0,
+        umax: u64::MAX,
+        smin: i64::MIN,
+        smax: i64::MAX,
+    };
+
     /// Nothing known.
     pub fn top(ty: Ty) -> Fact {
         let (smin, smax) = signed_limits(ty);
         Fact {
             zeros: !ty.mask(),
-            ones: 0,
-            umin: 0,
             umax: ty.mask(),
             smin,
             smax,
+            ..Fact::ANYTHING
         }
     }
 
@@ -131,38 +140,43 @@ impl Fact {
     }
 
     /// Lets bits and ranges sharpen each other.
-    pub fn refine(mut self, ty: Ty) -> Fact {
+    pub fn refine(self, ty: Ty) -> Fact {
+        if self == Fact::top(ty) {
+            return self;
+        }
+        let once = self.sharpen(ty);
+        if once == self {
+            return self;
+        }
+        once.sharpen(ty)
+    }
+
+    fn sharpen(mut self, ty: Ty) -> Fact {
         let n = bits(ty);
         let sign = 1u64 << (n - 1);
-        for _ in 0..2 {
-            let before = self;
-            // Bits bound the unsigned range.
-            self.umin = self.umin.max(self.ones);
-            self.umax = self.umax.min(!self.zeros);
-            // The range's common high bits are known.
-            if self.umin <= self.umax {
-                let known = !fill(self.umin ^ self.umax);
-                self.ones |= self.umin & known;
-                self.zeros |= !self.umin & known;
-            }
-            // One sign: signed and unsigned order agree.
-            if self.umax < sign || self.umin >= sign {
-                self.smin = self.smin.max(sext(self.umin, n) as i64);
-                self.smax = self.smax.min(sext(self.umax, n) as i64);
-            }
-            if self.smin >= 0 || self.smax < 0 {
-                self.umin = self.umin.max(self.smin as u64 & ty.mask());
-                self.umax = self.umax.min(self.smax as u64 & ty.mask());
-            }
-            if self.zeros & sign != 0 {
-                self.smin = self.smin.max(0);
-            }
-            if self.ones & sign != 0 {
-                self.smax = self.smax.min(-1);
-            }
-            if self == before {
-                break;
-            }
+        // Bits bound the unsigned range.
+        self.umin = self.umin.max(self.ones);
+        self.umax = self.umax.min(!self.zeros);
+        // The range's common high bits are known.
+        if self.umin <= self.umax {
+            let known = !fill(self.umin ^ self.umax);
+            self.ones |= self.umin & known;
+            self.zeros |= !self.umin & known;
+        }
+        // One sign: signed and unsigned order agree.
+        if self.umax < sign || self.umin >= sign {
+            self.smin = self.smin.max(sext(self.umin, n) as i64);
+            self.smax = self.smax.min(sext(self.umax, n) as i64);
+        }
+        if self.smin >= 0 || self.smax < 0 {
+            self.umin = self.umin.max(self.smin as u64 & ty.mask());
+            self.umax = self.umax.min(self.smax as u64 & ty.mask());
+        }
+        if self.zeros & sign != 0 {
+            self.smin = self.smin.max(0);
+        }
+        if self.ones & sign != 0 {
+            self.smax = self.smax.min(-1);
         }
         self
     }
@@ -175,15 +189,15 @@ impl Fact {
 
 /// The fact of a floating node (or of one whose value is like one, such as a narrow load).
 /// `a` are the facts of the operands, `arg_ty` the type of the first.
-pub fn of(op: Op, ty: Ty, arg_ty: Ty, imm: i64, a: &[Fact]) -> Fact {
+pub fn of(op: Op, ty: Ty, arg_ty: Ty, imm: i64, a: &[&Fact]) -> Fact {
     if !matches!(ty, Ty::I32 | Ty::I64) {
-        return Fact::top(Ty::I64);
+        return Fact::ANYTHING;
     }
     let f = match op {
         Op::Const => return Fact::constant(ty, imm as u64),
-        Op::Add => add(ty, &a[0], &a[1]),
-        Op::Sub => sub(ty, &a[0], &a[1]),
-        Op::Mul => mul(ty, &a[0], &a[1]),
+        Op::Add => add(ty, a[0], a[1]),
+        Op::Sub => sub(ty, a[0], a[1]),
+        Op::Mul => mul(ty, a[0], a[1]),
         Op::And => Fact {
             zeros: a[0].zeros | a[1].zeros,
             ones: a[0].ones & a[1].ones,
@@ -201,7 +215,7 @@ pub fn of(op: Op, ty: Ty, arg_ty: Ty, imm: i64, a: &[Fact]) -> Fact {
             ones: a[0].zeros & a[1].ones | a[0].ones & a[1].zeros,
             ..Fact::top(ty)
         },
-        Op::Shl | Op::ShrU | Op::ShrS => shift(op, ty, &a[0], &a[1]),
+        Op::Shl | Op::ShrU | Op::ShrS => shift(op, ty, a[0], a[1]),
         Op::DivU if a[1].umin > 0 => Fact {
             umin: a[0].umin / a[1].umax,
             umax: a[0].umax / a[1].umin,
@@ -256,10 +270,10 @@ pub fn of(op: Op, ty: Ty, arg_ty: Ty, imm: i64, a: &[Fact]) -> Fact {
             umax: (!a[0].zeros).count_ones() as u64,
             ..Fact::top(ty)
         },
-        Op::Sext8 => extend(ty, &a[0], 8),
-        Op::Sext16 => extend(ty, &a[0], 16),
-        Op::Sext32 => extend(ty, &a[0], 32),
-        Op::ExtendS => extend(ty, &a[0], 32),
+        Op::Sext8 => extend(ty, a[0], 8),
+        Op::Sext16 => extend(ty, a[0], 16),
+        Op::Sext32 => extend(ty, a[0], 32),
+        Op::ExtendS => extend(ty, a[0], 32),
         Op::ExtendU => Fact {
             zeros: a[0].zeros,
             ones: a[0].ones,
@@ -281,9 +295,7 @@ pub fn of(op: Op, ty: Ty, arg_ty: Ty, imm: i64, a: &[Fact]) -> Fact {
             }
             f
         }
-        Op::Eq | Op::Ne | Op::LtS | Op::LtU | Op::LeS | Op::LeU => {
-            compare(op, arg_ty, &a[0], &a[1])
-        }
+        Op::Eq | Op::Ne | Op::LtS | Op::LtU | Op::LeS | Op::LeU => compare(op, arg_ty, a[0], a[1]),
         Op::LtU64 | Op::LtS64 => Fact {
             umax: 1,
             ..Fact::top(ty)
@@ -291,25 +303,25 @@ pub fn of(op: Op, ty: Ty, arg_ty: Ty, imm: i64, a: &[Fact]) -> Fact {
         Op::MinS => Fact {
             smin: a[0].smin.min(a[1].smin),
             smax: a[0].smax.min(a[1].smax),
-            ..a[0].union(&a[1])
+            ..a[0].union(a[1])
         },
         Op::MaxS => Fact {
             smin: a[0].smin.max(a[1].smin),
             smax: a[0].smax.max(a[1].smax),
-            ..a[0].union(&a[1])
+            ..a[0].union(a[1])
         },
         Op::MinU => Fact {
             umin: a[0].umin.min(a[1].umin),
             umax: a[0].umax.min(a[1].umax),
-            ..a[0].union(&a[1])
+            ..a[0].union(a[1])
         },
         Op::MaxU => Fact {
             umin: a[0].umin.max(a[1].umin),
             umax: a[0].umax.max(a[1].umax),
-            ..a[0].union(&a[1])
+            ..a[0].union(a[1])
         },
-        Op::Select => a[1].union(&a[2]),
-        Op::Guard | Op::Assume => a[0],
+        Op::Select => a[1].union(a[2]),
+        Op::Guard | Op::Assume => *a[0],
         Op::Load8U => Fact {
             umax: 0xff,
             ..Fact::top(ty)
@@ -328,7 +340,7 @@ pub fn of(op: Op, ty: Ty, arg_ty: Ty, imm: i64, a: &[Fact]) -> Fact {
             smax: 0x7fff,
             ..Fact::top(ty)
         },
-        Op::Rotl | Op::Rotr => rotate(op, ty, &a[0], &a[1]),
+        Op::Rotl | Op::Rotr => rotate(op, ty, a[0], a[1]),
         Op::Param
         | Op::DivU
         | Op::RemU
@@ -361,7 +373,7 @@ pub fn of(op: Op, ty: Ty, arg_ty: Ty, imm: i64, a: &[Fact]) -> Fact {
         | Op::GlobalLoad
         | Op::GlobalStore
         | Op::Sym
-        | Op::Call => Fact::top(ty),
+        | Op::Call => return Fact::top(ty),
     };
     f.refine(ty)
 }

@@ -45,6 +45,7 @@ impl Liveness {
     /// Repeats until no parameter is newly found to be a copy. Each round is linear; rounds are few because
     /// blocks are walked in reverse post-order, and their number is bounded.
     fn find_copies(&mut self, f: &Func, cfg: &Cfg, incoming: &Incoming) {
+        let mut found = false;
         for _ in 0..16 {
             let mut changed = false;
             for &b in &cfg.rpo[1..] {
@@ -69,9 +70,12 @@ impl Liveness {
             if !changed {
                 break;
             }
+            found = true;
         }
-        for i in 0..self.copy.len() {
-            self.copy[i] = self.resolve(Value(i as u32));
+        if found {
+            for i in 0..self.copy.len() {
+                self.copy[i] = self.resolve(Value(i as u32));
+            }
         }
     }
 

@@ -33,7 +33,7 @@ pub fn analyze(f: &Func, choices: &mut Choices) -> Known {
 
 struct Ranges<'a> {
     f: &'a Func,
-    /// Facts that hold everywhere, by value.
+    /// Facts that hold everywhere, by value, of what conditions depend on; nothing is known of the rest.
     base: Vec<Fact>,
     /// Facts that hold here.
     scoped: FxHashMap<Value, Fact>,
@@ -129,25 +129,24 @@ impl Ranges<'_> {
         self.known.params.insert(p, Fact::unsigned(ty, start, last));
     }
 
+    /// The facts of everything that a condition depends on: nothing else is asked for.
     fn base_facts(&mut self, cfg: &Cfg) {
         let f = self.f;
         self.base = f.nodes.iter().map(|n| Fact::top(n.ty)).collect();
         let mut done = vec![false; f.nodes.len()];
+        for p in cfg.rpo.iter().flat_map(|&b| &f.block(b).params) {
+            done[p.0 as usize] = true;
+            if let Some(&fact) = self.known.params.get(p) {
+                self.base[p.0 as usize] = fact;
+            }
+        }
         let mut stack: Vec<Value> = Vec::new();
         for &b in &cfg.rpo {
             let d = f.block(b);
-            for &p in &d.params {
-                done[p.0 as usize] = true;
-                if let Some(&fact) = self.known.params.get(&p) {
-                    self.base[p.0 as usize] = fact;
-                }
-            }
-            let roots = d
-                .insts
-                .iter()
-                .chain(&d.term.args)
-                .chain(d.term.edges.iter().flat_map(|e| e.args.iter()));
-            for &root in roots {
+            let guards = d.insts.iter().filter(|v| f.node(**v).op == Op::Guard);
+            let decides = matches!(d.term.op, TermOp::Br | TermOp::Switch);
+            let condition = d.term.args.iter().filter(|_| decides);
+            for &root in guards.chain(condition) {
                 stack.push(root);
                 while let Some(&v) = stack.last() {
                     if done[v.0 as usize] {
@@ -155,13 +154,8 @@ impl Ranges<'_> {
                         continue;
                     }
                     let before = stack.len();
-                    stack.extend(
-                        f.node(v)
-                            .args
-                            .iter()
-                            .copied()
-                            .filter(|a| !done[a.0 as usize]),
-                    );
+                    let operands = f.node(v).args.iter().copied();
+                    stack.extend(operands.filter(|a| !done[a.0 as usize]));
                     if stack.len() == before {
                         stack.pop();
                         done[v.0 as usize] = true;
@@ -177,10 +171,11 @@ impl Ranges<'_> {
         if n.args.len() > 4 || !matches!(n.ty, Ty::I32 | Ty::I64) {
             return Fact::top(n.ty);
         }
-        let mut a = [Fact::top(Ty::I64); 4];
+        let mut a = [Fact::ANYTHING; 4];
         for (slot, &v) in a.iter_mut().zip(&n.args) {
             *slot = of(v);
         }
+        let a = a.each_ref();
         let arg_ty = n.args.first().map_or(n.ty, |&a| self.f.ty(a));
         facts::of(n.op, n.ty, arg_ty, n.imm, &a[..n.args.len()])
     }

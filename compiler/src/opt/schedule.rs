@@ -198,15 +198,20 @@ impl Scheduler<'_> {
     /// Orders each block: before each pinned node and the terminator, the nodes they need that are placed here.
     fn order(self) -> Schedule {
         let n = self.f.nodes.len();
-        let mut order = vec![Vec::new(); self.f.blocks.len()];
         let mut done = vec![false; n];
-        let mut waiting: Vec<Vec<Value>> = vec![Vec::new(); self.f.blocks.len()];
-        for i in (0..n).rev() {
+        let mut count: Vec<usize> = self.f.blocks.iter().map(|b| b.insts.len()).collect();
+        // The floating nodes of each block as a chain, last first.
+        let mut first: Vec<Option<Value>> = vec![None; self.f.blocks.len()];
+        let mut next: Vec<Option<Value>> = vec![None; n];
+        for i in 0..n {
             let v = Value(i as u32);
             if self.early[i] != NONE && self.f.floats(v) {
-                waiting[self.late[i].0 as usize].push(v);
+                let b = self.late[i].0 as usize;
+                next[i] = first[b].replace(v);
+                count[b] += 1;
             }
         }
+        let mut order: Vec<Vec<Value>> = count.into_iter().map(Vec::with_capacity).collect();
         let mut stack = Vec::new();
         for &b in &self.cfg.rpo {
             let d = self.f.block(b);
@@ -214,7 +219,8 @@ impl Scheduler<'_> {
             let roots = d.insts.iter().copied().chain(d.term.args.iter().copied());
             let roots = roots.chain(d.term.edges.iter().flat_map(|e| e.args.iter().copied()));
             // Nodes that only later blocks use come last.
-            for root in roots.chain(waiting[b.0 as usize].iter().copied()) {
+            let chain = std::iter::successors(first[b.0 as usize], |v| next[v.0 as usize]);
+            for root in roots.chain(chain) {
                 stack.push(root);
                 while let Some(&v) = stack.last() {
                     let i = v.0 as usize;

@@ -63,6 +63,7 @@ pub fn simplify(
         map: vec![None; old.nodes.len()],
         blocks: vec![None; old.blocks.len()],
         edges_in: vec![0; old.blocks.len()],
+        stack: Vec::new(),
     };
     c.run();
     c.e.f
@@ -81,6 +82,8 @@ struct Copy<'a, 'b> {
     /// Uses by old value, if branches are converted.
     uses: Vec<u32>,
     convert: Option<IfConversion>,
+    /// Values that wait for their operands; empty between requests.
+    stack: Vec<Value>,
 }
 
 fn count_uses(f: &Func, cfg: &Cfg) -> Vec<u32> {
@@ -197,10 +200,10 @@ impl Copy<'_, '_> {
         if let Some(n) = self.map[v.0 as usize] {
             return n;
         }
-        let mut stack = vec![v];
-        while let Some(&top) = stack.last() {
+        self.stack.push(v);
+        while let Some(&top) = self.stack.last() {
             if self.map[top.0 as usize].is_some() {
-                stack.pop();
+                self.stack.pop();
                 continue;
             }
             let n = self.old.node(top);
@@ -209,19 +212,30 @@ impl Copy<'_, '_> {
                 "{v:?} needs {top:?} ({}) before it is copied",
                 n.op.text()
             );
-            let before = stack.len();
+            let before = self.stack.len();
             for &a in &n.args {
                 let a = self.live.copy_of(a);
                 if self.map[a.0 as usize].is_none() {
-                    stack.push(a);
+                    self.stack.push(a);
                 }
             }
-            if stack.len() > before {
+            if self.stack.len() > before {
                 continue;
             }
-            stack.pop();
-            let args: Args = n.args.iter().map(|&a| self.mapped(a)).collect();
-            self.map[top.0 as usize] = Some(self.e.make(n.op, n.ty, &args, n.imm, n.loc));
+            self.stack.pop();
+            let mut args = Args::from_slice(&n.args);
+            for a in &mut args {
+                *a = self.mapped(*a);
+            }
+            let (op, ty, imm, loc) = (n.op, n.ty, n.imm, n.loc);
+            let copy = Node {
+                op,
+                ty,
+                args,
+                imm,
+                loc,
+            };
+            self.map[top.0 as usize] = Some(self.e.make_node(copy));
         }
         self.mapped(v)
     }

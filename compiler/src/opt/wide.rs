@@ -31,6 +31,7 @@ pub fn widen(
         map: vec![None; old.nodes.len()],
         blocks: vec![Block(0); old.blocks.len()],
         at: Block(0),
+        stack: Vec::new(),
     };
     for &b in &cfg.rpo {
         let n = w.e.f.add_block();
@@ -68,6 +69,8 @@ struct Wide<'a, 'b> {
     map: Vec<Option<Words>>,
     blocks: Vec<Block>,
     at: Block,
+    /// Values that wait for their operands; empty between requests.
+    stack: Vec<Value>,
 }
 
 impl Wide<'_, '_> {
@@ -102,23 +105,21 @@ impl Wide<'_, '_> {
 
     /// The words of a value; splits floating nodes on demand, operands first.
     fn value(&mut self, v: Value) -> Words {
-        let mut stack = vec![v];
-        while let Some(&top) = stack.last() {
+        if let Some(words) = self.map[v.0 as usize] {
+            return words;
+        }
+        self.stack.push(v);
+        while let Some(&top) = self.stack.last() {
             if self.map[top.0 as usize].is_some() {
-                stack.pop();
+                self.stack.pop();
                 continue;
             }
-            let before = stack.len();
-            stack.extend(
-                self.old
-                    .node(top)
-                    .args
-                    .iter()
-                    .copied()
-                    .filter(|a| self.map[a.0 as usize].is_none()),
-            );
-            if stack.len() == before {
-                stack.pop();
+            let before = self.stack.len();
+            let operands = self.old.node(top).args.iter().copied();
+            self.stack
+                .extend(operands.filter(|a| self.map[a.0 as usize].is_none()));
+            if self.stack.len() == before {
+                self.stack.pop();
                 let words = self.float(top);
                 self.map[top.0 as usize] = Some(words);
             }

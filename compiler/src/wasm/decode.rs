@@ -1,10 +1,10 @@
 //! Decoding and validating a module.
 //!
-//! In: the bytes of a WebAssembly binary. Out: a [`Module`] whose functions are in SSA. Everything that the
-//! specification's validation refuses is refused here, with function and byte offset; so are features that the
-//! compiler does not have. Nothing here optimizes. Guarded by the `malformed` tests and the fuzz targets.
+//! In: the bytes of a WebAssembly binary. Out: a [`Module`] and its [`Bodies`], or both in one. Everything that the
+//! specification's validation refuses is refused, with function and byte offset: here, and in a body when it is taken; so
+//! are features that the compiler does not have. Nothing here optimizes. Guarded by the `malformed` tests and the fuzz targets.
 
-use super::translate;
+use super::bodies::Bodies;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Data, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module, Ty};
 use crate::options::Options;
@@ -18,6 +18,18 @@ const MAX_PAGES: u64 = 65535;
 /// # Errors
 /// `Malformed`, `Invalid`, `Unsupported` or `Limit`, with function and byte offset.
 pub fn decode(wasm: &[u8], options: &Options) -> Result<Module> {
+    let (mut module, mut bodies) = open(wasm, options)?;
+    for (i, decl) in module.funcs.iter_mut().enumerate() {
+        decl.body = bodies.take(i as u32)?;
+    }
+    Ok(module)
+}
+
+/// Decodes and validates everything but function bodies: those wait beside the module.
+///
+/// # Errors
+/// As [`decode`], except for what the bodies give when they are taken.
+pub fn open<'a>(wasm: &'a [u8], options: &Options) -> Result<(Module, Bodies<'a>)> {
     let mut d = Decoder {
         module: Module::default(),
         types: Vec::new(),
@@ -344,7 +356,7 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    fn finish(mut self, options: &Options) -> Result<Module> {
+    fn finish(mut self, options: &Options) -> Result<(Module, Bodies<'a>)> {
         let names = std::mem::take(&mut self.module.names);
         for (i, f) in self.module.funcs.iter_mut().enumerate() {
             f.name = names.get(&(i as u32)).cloned();
@@ -352,26 +364,8 @@ impl<'a> Decoder<'a> {
         if let Some(m) = &mut self.module.memory {
             m.exports = std::mem::take(&mut self.memory_exports);
         }
-        let context =
-            translate::Context::new(&mut self.module, &self.types, &self.bodies, options)?;
-        let mut allocs = wp::FuncValidatorAllocations::default();
-        let mut bodies = Vec::with_capacity(self.bodies.len());
-        for (func, body) in std::mem::take(&mut self.bodies) {
-            let index = func.index;
-            let name = context.name(index);
-            let mut validator = func.into_validator(allocs);
-            let f = translate::function(&context, &mut validator, index, &body)
-                .map_err(|e| e.in_function(index, name))?;
-            allocs = validator.into_allocations();
-            bodies.push((index, body.range().start as u32, f));
-        }
-        drop(context);
-        for (index, offset, f) in bodies {
-            let decl = &mut self.module.funcs[index as usize];
-            decl.body = Some(f);
-            decl.offset = offset;
-        }
-        Ok(self.module)
+        let bodies = Bodies::new(&mut self.module, self.types, self.bodies, options)?;
+        Ok((self.module, bodies))
     }
 }
 

@@ -1,9 +1,11 @@
 //! From WebAssembly to SSA.
 
+mod bodies;
 mod decode;
 mod memory;
 mod numeric;
 mod scan;
 mod translate;
 
-pub use decode::decode;
+pub use bodies::Bodies;
+pub use decode::{decode, open};

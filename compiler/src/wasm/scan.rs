@@ -1,11 +1,13 @@
-//! The scan before translation: which locals a loop assigns.
+//! The scan before translation: which locals a loop assigns, and what the body calls.
 //!
-//! In: a function body. Out: for each loop, in order of appearance, the sorted locals that its body sets. Loop
-//! headers then get parameters for exactly these, without a second pass. Work is bounded: nested loops hand
+//! In: a function body, not validated. Out: for each loop, in order of appearance, the sorted locals that its body sets. Loop
+//! headers then get parameters for exactly these, without a second pass. Calls are those that translation makes nodes
+//! for, or a few more: code behind a block that never ends is taken to be alive. Work is bounded: nested loops hand
 //! their sets outward, so a limit on the total keeps hostile nesting from growing quadratically.
 
 use super::decode::malformed;
 use crate::error::{Error, ErrorKind, Result};
+use crate::ir::{Func, Node, Op, Ty};
 use wasmparser as wp;
 
 /// Most entries over all loops of a function.
@@ -18,6 +20,20 @@ pub struct Scan {
     pub loops: Vec<Vec<u32>>,
     /// Whether `memory.grow` occurs.
     pub grows: bool,
+    /// Functions called, one entry a site.
+    pub calls: Vec<u32>,
+    /// Divisions of 64-bit values, one entry a site.
+    pub divisions: Vec<Op>,
+}
+
+impl Scan {
+    /// Whether translation made no more calls and divisions than were seen.
+    pub fn covers(&self, f: &Func) -> bool {
+        let count = |what: &dyn Fn(&Node) -> bool| f.nodes.iter().filter(|n| what(n)).count();
+        let divides =
+            |n: &Node| n.ty == Ty::I64 && matches!(n.op, Op::DivS | Op::DivU | Op::RemS | Op::RemU);
+        count(&|n| n.op == Op::Call) <= self.calls.len() && count(&divides) <= self.divisions.len()
+    }
 }
 
 /// Scans a body.
@@ -30,6 +46,8 @@ pub fn scan(body: &wp::FunctionBody<'_>) -> Result<Scan> {
     let mut open: Vec<Option<usize>> = Vec::new();
     let mut inside: Vec<usize> = Vec::new();
     let mut total = 0;
+    // How many blocks are open around code behind a jump, if it is such code.
+    let mut dead: Option<usize> = None;
     let mut ops = body.get_operators_reader().map_err(malformed)?;
     while !ops.eof() {
         match ops.read().map_err(malformed)? {
@@ -48,7 +66,20 @@ pub fn scan(body: &wp::FunctionBody<'_>) -> Result<Scan> {
                 }
             }
             wp::Operator::MemoryGrow { .. } => out.grows = true,
+            wp::Operator::Call { function_index } if dead.is_none() => {
+                out.calls.push(function_index)
+            }
+            wp::Operator::I64DivS if dead.is_none() => out.divisions.push(Op::DivS64),
+            wp::Operator::I64DivU if dead.is_none() => out.divisions.push(Op::DivU64),
+            wp::Operator::I64RemS if dead.is_none() => out.divisions.push(Op::RemS64),
+            wp::Operator::I64RemU if dead.is_none() => out.divisions.push(Op::RemU64),
+            wp::Operator::Unreachable
+            | wp::Operator::Br { .. }
+            | wp::Operator::BrTable { .. }
+            | wp::Operator::Return => dead = dead.or(Some(open.len())),
+            wp::Operator::Else => dead = dead.filter(|&d| d != open.len()),
             wp::Operator::End => {
+                dead = dead.filter(|&d| d != open.len());
                 if let Some(Some(l)) = open.pop() {
                     inside.pop();
                     let mut set = std::mem::take(&mut out.loops[l]);

@@ -9,7 +9,7 @@
 use super::decode::{func_type, invalid, malformed, unsupported, value_type};
 use super::memory::Accesses;
 use super::numeric::{self, Shape};
-use super::scan::{Scan, scan};
+use super::scan::Scan;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{
     Block, Edge, Func, FuncType, Global, GlobalInit, Module, Op, Term, TermOp, Ty, Value,
@@ -24,37 +24,26 @@ use wasmparser as wp;
 const LIMIT: usize = 6_000_000;
 
 /// What translation needs to know of the module.
-pub struct Context<'a> {
-    types: &'a [Option<wp::FuncType>],
+pub struct Context {
+    types: Vec<Option<wp::FuncType>>,
     funcs: Vec<FuncType>,
     names: Vec<Option<String>>,
     globals: Vec<Global>,
-    scans: Vec<Scan>,
-    imported_funcs: u32,
     /// How memory is accessed.
     pub accesses: Accesses,
 }
 
-impl<'a> Context<'a> {
-    /// Scans all bodies and decides how memory is accessed.
+impl Context {
+    /// Decides how memory is accessed; `grows` says whether any body grows it.
     ///
     /// # Errors
-    /// `Malformed`, `Limit`, or `Options` if the bounds mode does not fit the memory.
+    /// `Options` if the bounds mode does not fit the memory.
     pub fn new(
         module: &mut Module,
-        types: &'a [Option<wp::FuncType>],
-        bodies: &[(
-            wp::FuncToValidate<wp::ValidatorResources>,
-            wp::FunctionBody<'_>,
-        )],
+        types: Vec<Option<wp::FuncType>>,
+        grows: bool,
         options: &Options,
-    ) -> Result<Context<'a>> {
-        let mut scans = Vec::with_capacity(bodies.len());
-        for (f, body) in bodies {
-            let name = module.func_name(f.index);
-            scans.push(scan(body).map_err(|e| e.in_function(f.index, name))?);
-        }
-        let grows = scans.iter().any(|s| s.grows);
+    ) -> Result<Context> {
         if let Some(m) = &mut module.memory {
             m.grows = grows && m.max_pages > m.min_pages;
             if m.grows {
@@ -75,8 +64,6 @@ impl<'a> Context<'a> {
                 .map(|i| module.func_name(i).map(str::to_owned))
                 .collect(),
             globals: module.globals.clone(),
-            scans,
-            imported_funcs: (module.funcs.len() - bodies.len()) as u32,
             accesses: Accesses::new(module.memory.as_ref(), options)?,
         })
     }
@@ -122,7 +109,7 @@ struct Frame {
 
 /// Translation of one function.
 pub(super) struct Translator<'a> {
-    cx: &'a Context<'a>,
+    cx: &'a Context,
     pub(super) f: Func,
     stack: Vec<Value>,
     frames: Vec<Frame>,
@@ -145,10 +132,11 @@ pub(super) struct Translator<'a> {
 /// # Errors
 /// `Malformed`, `Invalid`, `Unsupported` or `Limit`, with the byte offset.
 pub fn function(
-    cx: &Context<'_>,
+    cx: &Context,
     validator: &mut wp::FuncValidator<wp::ValidatorResources>,
     index: u32,
     body: &wp::FunctionBody<'_>,
+    scan: &Scan,
 ) -> Result<Func> {
     let ty = &cx.funcs[index as usize];
     let mut t = Translator {
@@ -177,7 +165,6 @@ pub fn function(
         },
         Func::ENTRY,
     );
-    let scan = &cx.scans[(index - cx.imported_funcs) as usize];
     let mut ops = body.get_operators_reader().map_err(malformed)?;
     while !ops.eof() {
         let (op, at) = ops.read_with_offset().map_err(malformed)?;
@@ -268,7 +255,7 @@ impl Translator<'_> {
                 params: Vec::new(),
                 results: vec![value_type(t, at)?],
             },
-            wp::BlockType::FuncType(i) => func_type(self.cx.types, i, at)?,
+            wp::BlockType::FuncType(i) => func_type(&self.cx.types, i, at)?,
         })
     }
 

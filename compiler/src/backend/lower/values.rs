@@ -6,6 +6,7 @@ use crate::backend::rules::{self, LowerRule, Operand};
 use crate::ir::{Node, Op, Value};
 use crate::isa::{self, Cond, Op as I};
 use crate::opt::matcher::{Bound, Graph};
+use crate::opt::ruleset::Operands;
 use crate::seeded::{Bug, on};
 
 impl Lower<'_, '_> {
@@ -42,7 +43,12 @@ impl Lower<'_, '_> {
         };
         let mut last = None;
         let mut matched = 0;
-        for &i in candidates {
+        let operands = Operands::of(self.f, n);
+        for i in candidates
+            .iter()
+            .filter(|c| c.admits(&operands))
+            .map(|c| c.rule)
+        {
             let r = &rules::table().all()[i as usize];
             let bound = {
                 let enter = |v: Value| self.may_enter(v);
