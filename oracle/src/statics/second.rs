@@ -51,7 +51,11 @@ fn line(word: &Word) -> String {
     // An IT is given its whole block, or the next line would be taken for that.
     if place(word.it) == Place::Outside && !word.wide && word.bits & 0xff00 == 0xbf00 {
         let mask = word.bits & 0xf;
-        let block = if mask == 0 { 0 } else { 4 - mask.trailing_zeros() };
+        let block = if mask == 0 {
+            0
+        } else {
+            4 - mask.trailing_zeros()
+        };
         halves.extend((0..block).map(|_| NOP));
     }
     let mut text = String::from("[");
