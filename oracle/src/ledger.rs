@@ -149,7 +149,8 @@ fn evidence(row: &Row) -> Vec<String> {
     if let Err(why) = lists(&row.cells[3], seed) {
         lacks(HEAD[3], why);
     }
-    let generator = |n: &str| Family::ALL.iter().any(|f| f.name() == n) || Direct::named(n).is_some();
+    let generator =
+        |n: &str| Family::ALL.iter().any(|f| f.name() == n) || Direct::named(n).is_some();
     if let Err(why) = lists(&row.cells[4], generator) {
         lacks(HEAD[4], why);
     }

@@ -12,7 +12,7 @@ use thumbsmith_oracle::generate::Family;
 use thumbsmith_oracle::hunt::{Hunt, run, write_report};
 use thumbsmith_oracle::program::Info;
 use thumbsmith_oracle::proof::{Proof, Subject, results};
-use thumbsmith_oracle::{bench, gate, plan, reduce, regression, replay, seeds, speed};
+use thumbsmith_oracle::{bench, gate, ledger, plan, reduce, regression, replay, seeds, speed};
 
 /// Compiling, here as in the command `thumbsmith`, makes and drops many small vectors.
 #[global_allocator]
@@ -498,7 +498,7 @@ fn compile_speed(file: &Path, size: usize, level: Option<String>, keep: Option<&
     Ok(true)
 }
 
-fn check_ledger(root: &Path, bless: bool) -> Result<ExitCode, String> {
+fn check_ledger(root: &Path, bless: bool) -> Outcome {
     let workloads = bench::workloads(&root.join("corpus"))?;
     let (page, wrong) = ledger::check(root, &workloads)?;
     for line in &wrong {
@@ -508,7 +508,7 @@ fn check_ledger(root: &Path, bless: bool) -> Result<ExitCode, String> {
         let path = root.join(ledger::PAGE);
         std::fs::write(&path, page).map_err(|e| format!("{}: {e}", path.display()))?;
     }
-    Ok(status(wrong.is_empty()))
+    Ok(wrong.is_empty())
 }
 
 fn pass_gate(root: &Path, demand: &gate::Demand) -> Outcome {
