@@ -107,10 +107,10 @@ enum Command {
         #[arg(long, default_value = ".")]
         root: PathBuf,
         /// Distinct functions of the differential run.
-        #[arg(long, default_value_t = 100_000)]
+        #[arg(long, default_value_t = 120_000)]
         functions: u64,
         /// Executions that it must reach.
-        #[arg(long, default_value_t = 500_000)]
+        #[arg(long, default_value_t = 1_000_000)]
         executions: u64,
         /// Seed of the run.
         #[arg(long, default_value_t = 1)]
