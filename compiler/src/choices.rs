@@ -4,6 +4,8 @@
 //! fuzzer may drive it; the heuristic is the answer when nothing else does. Fuel is the other half: a rewrite
 //! asks [`Choices::fuel`] first, so that bisecting the limit names the rewrite that broke a program.
 
+use rustc_hash::FxHashSet;
+
 /// Where answers come from.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Source {
@@ -25,6 +27,7 @@ pub struct Choices {
     fuel: Option<u64>,
     used: u64,
     last: Option<&'static str>,
+    off: FxHashSet<&'static str>,
 }
 
 impl Choices {
@@ -41,7 +44,18 @@ impl Choices {
             fuel,
             used: 0,
             last: None,
+            off: FxHashSet::default(),
         }
+    }
+
+    /// The same, without the rewrites and decisions of these names.
+    pub fn without(self, off: FxHashSet<&'static str>) -> Choices {
+        Choices { off, ..self }
+    }
+
+    /// Whether a rewrite or decision of this name may be made.
+    pub fn allows(&self, what: &str) -> bool {
+        self.off.is_empty() || !self.off.contains(what)
     }
 
     /// Picks one of `n` equally right answers; the heuristic's is `best`.
@@ -85,6 +99,7 @@ impl Choices {
     pub fn fuel(&mut self, what: &'static str) -> bool {
         match self.fuel {
             Some(limit) if self.used >= limit => false,
+            _ if !self.allows(what) => false,
             _ => {
                 self.used += 1;
                 self.last = Some(what);

@@ -100,6 +100,11 @@ struct Compile {
     #[arg(long)]
     no_stack_check: bool,
 
+    /// Leave these optimizations out, separated by commas: to see what one brings, or whether it is to blame. A wrong name
+    /// lists them all.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    without: Vec<String>,
+
     /// Print bytes of code and of stack, function by function, on standard error.
     #[arg(long)]
     report: bool,
@@ -172,7 +177,7 @@ impl Compile {
         let outputs = self.outputs()?;
         let wants = |kind| outputs.iter().any(|(k, _)| *k == kind);
         let after = if wants(Kind::Ir) {
-            Some(self.dump()?)
+            Some(self.dump(&options)?)
         } else {
             None
         };
@@ -208,13 +213,14 @@ impl Compile {
             bounds: self.bounds,
             name: self.module_name()?,
             stack_check: !self.no_stack_check,
+            without: self.without.clone(),
             ..Options::default()
         })
     }
 
     /// The pass after which the IR is shown.
-    fn dump(&self) -> Result<&str> {
-        let all = pipeline::dumps(Some(self.level));
+    fn dump(&self, options: &Options) -> Result<&str> {
+        let all = pipeline::dumps(Some(options));
         match &self.after {
             Some(after) if all.contains(&after.as_str()) => Ok(after),
             Some(after) => Err(Error::new(
@@ -222,7 +228,7 @@ impl Compile {
                 format!("pass `{after}` does not run at -O {}", self.level.name()),
             )
             .help(format!("one of: {}", all.join(", ")))),
-            None => Ok(stages::ir_passes(self.level)
+            None => Ok(stages::ir_passes(options)
                 .pop()
                 .unwrap_or(pipeline::TRANSLATE)),
         }

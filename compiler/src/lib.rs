@@ -9,6 +9,7 @@ pub mod ir;
 pub mod isa;
 pub mod object;
 pub mod opt;
+pub mod optimizations;
 pub mod options;
 pub mod pipeline;
 pub mod regalloc;

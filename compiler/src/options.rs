@@ -166,6 +166,8 @@ pub struct Options {
     pub choices: crate::choices::Source,
     /// How many rewrites may happen before passes stop; `None` is no limit.
     pub fuel: Option<u64>,
+    /// Optimizations that are left out: names of [`crate::optimizations::names`].
+    pub without: Vec<String>,
 }
 
 impl Default for Options {
@@ -179,6 +181,7 @@ impl Default for Options {
             verify: cfg!(debug_assertions),
             choices: crate::choices::Source::Heuristic,
             fuel: None,
+            without: Vec::new(),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::ir::{self, Cfg, Func, FuncType, Module, Node, Op, Ty};
 use crate::opt::callgraph::{CallGraph, called};
 use crate::opt::simplify::{IfConversion, Known};
 use crate::opt::{self, address::GlobalLayout, inline, schedule::Schedule};
+use crate::optimizations;
 use crate::options::{Level, Options};
 use crate::regalloc::{self, Allocation};
 use crate::stages::Form;
@@ -154,6 +155,17 @@ pub struct Pass {
 }
 
 impl Pass {
+    /// Whether it runs under these options.
+    fn runs(&self, options: &Options) -> bool {
+        let left_out = options.without.iter().any(|w| w == self.name);
+        self.levels.contains(options.level.name()) && !left_out
+    }
+
+    /// Whether code is right without it.
+    pub fn is_optional(&self) -> bool {
+        self.levels != ALL
+    }
+
     /// How far the IR must be: as the passes that stand before it in the table leave it.
     fn takes(&self) -> Stage {
         let before = PASSES.iter().take_while(|p| p.name != self.name);
@@ -287,9 +299,9 @@ pub fn check_order(passes: &[&Pass]) -> Result<()> {
     Ok(())
 }
 
-/// The passes after which a dump can be had, in order: those that run at a level, or all.
-pub fn dumps(level: Option<Level>) -> Vec<&'static str> {
-    let runs = |p: &&Pass| level.is_none_or(|l| p.levels.contains(l.name()));
+/// The passes after which a dump can be had, in order: those that run under these options, or all.
+pub fn dumps(options: Option<&Options>) -> Vec<&'static str> {
+    let runs = |p: &&Pass| options.is_none_or(|o| p.runs(o));
     let can = |p: &&Pass| p.gives != Gives::Code;
     let rows = PASSES.iter().filter(runs).filter(can).map(|p| p.name);
     std::iter::once(TRANSLATE).chain(rows).collect()
@@ -352,7 +364,7 @@ pub fn compile(
     compile_module(
         read(wasm, options)?,
         options,
-        &passes_of(options.level)?,
+        &passes_of(options)?,
         &request,
     )
     .map(|(c, _)| c)
@@ -393,9 +405,8 @@ impl Input<'_> {
 ///
 /// # Errors
 /// As [`check_order`].
-pub(crate) fn passes_of(level: Level) -> Result<Vec<&'static Pass>> {
-    let runs = |p: &&Pass| p.levels.contains(level.name());
-    let passes: Vec<_> = PASSES.iter().filter(runs).collect();
+pub(crate) fn passes_of(options: &Options) -> Result<Vec<&'static Pass>> {
+    let passes: Vec<_> = PASSES.iter().filter(|p| p.runs(options)).collect();
     check_order(&passes)?;
     Ok(passes)
 }
@@ -438,7 +449,8 @@ pub(crate) fn compile_module(
         module: &module,
         options,
         budget: budget(options.level),
-        choices: Choices::new(options.choices.clone(), options.fuel),
+        choices: Choices::new(options.choices.clone(), options.fuel)
+            .without(optimizations::left_out(&options.without)?),
         hits: vec![0; opt::rules::table().all().len()],
         lower_hits: vec![0; crate::backend::rules::table().all().len()],
         symbols: Symbols::default(),

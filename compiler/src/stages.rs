@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ir::verify::Stage;
 use crate::ir::{Func, Module};
 use crate::opt::address::GlobalLayout;
-use crate::options::{Level, Options};
+use crate::options::Options;
 use crate::pipeline::{
     Compiled, Gives, Input, Keep, Kept, PASSES, Pass, Request, TRANSLATE, compile_module,
     passes_of, read,
@@ -113,7 +113,7 @@ fn kept(wasm: &[u8], options: &Options, keep: Keep) -> Result<(Compiled, Vec<Kep
         keep,
         ..Request::default()
     };
-    let passes = passes_of(options.level)?;
+    let passes = passes_of(options)?;
     compile_module(read(wasm, options)?, options, &passes, &request)
 }
 
@@ -177,9 +177,9 @@ pub fn run(module: Module, options: &Options, passes: &[&str]) -> Result<String>
     Ok(compiled.dump.unwrap_or_default())
 }
 
-/// Names of the passes of a level whose results are IR, in order, [`TRANSLATE`] first.
-pub fn ir_passes(level: Level) -> Vec<&'static str> {
-    let passes = passes_of(level).unwrap_or_default();
+/// Names of the passes that run under these options and whose results are IR, in order, [`TRANSLATE`] first.
+pub fn ir_passes(options: &Options) -> Vec<&'static str> {
+    let passes = passes_of(options).unwrap_or_default();
     let ir = passes.iter().filter(|p| p.gives.stage().is_some());
     std::iter::once(TRANSLATE)
         .chain(ir.map(|p| p.name))

@@ -78,13 +78,12 @@ pub fn workloads(dir: &Path) -> Result<Vec<Workload>, String> {
 ///
 /// # Errors
 /// Text, if it does not compile, link or run to its end.
-pub fn measure(w: &Workload, cpu: Cpu, level: Level) -> Result<Cost, String> {
+pub fn measure(w: &Workload, options: &Options) -> Result<Cost, String> {
     let options = Options {
-        cpu,
-        level,
         name: "m".into(),
-        ..Options::default()
+        ..options.clone()
     };
+    let (cpu, level) = (options.cpu, options.level);
     let output = thumbsmith::compile(&w.case.wasm, &options).map_err(|e| e.to_string())?;
     let program = Program {
         wasm: w.case.wasm.clone(),
@@ -123,9 +122,14 @@ pub fn table(all: &[Workload]) -> Result<BTreeMap<String, Cost>, String> {
     let mut out = BTreeMap::new();
     for w in all {
         for level in Level::ALL {
+            let options = Options {
+                cpu: Cpu::CortexM3,
+                level,
+                ..Options::default()
+            };
             out.insert(
                 format!("{} -O{}", w.name, level.name()),
-                measure(w, Cpu::CortexM3, level)?,
+                measure(w, &options)?,
             );
         }
     }

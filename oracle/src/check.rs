@@ -463,7 +463,7 @@ impl Judge {
             machines.executor.load(&program).map_err(link)?;
             others.push(&mut machines.executor);
         }
-        let last = stages::ir_passes(options.level).pop();
+        let last = stages::ir_passes(options).pop();
         let mut ir = StageEngine::new(last.unwrap_or(pipeline::TRANSLATE));
         if ask.ir {
             match quietly(|| ir.load(&program)) {

@@ -10,12 +10,13 @@ use crate::bench;
 use crate::check::{Ask, Direct, Judge, Setup};
 use crate::generate::Family;
 use crate::hunt::{Bag, Hunt, run};
+use crate::ledger;
 use crate::replay;
 use crate::statics::{Word, second};
 use rustc_hash::FxHashSet;
 use serde_json::{Value, json};
 use std::path::Path;
-use thumbsmith::{Bounds, Cpu, Level, Options};
+use thumbsmith::{Bounds, Cpu, Level, Options, optimizations};
 
 /// Least number of different instructions given to the second judge of encodings.
 const ENCODINGS: u64 = 5_000;
@@ -31,6 +32,8 @@ pub struct Demand {
     pub seed: u64,
     /// Worker threads.
     pub threads: usize,
+    /// Whether every optimization is judged on and off too, and the ledger of them checked.
+    pub release: bool,
 }
 
 /// What the gate did.
@@ -81,7 +84,27 @@ pub fn gate(root: &Path, demand: &Demand) -> Result<Report, String> {
     report.failures.extend(bench::regressed(&baseline, &table));
     let measured = table.len() as u64;
     report.part("baseline", measured, 6, json!({ "rows": measured }));
+    if demand.release {
+        release(root, &workloads, &mut judge, &mut report)?;
+    }
     Ok(report)
+}
+
+/// The part of a release: each optimization on and off over corpus and regressions, and its row in the ledger.
+fn release(
+    root: &Path,
+    workloads: &[bench::Workload],
+    judge: &mut Judge,
+    report: &mut Report,
+) -> Result<(), String> {
+    let (_, wrong) = ledger::check(root, workloads)?;
+    report.failures.extend(wrong);
+    let all = optimizations::names().len() as u64;
+    let (runs, failures) = ledger::without_each(root, judge, workloads)?;
+    report.failures.extend(failures);
+    let what = json!({ "optimizations": all, "runs": runs });
+    report.part("ledger", runs, 2 * all * workloads.len() as u64, what);
+    Ok(())
 }
 
 fn regressions(root: &Path, judge: &mut Judge, report: &mut Report) -> Result<(), String> {

@@ -12,7 +12,7 @@ use thumbsmith_oracle::generate::Family;
 use thumbsmith_oracle::hunt::{Hunt, run, write_report};
 use thumbsmith_oracle::program::Info;
 use thumbsmith_oracle::proof::{Proof, Subject, results};
-use thumbsmith_oracle::{bench, gate, plan, reduce, regression, replay, seeds, speed};
+use thumbsmith_oracle::{bench, gate, ledger, plan, reduce, regression, replay, seeds, speed};
 
 /// Compiling, here as in the command `thumbsmith`, makes and drops many small vectors.
 #[global_allocator]
@@ -107,14 +107,26 @@ enum Command {
         #[arg(long, default_value = ".")]
         root: PathBuf,
         /// Distinct functions of the differential run.
-        #[arg(long, default_value_t = 100_000)]
+        #[arg(long, default_value_t = 120_000)]
         functions: u64,
         /// Executions that it must reach.
-        #[arg(long, default_value_t = 500_000)]
+        #[arg(long, default_value_t = 1_000_000)]
         executions: u64,
         /// Seed of the run.
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// What a release needs besides: every optimization on and off, and its row in docs/optimizations.md.
+        #[arg(long)]
+        release: bool,
+    },
+    /// Checks docs/optimizations.md: a row for each optimization, its evidence, its effect in bytes and cycles.
+    Ledger {
+        /// The repository.
+        #[arg(long, default_value = ".")]
+        root: PathBuf,
+        /// Write the effects that are measured.
+        #[arg(long)]
+        bless: bool,
     },
     /// Proves the rules of the compiler by z3, and keeps the results in ci/proofs.json; exit status 1 if one does not hold.
     Prove {
@@ -244,6 +256,7 @@ fn main() -> ExitCode {
             functions,
             executions,
             seed,
+            release,
         } => pass_gate(
             &root,
             &gate::Demand {
@@ -251,8 +264,10 @@ fn main() -> ExitCode {
                 executions,
                 seed,
                 threads: cores(),
+                release,
             },
         ),
+        Command::Ledger { root, bless } => check_ledger(&root, bless),
         Command::Prove {
             root, list: true, ..
         } => list_unproven(&root),
@@ -481,6 +496,19 @@ fn compile_speed(file: &Path, size: usize, level: Option<String>, keep: Option<&
         s.peak as f64 / s.bytes as f64
     );
     Ok(true)
+}
+
+fn check_ledger(root: &Path, bless: bool) -> Outcome {
+    let workloads = bench::workloads(&root.join("corpus"))?;
+    let (page, wrong) = ledger::check(root, &workloads)?;
+    for line in &wrong {
+        println!("{line}");
+    }
+    if bless {
+        let path = root.join(ledger::PAGE);
+        std::fs::write(&path, page).map_err(|e| format!("{}: {e}", path.display()))?;
+    }
+    Ok(wrong.is_empty())
 }
 
 fn pass_gate(root: &Path, demand: &gate::Demand) -> Outcome {

@@ -59,8 +59,12 @@ pub fn options_text(o: &Options) -> String {
         " stack-check=off"
     };
     let fuel = o.fuel.map_or(String::new(), |n| format!(" fuel={n}"));
+    let without = match o.without.as_slice() {
+        [] => String::new(),
+        names => format!(" without={}", names.join(",")),
+    };
     format!(
-        "{} -O{} {} choices={choices}{stack}{fuel}",
+        "{} -O{} {} choices={choices}{stack}{fuel}{without}",
         o.cpu.name(),
         o.level.name(),
         o.bounds.name()
@@ -87,6 +91,8 @@ pub fn parse_options(text: &str) -> Result<Options, String> {
             options.stack_check = false;
         } else if let Some(fuel) = word.strip_prefix("fuel=") {
             options.fuel = Some(fuel.parse().map_err(|_| bad())?);
+        } else if let Some(names) = word.strip_prefix("without=") {
+            options.without = names.split(',').map(str::to_owned).collect();
         } else if let Ok(cpu) = by_name("cpu", word, &Cpu::ALL, Cpu::name) {
             options.cpu = cpu;
         } else {
@@ -314,7 +320,7 @@ mod tests {
 
     const TEXT: &str = r#";; found-by: a test
 ;; guilty: nobody
-;; options: cortex-m7 -Oz mask choices=seed:0x2a stack-check=off fuel=9
+;; options: cortex-m7 -Oz mask choices=seed:0x2a stack-check=off fuel=9 without=inline,hoist
 (module
   (func (export "a b") (param i32) (result i32) (local.get 0))
   (func (export "f") (param i64) (result i32) (i32.div_u (i32.const 1) (i32.wrap_i64 (local.get 0))))

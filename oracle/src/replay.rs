@@ -5,7 +5,7 @@
 
 use crate::check::{Ask, Judge};
 use crate::regression::Case;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use thumbsmith::{Cpu, Level, Options};
 
 /// What a replay did.
@@ -19,26 +19,37 @@ pub struct Replay {
     pub failures: Vec<String>,
 }
 
-/// Replays all `.wat` files of a folder.
+/// All `.wat` files of a folder in the order of their names, each as a case or as what is wrong with it.
 ///
 /// # Errors
 /// Text if the folder cannot be read.
-pub fn replay(judge: &mut Judge, dir: &Path) -> Result<Replay, String> {
-    let mut done = Replay::default();
+pub fn cases(dir: &Path) -> Result<Vec<(String, Result<Case, String>)>, String> {
     let mut paths: Vec<_> = std::fs::read_dir(dir)
         .map_err(|e| format!("{}: {e}", dir.display()))?
         .filter_map(|entry| entry.ok().map(|e| e.path()))
         .filter(|path| path.extension().is_some_and(|e| e == "wat"))
         .collect();
     paths.sort();
-    for path in paths {
+    let read = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).map_err(|e| e.to_string());
+        let case = text.and_then(|text| Case::parse(&text));
+        let name = path.display().to_string();
+        (name.clone(), case.map_err(|e| format!("{name}: {e}")))
+    };
+    Ok(paths.iter().map(read).collect())
+}
+
+/// Replays all `.wat` files of a folder.
+///
+/// # Errors
+/// Text if the folder cannot be read.
+pub fn replay(judge: &mut Judge, dir: &Path) -> Result<Replay, String> {
+    let mut done = Replay::default();
+    for (name, case) in cases(dir)? {
         done.files += 1;
-        let read = std::fs::read_to_string(&path)
-            .map_err(|e| e.to_string())
-            .and_then(|text| Case::parse(&text));
-        match read {
-            Ok(case) => replay_case(judge, &path.display().to_string(), &case, &mut done),
-            Err(e) => done.failures.push(format!("{}: {e}", path.display())),
+        match case {
+            Ok(case) => replay_case(judge, &name, &case, &mut done),
+            Err(e) => done.failures.push(e),
         }
     }
     Ok(done)

@@ -13,9 +13,13 @@ use crate::seeded::{Bug, on};
 /// Runs all of it.
 pub fn finish(mut items: Vec<Item>, cpu: Cpu, choices: &mut Choices) -> Vec<Item> {
     items.retain(|i| !matches!(&i.kind, Kind::Inst(i) if i.op == I::MovR && i.regs[0] == i.regs[1] && i.shift.amount == 0 && !i.s));
-    thread(&mut items);
-    drop_jumps(&mut items);
-    narrow(&mut items, cpu, choices);
+    if choices.allows("jumps") {
+        thread(&mut items);
+        drop_jumps(&mut items);
+    }
+    if choices.allows("narrow") {
+        narrow(&mut items, cpu, choices);
+    }
     it_blocks(&mut items);
     items
 }

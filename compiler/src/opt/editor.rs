@@ -143,7 +143,9 @@ impl<'a> Editor<'a> {
         self.canonicalize(&mut node);
         let h = hash(&node);
         // An equal node was left as it is by the rules, and would be again.
-        if let Some(v) = self.shared(&node, h) {
+        if let Some(v) = self.shared(&node, h)
+            && self.choices.allows("share")
+        {
             return v;
         }
         let rewrite = self.rewrite && self.depth < DEPTH;
@@ -242,7 +244,7 @@ impl<'a> Editor<'a> {
         for i in candidates.map(|c| c.rule) {
             if let Some(bound) = self.match_rule(i, n) {
                 if !self.choices.fuel(rules::table().all()[i as usize].name) {
-                    return None;
+                    continue;
                 }
                 self.hits[i as usize] += 1;
                 return Some(self.build_rule(i, n, &bound));

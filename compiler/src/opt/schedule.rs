@@ -181,7 +181,8 @@ impl Scheduler<'_> {
         let mut best = late;
         let mut b = late;
         loop {
-            let better = self.cfg.loop_depth[b.0 as usize] < self.cfg.loop_depth[best.0 as usize];
+            let better = self.cfg.loop_depth[b.0 as usize] < self.cfg.loop_depth[best.0 as usize]
+                && choices.allows("hoist");
             if better || (!choices.is_heuristic() && choices.flip(false)) {
                 best = b;
             }

@@ -117,11 +117,7 @@ fn transfer(section: &Section, item: &Item, before: Known) -> Known {
         } => {
             learn(0, is(0));
         }
-        Sem::Push | Sem::Pop => {
-            if before.contains(Reg::SP) {
-                after.insert(Reg::SP);
-            }
-        }
+        Sem::Push | Sem::Pop if before.contains(Reg::SP) => after.insert(Reg::SP),
         // Nothing is learned from the rest: what they write may be anything.
         _ => {}
     }

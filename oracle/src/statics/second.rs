@@ -48,6 +48,16 @@ fn line(word: &Word) -> String {
     if place(word.it) == Place::Inside {
         halves.push(NOP);
     }
+    // An IT is given its whole block, or the next line would be taken for that.
+    if place(word.it) == Place::Outside && !word.wide && word.bits & 0xff00 == 0xbf00 {
+        let mask = word.bits & 0xf;
+        let block = if mask == 0 {
+            0
+        } else {
+            4 - mask.trailing_zeros()
+        };
+        halves.extend((0..block).map(|_| NOP));
+    }
     let mut text = String::from("[");
     for half in halves {
         let [low, high] = half.to_le_bytes();
@@ -115,6 +125,13 @@ mod tests {
             word(Cpu::CortexM3, 0x3001, 0),
             word(Cpu::CortexM3, 0x2001, 0x08),
             word(Cpu::CortexM3, 0x2001, 0x14),
+            // Blocks of one to four, before what cannot stand in one.
+            word(Cpu::CortexM3, 0xbfa8, 0),
+            word(Cpu::CortexM3, 0xd125, 0),
+            word(Cpu::CortexM3, 0xbf04, 0),
+            word(Cpu::CortexM3, 0xd125, 0),
+            word(Cpu::CortexM3, 0xbf01, 0),
+            word(Cpu::CortexM3, 0xd125, 0),
         ];
         assert_eq!(rejected(right.iter()), Ok(Vec::new()));
         let wrong = [

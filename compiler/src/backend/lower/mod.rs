@@ -187,7 +187,8 @@ impl Lower<'_, '_> {
             header = outer;
         }
         let before = self.cfg.idom[header.0 as usize];
-        if header == Func::ENTRY || !self.cx.choices.flip(true) {
+        let choices = &mut self.cx.choices;
+        if header == Func::ENTRY || !choices.allows("hoist") || !choices.flip(true) {
             return self.constant_here(c);
         }
         if let Some(&r) = self.hoisted.get(&(before, c)) {

@@ -66,7 +66,7 @@ impl Lower<'_, '_> {
             last = Some((i, bound, insts));
             matched += 1;
             // A choice may pass over the best rules: any that matches is right.
-            if matched > skip {
+            if matched > skip && self.cx.choices.allows(r.name) {
                 break;
             }
         }
