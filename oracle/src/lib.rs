@@ -26,3 +26,4 @@ pub mod seeds;
 pub mod speed;
 pub mod stage;
 pub mod statics;
+pub mod triage;
