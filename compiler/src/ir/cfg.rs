@@ -61,7 +61,10 @@ impl Cfg {
 
     /// Reachable predecessors of a block, one entry an edge, in reverse post-order.
     pub fn preds(&self, b: Block) -> &[Block] {
-        let (from, to) = (self.pred_start[b.0 as usize], self.pred_start[b.0 as usize + 1]);
+        let (from, to) = (
+            self.pred_start[b.0 as usize],
+            self.pred_start[b.0 as usize + 1],
+        );
         &self.pred[from as usize..to as usize]
     }
 

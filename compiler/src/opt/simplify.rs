@@ -372,9 +372,8 @@ impl Copy<'_, '_> {
     /// Where an arm leads and with which values: directly, or through a block of nothing but a few floating nodes.
     fn arm(&self, e: &Edge, cost: &mut usize, limits: IfConversion) -> Option<(Block, Vec<Value>)> {
         let d = self.old.block(e.to);
-        let through = self.cfg.preds(e.to).len() == 1
-            && d.term.op == TermOp::Jump
-            && d.insts.is_empty();
+        let through =
+            self.cfg.preds(e.to).len() == 1 && d.term.op == TermOp::Jump && d.insts.is_empty();
         if !through {
             return Some((e.to, e.args.to_vec()));
         }
