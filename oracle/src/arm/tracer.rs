@@ -9,8 +9,8 @@ use super::memory::{Kind, Memory};
 use super::staged::junk_flags;
 use super::{Core, PC, Regs, Stop};
 use thumbsmith::Cpu;
+use thumbsmith::isa::decode;
 use thumbsmith::isa::exec::{self, Bus, BusFault};
-use thumbsmith::isa::{Dialect, decode};
 
 /// One executed instruction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Tracer {
         let halves = [bus.fetch(pc), bus.fetch(pc.wrapping_add(2))];
         let halves: Vec<u16> = halves.into_iter().map_while(Result::ok).collect();
         match decode(&halves, self.machine.it_condition()) {
-            Ok((inst, _)) => inst.text(Dialect::Gnu),
+            Ok((inst, _)) => inst.to_string(),
             Err(e) => e.to_string(),
         }
     }
