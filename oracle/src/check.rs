@@ -15,6 +15,7 @@ use crate::encoding;
 use crate::engine::{Engine, Outcome};
 use crate::generate::draw::Draw;
 use crate::generate::{Family, Made};
+use crate::judges;
 use crate::plan;
 use crate::program::{Info, Program};
 use crate::reference::Reference;
@@ -56,6 +57,16 @@ impl Report {
             o.level.name(),
             o.bounds.name()
         )
+    }
+}
+
+impl Report {
+    /// Who noticed: a voice, or a check of a part, by name.
+    pub fn found_by(&self) -> &'static str {
+        match Direct::named(&self.origin) {
+            Some(direct) => direct.name(),
+            None => Voice::of(&self.difference).name(),
+        }
     }
 }
 
@@ -102,6 +113,66 @@ pub struct Setup {
     pub levels: Vec<Level>,
     /// Bounds modes to compile with.
     pub bounds: Vec<Bounds>,
+    /// Voices that are asked, each about every module; all of them, some about samples, if empty.
+    pub voices: Vec<Voice>,
+}
+
+/// Who can notice that something is wrong with a module's code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Voice {
+    /// Unicorn runs the object, beside the reference.
+    Unicorn,
+    /// The executor over the instruction table runs the object.
+    Executor,
+    /// The interpreter runs the IR after the last pass over it.
+    Interpreter,
+    /// Machine IR, allocation, linear code and bytes are run as the passes of the backend leave them.
+    Stages,
+    /// The static judge reads the object.
+    Statics,
+    /// The compiler's own checks: verifiers, the allocation checker, everything that makes it fail or panic.
+    Checks,
+}
+
+impl Voice {
+    /// Every one.
+    pub const ALL: [Voice; 6] = [
+        Voice::Unicorn,
+        Voice::Executor,
+        Voice::Interpreter,
+        Voice::Stages,
+        Voice::Statics,
+        Voice::Checks,
+    ];
+
+    /// The name on the command line and in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Voice::Unicorn => "unicorn",
+            Voice::Executor => "executor",
+            Voice::Interpreter => "interpreter",
+            Voice::Stages => "stages",
+            Voice::Statics => "statics",
+            Voice::Checks => "checks",
+        }
+    }
+
+    /// The voice of this name.
+    pub fn named(name: &str) -> Option<Voice> {
+        Voice::ALL.into_iter().find(|v| v.name() == name)
+    }
+
+    /// Who noticed a difference of a module.
+    pub fn of(difference: &Difference) -> Voice {
+        match difference.kind {
+            Kind::Compiler | Kind::Refused if !difference.is_inside() => Voice::Checks,
+            Kind::Static => Voice::Statics,
+            _ if difference.is_inside() => Voice::Stages,
+            _ if difference.engine.starts_with("IR after") => Voice::Interpreter,
+            _ if difference.engine.starts_with("executor") => Voice::Executor,
+            _ => Voice::Unicorn,
+        }
+    }
 }
 
 /// A check of one part of the compiler by itself, without a module.
@@ -111,17 +182,30 @@ pub enum Direct {
     Regalloc,
     /// Encoder, decoder and executor, by single instructions in unicorn.
     Encoding,
+    /// The comparison and the static judge, by differences and code that are wrong on purpose.
+    Judges,
 }
 
 impl Direct {
     /// Every one.
-    pub const ALL: [Direct; 2] = [Direct::Regalloc, Direct::Encoding];
+    pub const ALL: [Direct; 3] = [Direct::Regalloc, Direct::Encoding, Direct::Judges];
+    /// The checks in turn, as a hunt does them: the judges have the fewest ways to be wrong.
+    pub const TURNS: [Direct; 7] = [
+        Direct::Regalloc,
+        Direct::Encoding,
+        Direct::Regalloc,
+        Direct::Encoding,
+        Direct::Judges,
+        Direct::Regalloc,
+        Direct::Encoding,
+    ];
 
     /// The name on the command line, in reports, and of the fuzz target.
     pub fn name(self) -> &'static str {
         match self {
             Direct::Regalloc => "regalloc",
             Direct::Encoding => "encoding",
+            Direct::Judges => "judges",
         }
     }
 
@@ -191,6 +275,9 @@ const EXECUTOR_SHARE: u64 = 8;
 /// One generated module of so many is also given to the interpreter of the IR, which costs a second compilation.
 const IR_SHARE: u64 = 8;
 
+/// One generated module of so many is compiled with every verifier and the allocation checker; in debug builds all are.
+const VERIFY_SHARE: u64 = 16;
+
 /// The voices that run emitted code for one CPU.
 struct Machines {
     cpu: Cpu,
@@ -223,6 +310,12 @@ pub struct Ask {
     pub ir: bool,
     /// What passes of the backend leave is run too.
     pub backend: Stages,
+    /// Unicorn is asked.
+    pub unicorn: bool,
+    /// The static judge is asked.
+    pub statics: bool,
+    /// A compiler that fails is a difference; otherwise such a module is passed over.
+    pub checks: bool,
 }
 
 impl Ask {
@@ -232,6 +325,9 @@ impl Ask {
         executor: true,
         ir: true,
         backend: Stages::All,
+        unicorn: true,
+        statics: true,
+        checks: true,
     };
 
     /// What shows this difference again: what passes of the backend leave costs more than the rest together.
@@ -439,14 +535,17 @@ impl Judge {
             Ok(Err(e)) if matches!(e.kind, ErrorKind::Unsupported | ErrorKind::Limit) => {
                 return Err(early(Kind::Refused, e.to_string()));
             }
+            Ok(Err(_)) | Err(_) if !ask.checks => return Ok(()),
             Ok(Err(e)) => return Err(early(Kind::Compiler, e.to_string())),
             Err(panic) => return Err(early(Kind::Compiler, panic)),
         };
         for (name, n) in &output.stats.rules_fired {
             *self.counts.fired.entry(name).or_default() += n;
         }
-        let judged = self.statics.judge(&output.object, options.cpu);
-        self.counts.instructions += judged.map_err(|e| early(Kind::Static, e))?.instructions;
+        if ask.statics {
+            let judged = self.statics.judge(&output.object, options.cpu);
+            self.counts.instructions += judged.map_err(|e| early(Kind::Static, e))?.instructions;
+        }
         let mut program = Program {
             wasm: wasm.to_vec(),
             info,
@@ -456,9 +555,16 @@ impl Judge {
         };
         let link = |e: String| early(Kind::Link, e);
         let machines = machines(&mut self.machines, options.cpu).map_err(link)?;
-        machines.unicorn.load(&program).map_err(link)?;
+        match machines.unicorn.load(&program) {
+            Ok(()) => {}
+            Err(_) if !ask.unicorn => return Ok(()),
+            Err(e) => return Err(link(e)),
+        }
         program.memory_limit = machines.unicorn.memory_capacity();
-        let mut others: Vec<&mut dyn Engine> = vec![&mut machines.unicorn];
+        let mut others: Vec<&mut dyn Engine> = Vec::new();
+        if ask.unicorn {
+            others.push(&mut machines.unicorn);
+        }
         if ask.executor {
             machines.executor.load(&program).map_err(link)?;
             others.push(&mut machines.executor);
@@ -468,12 +574,17 @@ impl Judge {
         if ask.ir {
             match quietly(|| ir.load(&program)) {
                 Ok(loaded) => loaded.map_err(link)?,
+                Err(_) if !ask.checks => return Ok(()),
                 Err(panic) => return Err(early(Kind::Compiler, panic)),
             }
             others.push(&mut ir);
         }
         let staged = load_stages(&mut self.staged, &program, ask.backend);
-        let staged = staged.map_err(|e| early(Kind::Compiler, e))?;
+        let staged = match staged {
+            Ok(staged) => staged,
+            Err(_) if !ask.checks => return Ok(()),
+            Err(e) => return Err(early(Kind::Compiler, e)),
+        };
         others.extend(staged.iter_mut().map(|m| m as &mut dyn Engine));
         let reference = match (ask.bounded, &mut self.fuelled) {
             (true, _) => &mut self.trusting,
@@ -662,6 +773,7 @@ impl Judge {
         *self.counts.families.entry(which.name()).or_default() += 1;
         let done = match which {
             Direct::Regalloc => quietly(|| allocation::judge(bytes).map(drop)),
+            Direct::Judges => quietly(|| judges::judge(bytes)),
             Direct::Encoding => {
                 let bench = match self.bench.take() {
                     Some(bench) => Ok(bench),
@@ -764,18 +876,44 @@ impl Case {
             crate::engine::mix(h ^ u64::from_le_bytes(word))
         });
         let steps = plan::steps(&info, seed, CALLS, made.fuel);
+        options.verify |= match setup.voices.as_slice() {
+            [] => (seed >> 32).is_multiple_of(VERIFY_SHARE),
+            some => some.contains(&Voice::Checks),
+        };
         Some(Case {
             family,
             made,
             options,
             steps,
-            ask: Ask {
-                bounded: true,
-                executor: seed % EXECUTOR_SHARE == 0,
-                ir: (seed / EXECUTOR_SHARE).is_multiple_of(IR_SHARE),
-                backend: backend_stages(seed / (EXECUTOR_SHARE * IR_SHARE)),
-            },
+            ask: asked(seed, &setup.voices),
         })
+    }
+}
+
+/// Who is asked about the case with this number: the voices that were chosen, or the slower ones about samples.
+fn asked(number: u64, voices: &[Voice]) -> Ask {
+    let rest = number / (EXECUTOR_SHARE * IR_SHARE);
+    if voices.is_empty() {
+        return Ask {
+            bounded: true,
+            executor: number.is_multiple_of(EXECUTOR_SHARE),
+            ir: (number / EXECUTOR_SHARE).is_multiple_of(IR_SHARE),
+            backend: backend_stages(rest),
+            ..Ask::THOROUGH
+        };
+    }
+    let is = |voice| voices.contains(&voice);
+    Ask {
+        bounded: true,
+        executor: is(Voice::Executor),
+        ir: is(Voice::Interpreter),
+        backend: match is(Voice::Stages) {
+            true => Stages::One(rest),
+            false => Stages::None,
+        },
+        unicorn: is(Voice::Unicorn),
+        statics: is(Voice::Statics),
+        checks: is(Voice::Checks),
     }
 }
 

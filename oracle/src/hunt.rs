@@ -226,6 +226,9 @@ impl Bag {
             "direct": c.direct,
             "traps": traps,
             "families": c.families,
+            "found": self.differences.keys().collect::<Vec<_>>(),
+            "found_by": self.differences.values().map(Report::found_by).collect::<Vec<_>>(),
+            "found_in": self.differences.values().map(|r| &r.origin).collect::<Vec<_>>(),
             "broken": self.broken,
         })
     }

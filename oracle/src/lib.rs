@@ -13,6 +13,7 @@ pub mod engine;
 pub mod gate;
 pub mod generate;
 pub mod hunt;
+pub mod judges;
 pub mod ledger;
 pub mod plan;
 pub mod program;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use thumbsmith::options::by_name;
 use thumbsmith::{Bounds, Cpu, Level, Options};
-use thumbsmith_oracle::check::{Ask, CALLS, Direct, Judge, Setup};
+use thumbsmith_oracle::check::{Ask, CALLS, Direct, Judge, Setup, Voice};
 use thumbsmith_oracle::compare::Step;
 use thumbsmith_oracle::generate::Family;
 use thumbsmith_oracle::hunt::{Hunt, run, write_report};
@@ -83,9 +83,18 @@ enum Command {
         /// CPU seconds for each bug.
         #[arg(long, default_value_t = 600.0)]
         seconds: f64,
-        /// Only these bugs.
-        #[arg(long, value_delimiter = ',')]
-        only: Vec<u16>,
+        /// Only these bugs: numbers, and ranges `A..B` with both ends.
+        #[arg(long, value_delimiter = ',', value_parser = span)]
+        only: Vec<(u16, u16)>,
+        /// Besides, each family alone and each voice alone, for so many CPU seconds.
+        #[arg(long, num_args = 0..=1, default_missing_value = "10")]
+        matrix: Option<f64>,
+        /// Keep results in this file: rows that are hunted take the place of those in it.
+        #[arg(long)]
+        results: Option<PathBuf>,
+        /// Hunt nothing: print the page of the results in the file.
+        #[arg(long, requires = "results")]
+        markdown: bool,
         /// Bugs hunted at the same time.
         #[arg(long, default_value_t = 1)]
         jobs: usize,
@@ -193,7 +202,7 @@ struct HuntArgs {
     /// Start of the random streams; the clock without it.
     #[arg(long)]
     seed: Option<u64>,
-    /// Families to draw from; `regalloc` and `encoding` are checks of those parts alone.
+    /// Families to draw from; `regalloc`, `encoding` and `judges` are checks of those parts alone.
     #[arg(long, value_delimiter = ',')]
     families: Vec<String>,
     /// CPUs to compile for.
@@ -205,6 +214,9 @@ struct HuntArgs {
     /// Bounds modes to compile with.
     #[arg(long, value_delimiter = ',')]
     bounds: Vec<String>,
+    /// Voices to ask, each about every module: unicorn, executor, interpreter, stages, statics, checks.
+    #[arg(long, value_delimiter = ',')]
+    voices: Vec<String>,
     /// Worker threads; all cores without it.
     #[arg(long)]
     threads: Option<usize>,
@@ -261,11 +273,30 @@ fn main() -> ExitCode {
         } => triage_file(&file, &target, check.as_deref(), &output),
         Command::Replay { dir } => replay_all(&dir),
         Command::Seeds {
+            results: Some(path),
+            markdown: true,
+            ..
+        } => seeds::kept(&path).map(|rows| {
+            print!("{}", seeds::table::page(&rows));
+            !rows.is_empty()
+        }),
+        Command::Seeds {
             seconds,
             only,
             jobs,
             json,
-        } => seed_table(seconds, &only, jobs, json),
+            matrix,
+            results,
+            markdown: _,
+        } => {
+            let plan = seeds::Plan {
+                seconds,
+                only,
+                jobs,
+                matrix,
+            };
+            seed_table(&plan, results.as_deref(), json)
+        }
         Command::Bench { root, bless } => bench_table(&root, bless),
         Command::Speed {
             file,
@@ -330,9 +361,10 @@ fn named<T: Copy>(
 }
 
 fn hunt(args: &HuntArgs) -> Outcome {
+    let voice = |n: &String| Voice::named(n).ok_or_else(|| format!("no voice `{n}`"));
     let family = |n: &String| Family::named(n).ok_or_else(|| format!("no family `{n}`"));
     let direct: Vec<Direct> = match args.families.as_slice() {
-        [] => Direct::ALL.to_vec(),
+        [] => Direct::TURNS.to_vec(),
         some => some.iter().filter_map(|n| Direct::named(n)).collect(),
     };
     let families = args
@@ -347,6 +379,7 @@ fn hunt(args: &HuntArgs) -> Outcome {
         cpus: named("cpu", &args.cpu, &Cpu::ALL, Cpu::name)?,
         levels: named("level", &args.level, &Level::ALL, Level::name)?,
         bounds: named("bounds", &args.bounds, &Bounds::ALL, Bounds::name)?,
+        voices: args.voices.iter().map(voice).collect::<Result<_, _>>()?,
     };
     let clock = || {
         std::time::UNIX_EPOCH
@@ -375,11 +408,19 @@ fn hunt(args: &HuntArgs) -> Outcome {
     summary["seed"] = json!(hunt.seed);
     summary["threads"] = json!(hunt.threads);
     summary["cpu_seconds"] = json!(seeds::cpu_seconds());
-    summary["found"] = json!(bag.differences.keys().collect::<Vec<_>>());
     let guilty = bag.differences.values().map(|r| r.guilty.as_deref());
     summary["guilty"] = json!(guilty.collect::<Vec<_>>());
     println!("{summary}");
     Ok(bag.clean())
+}
+
+/// A number, or two with `..` between.
+fn span(text: &str) -> Result<(u16, u16), String> {
+    let number = |n: &str| n.parse().map_err(|_| format!("`{n}` is no number"));
+    match text.split_once("..") {
+        Some((first, last)) => Ok((number(first)?, number(last)?)),
+        None => number(text).map(|n| (n, n)),
+    }
 }
 
 fn module(file: &Path) -> Result<Vec<u8>, String> {
@@ -619,14 +660,27 @@ fn replay_all(dir: &Path) -> Outcome {
     Ok(done.failures.is_empty())
 }
 
-fn seed_table(seconds: f64, only: &[u16], jobs: usize, as_json: bool) -> Outcome {
+fn seed_table(plan: &seeds::Plan, results: Option<&Path>, as_json: bool) -> Outcome {
     let exe = std::env::current_exe().map_err(|e| e.to_string())?;
-    let found = seeds::hunt_all(&exe, seconds, only, jobs, &mut |result| {
+    let mut rows = match results {
+        Some(path) => seeds::kept(path)?,
+        None => Vec::new(),
+    };
+    let mut lost = None;
+    let found = seeds::hunt_all(&exe, plan, &mut |result| {
         if !as_json {
             println!("{result}");
         }
+        // Kept at once, so that a run that is broken off has not been for nothing.
+        if let Some(path) = results {
+            rows = seeds::merge(std::mem::take(&mut rows), vec![result.clone()]);
+            lost = lost.take().or(seeds::keep(path, &rows).err());
+        }
     })?;
-    println!("{}", seeds::json(&found));
+    if let Some(e) = lost {
+        return Err(e);
+    }
+    println!("{}", seeds::table::json(&found));
     Ok(found.iter().all(|r| r.found))
 }
 

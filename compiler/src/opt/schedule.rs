@@ -141,7 +141,11 @@ impl Scheduler<'_> {
             self.late[i] = if self.late[i] == NONE {
                 b
             } else {
-                self.cfg.common_dominator(self.late[i], b)
+                if on(Bug::PlacedAtLastUse) && self.cfg.dominates(self.late[i], b) {
+                    b
+                } else {
+                    self.cfg.common_dominator(self.late[i], b)
+                }
             };
         }
     }

@@ -287,13 +287,15 @@ impl Copy<'_, '_> {
             // A branch on "is zero" takes the other way on the value itself.
             let n = self.e.f.node(args[0]);
             let word = n.args.first().is_some_and(|&a| self.e.f.ty(a) == Ty::I32);
+            let word = word || on(Bug::WideBranchOnZero);
             if matches!(n.op, Op::Eq | Op::Ne) && word && self.e.f.as_const(n.args[1]) == Some(0) {
                 if n.op == Op::Eq {
                     edges.swap(0, 1);
                 }
                 args[0] = n.args[0];
             }
-            if edges[0] == edges[1] {
+            let alike = on(Bug::EdgesAlike) && edges[0].to == edges[1].to;
+            if alike || edges[0] == edges[1] {
                 edges.truncate(1);
                 let op = TermOp::Jump;
                 self.e.f.block_mut(new).term = Term {
@@ -322,7 +324,11 @@ impl Copy<'_, '_> {
         match t.op {
             TermOp::Br if f.umin > 0 => Some(0),
             TermOp::Br if f.umax == 0 => Some(1),
-            TermOp::Switch => f.as_constant().map(|i| (i as usize).min(t.edges.len() - 1)),
+            TermOp::Switch => {
+                let cut = on(Bug::SwitchOfConstant) as usize;
+                f.as_constant()
+                    .map(|i| (i as usize).min((t.edges.len() - 1).saturating_sub(cut)))
+            }
             _ => None,
         }
     }
@@ -428,7 +434,11 @@ impl Copy<'_, '_> {
         let old = self.old;
         for (&p, &(a, b)) in old.block(to).params.iter().zip(pairs) {
             if self.live.is_live(p) && self.live.copy_of(p) == p {
-                let (a, b) = (self.value(a), self.value(b));
+                let (mut a, mut b) = (self.value(a), self.value(b));
+                let constant = |v: Value| self.e.f.as_const(v).is_some();
+                if on(Bug::IfConvertConstant) && constant(a) && !constant(b) {
+                    std::mem::swap(&mut a, &mut b);
+                }
                 let ty = self.e.f.ty(a);
                 args.push(if a == b {
                     a

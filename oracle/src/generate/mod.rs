@@ -9,6 +9,7 @@ pub mod calls;
 pub mod control;
 pub mod draft;
 pub mod draw;
+pub mod facts;
 pub mod memory;
 pub mod near;
 pub mod ops;
