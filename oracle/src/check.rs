@@ -12,11 +12,12 @@ use crate::arm::staged::StageCore;
 use crate::arm::unicorn::UnicornCore;
 use crate::compare::{Difference, Kind, Step, Tally, lockstep};
 use crate::encoding;
-use crate::engine::{Engine, Outcome};
+use crate::engine::{Engine, Outcome, mix};
 use crate::generate::draw::Draw;
 use crate::generate::{Family, Made};
 use crate::plan;
 use crate::program::{Info, Program};
+use crate::qemu::{self, Voice};
 use crate::reference::Reference;
 use crate::stage::{self, StageEngine};
 use crate::statics::StaticJudge;
@@ -102,6 +103,8 @@ pub struct Setup {
     pub levels: Vec<Level>,
     /// Bounds modes to compile with.
     pub bounds: Vec<Bounds>,
+    /// One module of so many is given to QEMU, by a judge that listens to it; none for 0.
+    pub qemu: u64,
 }
 
 /// A check of one part of the compiler by itself, without a module.
@@ -152,6 +155,8 @@ pub struct Counts {
     pub observed: BTreeMap<&'static str, u64>,
     /// What the comparisons covered.
     pub tally: Tally,
+    /// What QEMU ran.
+    pub qemu: qemu::Counts,
 }
 
 impl Counts {
@@ -163,6 +168,7 @@ impl Counts {
         self.refused += other.refused;
         self.direct += other.direct;
         self.tally.add(&other.tally);
+        self.qemu.add(&other.qemu);
         for (name, n) in &other.families {
             *self.families.entry(name).or_default() += n;
         }
@@ -223,6 +229,8 @@ pub struct Ask {
     pub ir: bool,
     /// What passes of the backend leave is run too.
     pub backend: Stages,
+    /// QEMU is asked too, if the judge listens to it.
+    pub qemu: bool,
 }
 
 impl Ask {
@@ -232,6 +240,7 @@ impl Ask {
         executor: true,
         ir: true,
         backend: Stages::All,
+        qemu: true,
     };
 
     /// What shows this difference again: what passes of the backend leave costs more than the rest together.
@@ -255,6 +264,7 @@ pub struct Judge {
     /// Machines for what passes of the backend leave, as many as were ever needed.
     staged: Vec<Machine<StageCore>>,
     bench: Option<encoding::Bench>,
+    pub(crate) qemu: Option<Voice>,
     /// The judge of code that is not run, with every instruction that it saw.
     pub statics: StaticJudge,
     /// What was judged so far.
@@ -384,6 +394,7 @@ impl Judge {
             machines: Vec::new(),
             staged: Vec::new(),
             bench: None,
+            qemu: None,
             statics: StaticJudge::default(),
             counts: Counts::default(),
         })
@@ -401,7 +412,7 @@ impl Judge {
         steps: &[Step],
         ask: Ask,
     ) -> Verdict {
-        let result = self.differ(wasm, options, steps, ask);
+        let result = self.differ(origin, wasm, options, steps, ask);
         result.map_err(|difference| {
             let end = difference.step.map_or(0, |s| s + 1).min(steps.len());
             Box::new(Report {
@@ -417,6 +428,7 @@ impl Judge {
 
     fn differ(
         &mut self,
+        origin: &str,
         wasm: &[u8],
         options: &Options,
         steps: &[Step],
@@ -496,7 +508,10 @@ impl Judge {
                 *self.counts.observed.entry(name).or_default() += n;
             }
         }
-        Ok(())
+        match &mut self.qemu {
+            Some(voice) if ask.qemu => voice.hear(origin, &program, steps, reference),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Which pass is to blame for a difference in what a program does: the first that leaves something which does
@@ -761,7 +776,7 @@ impl Case {
         let seed = bytes.chunks(8).fold(0, |h, chunk| {
             let mut word = [0; 8];
             word[..chunk.len()].copy_from_slice(chunk);
-            crate::engine::mix(h ^ u64::from_le_bytes(word))
+            mix(h ^ u64::from_le_bytes(word))
         });
         let steps = plan::steps(&info, seed, CALLS, made.fuel);
         Some(Case {
@@ -774,6 +789,7 @@ impl Case {
                 executor: seed % EXECUTOR_SHARE == 0,
                 ir: (seed / EXECUTOR_SHARE).is_multiple_of(IR_SHARE),
                 backend: backend_stages(seed / (EXECUTOR_SHARE * IR_SHARE)),
+                qemu: setup.qemu > 0 && mix(seed).is_multiple_of(setup.qemu),
             },
         })
     }

@@ -45,6 +45,9 @@ enum Command {
         /// Folder for the report of a mismatch.
         #[arg(long)]
         out: Option<PathBuf>,
+        /// Ask QEMU's boards too.
+        #[arg(long)]
+        qemu: bool,
     },
     /// Shrinks a mismatch (a case that `hunt` wrote, or a module) and prints the regression file.
     Reduce {
@@ -55,6 +58,9 @@ enum Command {
         /// Where to write the regression file; standard output without it.
         #[arg(short, long)]
         output: Option<PathBuf>,
+        /// Ask QEMU's boards too: for a mismatch that only they see.
+        #[arg(long)]
+        qemu: bool,
     },
     /// Replays every regression on every CPU and level.
     Replay {
@@ -192,6 +198,9 @@ struct HuntArgs {
     /// Worker threads; all cores without it.
     #[arg(long)]
     threads: Option<usize>,
+    /// Give one module of so many to QEMU's boards too, in batches.
+    #[arg(long, num_args = 0..=1, default_missing_value = "50", value_name = "SHARE")]
+    qemu: Option<u64>,
     /// Stop at the first mismatch.
     #[arg(long)]
     first: bool,
@@ -231,12 +240,17 @@ fn main() -> ExitCode {
             calls,
             seed,
             out,
-        } => check(&file, &target, calls, seed, out.as_deref()),
+            qemu,
+        } => judge_with(qemu)
+            .and_then(|judge| check(judge, &file, &target, calls, seed, out.as_deref())),
         Command::Reduce {
             file,
             target,
             output,
-        } => reduce_file(&file, &target, output.as_deref()),
+            qemu,
+        } => {
+            judge_with(qemu).and_then(|judge| reduce_file(judge, &file, &target, output.as_deref()))
+        }
         Command::Replay { dir } => replay_all(&dir),
         Command::Seeds {
             seconds,
@@ -325,6 +339,7 @@ fn hunt(args: &HuntArgs) -> Outcome {
         cpus: named("cpu", &args.cpu, &Cpu::ALL, Cpu::name)?,
         levels: named("level", &args.level, &Level::ALL, Level::name)?,
         bounds: named("bounds", &args.bounds, &Bounds::ALL, Bounds::name)?,
+        qemu: args.qemu.unwrap_or(0),
     };
     let clock = || {
         std::time::UNIX_EPOCH
@@ -386,11 +401,26 @@ fn target(target: &Target) -> Result<Options, String> {
     Ok(options)
 }
 
-fn check(file: &Path, asked: &Target, calls: usize, seed: u64, out: Option<&Path>) -> Outcome {
+/// A judge, which asks QEMU of each module at once if it is told to.
+fn judge_with(qemu: bool) -> Result<Judge, String> {
+    let mut judge = Judge::new()?;
+    if qemu {
+        judge.listen(true)?;
+    }
+    Ok(judge)
+}
+
+fn check(
+    mut judge: Judge,
+    file: &Path,
+    asked: &Target,
+    calls: usize,
+    seed: u64,
+    out: Option<&Path>,
+) -> Outcome {
     let wasm = module(file)?;
     let info = Info::read(&wasm)?;
     let steps = plan::steps(&info, seed, calls, None);
-    let mut judge = Judge::new()?;
     let stem = file
         .file_stem()
         .map_or_else(|| "module".into(), |s| s.to_string_lossy().into_owned());
@@ -414,10 +444,15 @@ fn check(file: &Path, asked: &Target, calls: usize, seed: u64, out: Option<&Path
             }
         }
     }
+    judge.settle(true)?;
     let tally = &judge.counts.tally;
+    let heard = match judge.counts.qemu.cases {
+        0 => String::new(),
+        n => format!(", {n} modules in QEMU"),
+    };
     let traps: u64 = tally.traps.iter().sum();
     println!(
-        "{}: {} functions, {} executions compared, {traps} traps, {} ended early: {}",
+        "{}: {} functions, {} executions compared, {traps} traps, {} ended early{heard}: {}",
         file.display(),
         info.exports.len(),
         tally.executions,
@@ -428,9 +463,8 @@ fn check(file: &Path, asked: &Target, calls: usize, seed: u64, out: Option<&Path
     Ok(clean && (tally.executions > 0 || info.exports.is_empty()))
 }
 
-fn reduce_file(file: &Path, asked: &Target, output: Option<&Path>) -> Outcome {
+fn reduce_file(mut judge: Judge, file: &Path, asked: &Target, output: Option<&Path>) -> Outcome {
     let wasm = module(file)?;
-    let mut judge = Judge::new()?;
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let mut case = match regression::Case::parse(&text) {
         Ok(case) => case,

@@ -23,7 +23,7 @@ const ABOVE: usize = 128;
 /// Offset of the first import stub; the return address is offset 0.
 const FIRST_STUB: u32 = 16;
 /// `UDF #0xfe`, which fills the stub region: a code that no trap has.
-const STUB: u16 = 0xdefe;
+pub const STUB: u16 = 0xdefe;
 /// Offset in RAM of the first imported global; the stack limit is at offset 0.
 pub(super) const FIRST_GLOBAL: usize = 8;
 
@@ -110,6 +110,11 @@ impl<C: Core> Machine<C> {
         &mut self.core
     }
 
+    /// Bytes of the region of stubs that the loaded program uses.
+    pub fn stub_bytes(&self) -> usize {
+        FIRST_STUB as usize + 2 * self.info.imports.len()
+    }
+
     /// The linked program.
     pub fn image(&self) -> &Image {
         &self.image
@@ -166,7 +171,7 @@ impl<C: Core> Machine<C> {
         self.image = image;
         self.info = program.info.clone();
         self.resolve(program)?;
-        let stubs = FIRST_STUB as usize + 2 * self.info.imports.len();
+        let stubs = self.stub_bytes();
         if stubs > self.memory.bytes(Kind::Stubs).len() {
             self.memory.resize(Kind::Stubs, stubs, false);
             fill_stubs(&mut self.memory);

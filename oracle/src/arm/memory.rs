@@ -119,6 +119,8 @@ pub struct Memory {
     map: Map,
     regions: [Region; 5],
     generation: u64,
+    /// Address and size of each [`write`](Memory::write), if they are kept.
+    journal: Option<Vec<(u32, usize)>>,
 }
 
 impl Memory {
@@ -129,6 +131,7 @@ impl Memory {
             map,
             regions: sizes.map(region),
             generation: 1,
+            journal: None,
         }
     }
 
@@ -196,10 +199,18 @@ impl Memory {
         ))
     }
 
+    /// Address and size of each [`write`](Memory::write) since this was asked before; they are kept from the first time on.
+    pub fn written(&mut self) -> Vec<(u32, usize)> {
+        self.journal.replace(Vec::new()).unwrap_or_default()
+    }
+
     /// Writes bytes from the host's side; `false` if they do not lie in one region.
     pub fn write(&mut self, address: u32, data: &[u8]) -> bool {
         match self.locate(address, data.len()) {
             Some((kind, at)) => {
+                if let Some(journal) = &mut self.journal {
+                    journal.push((address, data.len()));
+                }
                 self.bytes_mut(kind)[at..at + data.len()].copy_from_slice(data);
                 true
             }
