@@ -118,6 +118,9 @@ enum Command {
         /// Executions that it must reach.
         #[arg(long, default_value_t = 1_000_000)]
         executions: u64,
+        /// Modules of it that QEMU's boards must have run.
+        #[arg(long, default_value_t = 1_000)]
+        qemu: u64,
         /// Seed of the run.
         #[arg(long, default_value_t = 1)]
         seed: u64,
@@ -269,6 +272,7 @@ fn main() -> ExitCode {
             root,
             functions,
             executions,
+            qemu,
             seed,
             release,
         } => pass_gate(
@@ -276,6 +280,7 @@ fn main() -> ExitCode {
             &gate::Demand {
                 functions,
                 executions,
+                qemu,
                 seed,
                 threads: cores(),
                 release,
