@@ -48,6 +48,7 @@ bugs! {
     54 SlotsOverlap "emit" "the first spill slot lies over the last word of the outgoing stack area";
     55 ItBoundary "finish" "an IT block for `gt` is made for `ge`";
     56 BranchNotTurned "finish" "a branch over a jump goes where the jump goes, on the same condition";
+    57 PairAtAnyAddress "finish" "two loads of neighbouring words become LDRD, whether or not they are aligned";
     100 PairMisaligned "abi" "64-bit register arguments start at odd registers";
     120 SegmentDropped "init" "the last piece of memory's contents is not copied";
     121 SegmentMisplaced "init" "memory's contents are copied 4 bytes too high";
