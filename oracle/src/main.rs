@@ -67,6 +67,9 @@ enum Command {
         /// Folder of regression files.
         #[arg(default_value = "regressions")]
         dir: PathBuf,
+        /// Ask QEMU's boards too.
+        #[arg(long)]
+        qemu: bool,
     },
     /// Hunts each seeded bug in a process of its own and reports which were found and how fast.
     Seeds {
@@ -166,6 +169,9 @@ enum Command {
         args: Vec<String>,
         #[command(flatten)]
         target: Target,
+        /// Ask QEMU's board too.
+        #[arg(long)]
+        qemu: bool,
     },
 }
 
@@ -254,7 +260,7 @@ fn main() -> ExitCode {
         } => {
             judge_with(qemu).and_then(|judge| reduce_file(judge, &file, &target, output.as_deref()))
         }
-        Command::Replay { dir } => replay_all(&dir),
+        Command::Replay { dir, qemu } => replay_all(&dir, qemu),
         Command::Seeds {
             seconds,
             only,
@@ -302,7 +308,8 @@ fn main() -> ExitCode {
             export,
             args,
             target,
-        } => run_export(&file, &export, &args, &target),
+            qemu,
+        } => judge_with(qemu).and_then(|judge| run_export(judge, &file, &export, &args, &target)),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -567,15 +574,25 @@ fn pass_gate(root: &Path, demand: &gate::Demand) -> Outcome {
     Ok(report.failures.is_empty())
 }
 
-fn replay_all(dir: &Path) -> Outcome {
+fn replay_all(dir: &Path, qemu: bool) -> Outcome {
     let mut judge = Judge::new()?;
-    let done = replay::replay(&mut judge, dir)?;
+    if qemu {
+        judge.listen(false)?;
+    }
+    let mut done = replay::replay(&mut judge, dir)?;
+    let found = judge.settle(true)?;
+    done.failures.extend(found.iter().map(ToString::to_string));
     for failure in &done.failures {
         println!("{failure}");
     }
     println!(
         "{}",
-        json!({ "files": done.files, "runs": done.runs, "failures": done.failures.len() })
+        json!({
+            "files": done.files,
+            "runs": done.runs,
+            "qemu": judge.counts.qemu.json(),
+            "failures": done.failures.len(),
+        })
     );
     Ok(done.failures.is_empty())
 }
@@ -634,7 +651,13 @@ fn prove_rules(root: &Path, all: bool, only: &[String], seconds: u64) -> Outcome
     Ok(problems.is_empty())
 }
 
-fn run_export(file: &Path, export: &str, args: &[String], asked: &Target) -> Outcome {
+fn run_export(
+    mut judge: Judge,
+    file: &Path,
+    export: &str,
+    args: &[String],
+    asked: &Target,
+) -> Outcome {
     let wasm = module(file)?;
     let info = Info::read(&wasm)?;
     let at = info
@@ -654,8 +677,12 @@ fn run_export(file: &Path, export: &str, args: &[String], asked: &Target) -> Out
         .zip(params)
         .map(number)
         .collect::<Result<_, _>>()?;
-    let answers = Judge::new()?.answers(&wasm, &target(asked)?, &[Step::Call(at, values)])?;
+    let (options, steps) = (target(asked)?, [Step::Call(at, values)]);
+    let answers = judge.answers(&wasm, &options, &steps)?;
     for line in answers.iter().flatten() {
+        println!("{line}");
+    }
+    if let Some(line) = judge.board_says(&wasm, &options, &steps)? {
         println!("{line}");
     }
     Ok(true)

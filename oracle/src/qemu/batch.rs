@@ -21,8 +21,8 @@ const MAGIC: u32 = 0x4553_4143;
 pub const SCRIPT_SIZE: usize = 512 << 10;
 /// Reloads of a 24-bit timer at 25 MHz after which a segment counts as endless: ten seconds.
 const TICKS: u32 = 15;
-/// How long a batch may take before QEMU counts as hung.
-const BATCH_LIMIT: Duration = Duration::from_secs(300);
+/// How long a batch may go on without a result before QEMU counts as hung.
+const SILENCE: Duration = Duration::from_secs(120);
 /// The oldest QEMU that faults as the cores do.
 const VERSION: (u32, u32) = (7, 2);
 /// The emulator.
@@ -401,7 +401,7 @@ fn boot(folder: &Folder, board: &Board) -> Result<String, String> {
         .stderr(again)
         .spawn()
         .map_err(|e| format!("{QEMU}: {e}; {ADVICE}"))?;
-    let start = Instant::now();
+    let (mut last, mut size) = (Instant::now(), 0);
     let mut wait = Duration::from_millis(1);
     let mut note = String::new();
     while child
@@ -409,14 +409,21 @@ fn boot(folder: &Folder, board: &Board) -> Result<String, String> {
         .map_err(|e| format!("{QEMU}: {e}"))?
         .is_none()
     {
-        if start.elapsed() > BATCH_LIMIT {
-            note = format!("{QEMU} was ended after {} s", BATCH_LIMIT.as_secs());
+        let written = std::fs::metadata(folder.0.join("batch.out")).map_or(0, |m| m.len());
+        if written != size {
+            (last, size) = (Instant::now(), written);
+        }
+        if last.elapsed() > SILENCE {
+            note = format!(
+                "{QEMU} was ended after {} s of silence; ",
+                SILENCE.as_secs()
+            );
             child.kill().map_err(|e| format!("{QEMU}: {e}"))?;
             child.wait().map_err(|e| format!("{QEMU}: {e}"))?;
             break;
         }
         std::thread::sleep(wait);
-        wait = (wait * 2).min(Duration::from_millis(20));
+        wait = (wait * 2).min(Duration::from_millis(50));
     }
     let log = std::fs::read(folder.0.join("log")).map_err(|e| format!("log: {e}"))?;
     // A lock-up prints the registers first; the reason stands at the top.

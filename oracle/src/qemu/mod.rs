@@ -21,13 +21,14 @@ use crate::arm::{Regs, Stop};
 use crate::check::{Judge, Report};
 use crate::compare::{Difference, Kind, Step, Tally, lockstep};
 use crate::engine::Engine;
-use crate::program::Program;
+use crate::program::{Info, Program};
 use crate::reference::Reference;
 use batch::{Folder, Heard, Saw};
 use board::Board;
 use explain::{Apart, Replayed};
 use record::{Recorder, Script};
 use std::time::Duration;
+use thumbsmith::Options;
 
 /// Linear memory is compared after every so many runs, and after the last.
 const EVERY: usize = 16;
@@ -355,6 +356,43 @@ impl Voice {
 }
 
 impl Judge {
+    /// What a board says of these steps, beside unicorn at the same addresses; nothing if nobody listens.
+    ///
+    /// # Errors
+    /// Text that says why the module cannot be compiled or run.
+    pub fn board_says(
+        &mut self,
+        wasm: &[u8],
+        options: &Options,
+        steps: &[Step],
+    ) -> Result<Option<String>, String> {
+        let Some(voice) = &mut self.qemu else {
+            return Ok(None);
+        };
+        let name = explain::name(options.cpu);
+        let object = thumbsmith::compile(wasm, options)
+            .map_err(|e| e.to_string())?
+            .object;
+        let program = Program {
+            wasm: wasm.to_vec(),
+            info: Info::read(wasm)?,
+            object,
+            options: options.clone(),
+            memory_limit: None,
+        };
+        let mut reference = Reference::new(Some(FUEL))?;
+        reference.load(&program)?;
+        let heard = voice.hear("run", &program, steps, &mut reference);
+        let counts = std::mem::take(&mut voice.counts);
+        self.counts.qemu.add(&counts);
+        Ok(Some(match heard {
+            Err(d) => format!("{}: {} where wasmtime says {}", d.engine, d.got, d.expected),
+            Ok(()) if counts.no_board > 0 => format!("{name}: QEMU has no board for it"),
+            Ok(()) if counts.left_out > 0 => format!("{name}: nothing to compare, or too large"),
+            Ok(()) => format!("{name}: as unicorn, in every register and byte of memory"),
+        }))
+    }
+
     /// Asks QEMU too from here on: of each module as it is judged (`at_once`), or many in a batch, whose differences
     /// [`Judge::settle`] gives.
     ///

@@ -7,7 +7,7 @@ use crate::arm::{Core, LR, PC, SP};
 use crate::check::{Judge, Setup};
 use crate::random::Random;
 
-/// Runs `code` on unicorn with RAM that begins with 0, 1, 2, ...; gives what was written down.
+/// Runs `code` on unicorn with RAM that begins with 0, 1, 2, ... and an import's stub in r1; gives what was written down.
 fn recorded(board: &Board, code: &[u16], r0: u32) -> Script {
     let mut memory = Memory::new(
         board.map,
@@ -32,7 +32,11 @@ fn recorded(board: &Board, code: &[u16], r0: u32) -> Script {
     regs[SP] = base(Region::Stack) + crate::arm::machine::STACK as u32 - 64;
     regs[LR] = base(Region::Stubs) | 1;
     regs[PC] = base(Region::Code);
-    core.run(&mut regs, &mut memory, base(Region::Stubs));
+    // An import without arguments or results, for code that calls r1.
+    regs[1] = (base(Region::Stubs) + 8) | 1;
+    while core.run(&mut regs, &mut memory, base(Region::Stubs)) == Stop::Udf(0xfe) {
+        regs[PC] = regs[LR] & !1;
+    }
     core.end()
 }
 
@@ -100,6 +104,27 @@ fn everything_outside_of_a_program_faults() {
     assert!(matches!(said(&board, &script), Some(Stop::Fault(_))));
     script.code = vec![0xfe, 0xe7];
     assert_eq!(said(&board, &script), Some(Stop::Timeout));
+}
+
+#[test]
+fn what_lies_below_the_stack_pointer_does_not_last() {
+    // A value kept below SP while an import runs: nothing writes there in unicorn, exceptions do on a core.
+    let wrong = [
+        0xb510, // push {r4, lr}
+        0xf84d, 0x0c08, // str r0, [sp, #-8]
+        0x4788, // blx r1
+        0xf85d, 0x0c08, // ldr r0, [sp, #-8]
+        0xbd10, // pop {r4, pc}
+    ];
+    let right = [0xb511, 0x4788, 0xbd11]; // push {r0, r4, lr}, pop {r0, r4, pc}
+    for board in BOARDS {
+        let script = recorded(&board, &right, 0x1234);
+        assert_eq!((script.segments.len(), script.calls()), (2, 1));
+        assert_eq!(said(&board, &script), None);
+        let script = recorded(&board, &wrong, 0x1234);
+        assert_eq!(script.segments[1].after[0], 0x1234, "unicorn keeps it");
+        assert_eq!(said(&board, &script), Some(Stop::Until));
+    }
 }
 
 #[test]
