@@ -6,6 +6,7 @@
 use std::time::Duration;
 use thumbsmith::seeded::{Bug, set};
 use thumbsmith::{Cpu, Options};
+use thumbsmith_oracle::arm::executor::ExecutorCore;
 use thumbsmith_oracle::arm::machine::Machine;
 use thumbsmith_oracle::arm::unicorn::UnicornCore;
 use thumbsmith_oracle::compare::{Difference, Kind, Step, Tally, lockstep};
@@ -58,6 +59,26 @@ fn said(program: &Program, address: u64) -> Result<(), Box<Difference>> {
     heard
 }
 
+/// What a report says where unicorn and the executor are asked together.
+fn together(program: &Program, address: u64) -> Result<(), Box<Difference>> {
+    let mut reference = Reference::new(None).expect("wasmtime starts");
+    reference.load(program).expect("a valid module");
+    let core = UnicornCore::new(program.options.cpu, Duration::from_secs(1));
+    let mut unicorn = Machine::new(core.expect("unicorn starts"));
+    let mut executor = Machine::new(ExecutorCore::new(program.options.cpu, 1_000_000));
+    unicorn.load(program).expect("the object links");
+    executor.load(program).expect("the object links");
+    let others: &mut [&mut dyn Engine] = &mut [&mut unicorn, &mut executor];
+    let steps = [Step::Call(0, vec![address])];
+    lockstep(
+        program,
+        &steps,
+        &mut reference,
+        others,
+        &mut Tally::default(),
+    )
+}
+
 #[test]
 fn qemu_and_the_static_judge_see_what_unicorn_does_not() {
     for board in BOARDS {
@@ -78,6 +99,11 @@ fn qemu_and_the_static_judge_see_what_unicorn_does_not() {
         assert_eq!(difference.step, Some(0));
         assert_eq!(difference.engine, format!("qemu {}", board.cpu.name()));
         assert!(difference.got.contains("UNALIGNED"), "{difference:?}");
+        assert_eq!(together(&wrong, 16), Ok(()));
+        let apart = together(&wrong, 17).expect_err("the executor faults too");
+        assert_eq!(apart.engine, format!("executor {}", board.cpu.name()));
+        let who = format!("(unicorn {} says what wasmtime says)", board.cpu.name());
+        assert!(apart.got.ends_with(&who), "{apart:?}");
         let judged = StaticJudge::default().judge(&wrong.object, board.cpu);
         assert!(judged.is_err_and(|e| e.contains("ldrd")));
     }
