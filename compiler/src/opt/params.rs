@@ -109,7 +109,7 @@ impl Liveness {
                     work.push(f.block(b).term.edges[i].args[k]);
                 }
             } else {
-                work.extend_from_slice(&n.args);
+                work.extend(n.args.iter().copied());
             }
         }
     }

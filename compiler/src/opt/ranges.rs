@@ -46,14 +46,16 @@ impl Ranges<'_> {
     /// Loops `for (p = start; ; p += step)` left when the next value reaches a constant end, tested at the bottom.
     fn counted_loops(&mut self, cfg: &Cfg) {
         for &h in &cfg.rpo {
-            if cfg.header[h.0 as usize] != Some(h) || cfg.preds[h.0 as usize].len() != 2 {
+            if cfg.header[h.0 as usize] != Some(h) || cfg.preds(h).len() != 2 {
                 continue;
             }
-            let back = cfg.preds[h.0 as usize]
+            let back = cfg
+                .preds(h)
                 .iter()
                 .copied()
                 .find(|&p| cfg.is_back_edge(p, h));
-            let front = cfg.preds[h.0 as usize]
+            let front = cfg
+                .preds(h)
                 .iter()
                 .copied()
                 .find(|&p| !cfg.is_back_edge(p, h));
@@ -329,7 +331,7 @@ impl Ranges<'_> {
 
     /// What the only way into a block says.
     fn enter(&mut self, b: Block, cfg: &Cfg) {
-        let &[p] = cfg.preds[b.0 as usize].as_slice() else {
+        let &[p] = cfg.preds(b) else {
             return;
         };
         let t = &self.f.block(p).term;

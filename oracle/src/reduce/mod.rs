@@ -11,9 +11,10 @@ pub mod edit;
 mod tests;
 
 use crate::check::{Ask, Judge};
-use crate::compare::{Kind, Step};
+use crate::compare::{Difference, Kind, Step};
 use crate::program::Info;
 use crate::regression::Case;
+use blame::Guilty;
 use edit::Module;
 use std::time::{Duration, Instant};
 
@@ -39,6 +40,26 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// # Errors
 /// Text if the case does not differ, or the reference cannot give expectations.
 pub fn reduce(judge: &mut Judge, case: &Case) -> Result<Case, String> {
+    cause(judge, case).map(|c| c.case)
+}
+
+/// A reduced case, and what is guilty.
+pub struct Cause {
+    /// The case.
+    pub case: Case,
+    /// What differs in it.
+    pub difference: Difference,
+    /// The guilty pass, if what passes leave tells.
+    pub pass: Option<String>,
+    /// The guilty rewrite.
+    pub guilty: Guilty,
+}
+
+/// Reduces a case that differs, and names what is guilty.
+///
+/// # Errors
+/// As [`reduce`].
+pub fn cause(judge: &mut Judge, case: &Case) -> Result<Cause, String> {
     let options = case.options.clone();
     let first = judge.judge("reduce", &case.wasm, &options, &case.steps, Ask::THOROUGH);
     let Err(report) = first else {
@@ -59,18 +80,25 @@ pub fn reduce(judge: &mut Judge, case: &Case) -> Result<Case, String> {
     let guilty = blame::guilty(judge, &options, &small, wanted);
     let expected = judge.expectations(&small.wasm, &options, &small.steps)?;
     let last = judge.judge("reduce", &small.wasm, &options, &small.steps, wanted.ask);
-    let stage = last.err().and_then(|report| judge.blame(&report));
-    Ok(Case {
+    let last = last.err().unwrap_or(report);
+    let pass = judge.blame(&last);
+    let case = Case {
         found_by: case.found_by.clone(),
-        guilty: match stage {
-            Some(stage) => format!("{stage}: {guilty}"),
-            None => guilty,
+        guilty: match &pass {
+            Some(pass) => format!("{pass}: {guilty}"),
+            None => guilty.to_string(),
         },
         options,
         text: wasmprinter::print_bytes(&small.wasm).map_err(|e| e.to_string())?,
         wasm: small.wasm,
         steps: small.steps,
         expected,
+    };
+    Ok(Cause {
+        case,
+        difference: last.difference,
+        pass,
+        guilty,
     })
 }
 

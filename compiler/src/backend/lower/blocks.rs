@@ -35,7 +35,7 @@ impl Lower<'_, '_> {
 
     /// The target of one of several edges: a block between, if the target has other predecessors.
     fn split(&mut self, e: &Edge) -> Target {
-        if self.cfg.preds[e.to.0 as usize].len() == 1 {
+        if self.cfg.preds(e.to).len() == 1 {
             let args = self.edge_args(e);
             return (MBlockId(e.to.0), args);
         }
