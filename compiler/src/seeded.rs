@@ -84,6 +84,7 @@ bugs! {
     54 SlotsOverlap "frame" "emit" "the first spill slot lies over the last word of the outgoing stack area";
     55 ItBoundary "IT blocks" "finish" "an IT block for `gt` is made for `ge`";
     56 BranchNotTurned "relaxation" "finish" "a branch over a jump goes where the jump goes, on the same condition";
+    57 PairAtAnyAddress "addressing" "finish" "two loads of neighbouring words become LDRD, whether or not they are aligned";
     100 PairMisaligned "calling convention" "abi" "64-bit register arguments start at odd registers";
     120 SegmentDropped "initialization" "init" "the last piece of memory's contents is not copied";
     121 SegmentMisplaced "initialization" "init" "memory's contents are copied 4 bytes too high";
@@ -365,7 +366,9 @@ pub fn rule(line: &'static str) -> &'static str {
     let active = ACTIVE.load(std::sync::atomic::Ordering::Relaxed);
     let seed = BUGS.iter().find(|seed| seed.number == active);
     let wrong = seed.and_then(|seed| seed.line);
-    wrong.filter(|wrong| name(wrong) == name(line)).unwrap_or(line)
+    wrong
+        .filter(|wrong| name(wrong) == name(line))
+        .unwrap_or(line)
 }
 
 /// The line of a table of rules: always the right one, in this build.
@@ -422,7 +425,10 @@ mod tests {
                 .or_else(|_| backend::rules::LowerRule::parse(line).map(|r| r.name))
                 .unwrap_or_else(|e| panic!("{line}: {e}"));
             let of = |text: &&&str| text.split(':').next() == Some(name);
-            let rule = right.iter().find(of).unwrap_or_else(|| panic!("no rule {name}"));
+            let rule = right
+                .iter()
+                .find(of)
+                .unwrap_or_else(|| panic!("no rule {name}"));
             assert_ne!(*rule, line);
             seen += 1;
         }

@@ -12,12 +12,13 @@ use crate::arm::staged::StageCore;
 use crate::arm::unicorn::UnicornCore;
 use crate::compare::{Difference, Kind, Step, Tally, lockstep};
 use crate::encoding;
-use crate::engine::{Engine, Outcome};
+use crate::engine::{Engine, Outcome, mix};
 use crate::generate::draw::Draw;
 use crate::generate::{Family, Made};
 use crate::judges;
 use crate::plan;
 use crate::program::{Info, Program};
+use crate::qemu;
 use crate::reference::Reference;
 use crate::stage::{self, StageEngine};
 use crate::statics::StaticJudge;
@@ -115,6 +116,8 @@ pub struct Setup {
     pub bounds: Vec<Bounds>,
     /// Voices that are asked, each about every module; all of them, some about samples, if empty.
     pub voices: Vec<Voice>,
+    /// One module of so many is given to QEMU, by a judge that listens to it; none for 0.
+    pub qemu: u64,
 }
 
 /// Who can notice that something is wrong with a module's code.
@@ -236,6 +239,8 @@ pub struct Counts {
     pub observed: BTreeMap<&'static str, u64>,
     /// What the comparisons covered.
     pub tally: Tally,
+    /// What QEMU ran.
+    pub qemu: qemu::Counts,
 }
 
 impl Counts {
@@ -247,6 +252,7 @@ impl Counts {
         self.refused += other.refused;
         self.direct += other.direct;
         self.tally.add(&other.tally);
+        self.qemu.add(&other.qemu);
         for (name, n) in &other.families {
             *self.families.entry(name).or_default() += n;
         }
@@ -316,6 +322,8 @@ pub struct Ask {
     pub statics: bool,
     /// A compiler that fails is a difference; otherwise such a module is passed over.
     pub checks: bool,
+    /// QEMU is asked too, if the judge listens to it.
+    pub qemu: bool,
 }
 
 impl Ask {
@@ -328,6 +336,7 @@ impl Ask {
         unicorn: true,
         statics: true,
         checks: true,
+        qemu: true,
     };
 
     /// What shows this difference again: what passes of the backend leave costs more than the rest together.
@@ -351,6 +360,7 @@ pub struct Judge {
     /// Machines for what passes of the backend leave, as many as were ever needed.
     staged: Vec<Machine<StageCore>>,
     bench: Option<encoding::Bench>,
+    pub(crate) qemu: Option<qemu::Voice>,
     /// The judge of code that is not run, with every instruction that it saw.
     pub statics: StaticJudge,
     /// What was judged so far.
@@ -480,6 +490,7 @@ impl Judge {
             machines: Vec::new(),
             staged: Vec::new(),
             bench: None,
+            qemu: None,
             statics: StaticJudge::default(),
             counts: Counts::default(),
         })
@@ -497,7 +508,7 @@ impl Judge {
         steps: &[Step],
         ask: Ask,
     ) -> Verdict {
-        let result = self.differ(wasm, options, steps, ask);
+        let result = self.differ(origin, wasm, options, steps, ask);
         result.map_err(|difference| {
             let end = difference.step.map_or(0, |s| s + 1).min(steps.len());
             Box::new(Report {
@@ -513,6 +524,7 @@ impl Judge {
 
     fn differ(
         &mut self,
+        origin: &str,
         wasm: &[u8],
         options: &Options,
         steps: &[Step],
@@ -607,7 +619,10 @@ impl Judge {
                 *self.counts.observed.entry(name).or_default() += n;
             }
         }
-        Ok(())
+        match &mut self.qemu {
+            Some(voice) if ask.qemu => voice.hear(origin, &program, steps, reference),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Which pass is to blame for a difference in what a program does: the first that leaves something which does
@@ -873,7 +888,7 @@ impl Case {
         let seed = bytes.chunks(8).fold(0, |h, chunk| {
             let mut word = [0; 8];
             word[..chunk.len()].copy_from_slice(chunk);
-            crate::engine::mix(h ^ u64::from_le_bytes(word))
+            mix(h ^ u64::from_le_bytes(word))
         });
         let steps = plan::steps(&info, seed, CALLS, made.fuel);
         options.verify |= match setup.voices.as_slice() {
@@ -885,20 +900,23 @@ impl Case {
             made,
             options,
             steps,
-            ask: asked(seed, &setup.voices),
+            ask: asked(seed, setup),
         })
     }
 }
 
 /// Who is asked about the case with this number: the voices that were chosen, or the slower ones about samples.
-fn asked(number: u64, voices: &[Voice]) -> Ask {
+fn asked(number: u64, setup: &Setup) -> Ask {
     let rest = number / (EXECUTOR_SHARE * IR_SHARE);
+    let qemu = setup.qemu > 0 && mix(number).is_multiple_of(setup.qemu);
+    let voices = &setup.voices;
     if voices.is_empty() {
         return Ask {
             bounded: true,
             executor: number.is_multiple_of(EXECUTOR_SHARE),
             ir: (number / EXECUTOR_SHARE).is_multiple_of(IR_SHARE),
             backend: backend_stages(rest),
+            qemu,
             ..Ask::THOROUGH
         };
     }
@@ -914,6 +932,7 @@ fn asked(number: u64, voices: &[Voice]) -> Ask {
         unicorn: is(Voice::Unicorn),
         statics: is(Voice::Statics),
         checks: is(Voice::Checks),
+        qemu,
     }
 }
 

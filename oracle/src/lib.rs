@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod plan;
 pub mod program;
 pub mod proof;
+pub mod qemu;
 pub mod random;
 pub mod reduce;
 pub mod reference;
