@@ -12,7 +12,9 @@ use thumbsmith_oracle::generate::Family;
 use thumbsmith_oracle::hunt::{Hunt, run, write_report};
 use thumbsmith_oracle::program::Info;
 use thumbsmith_oracle::proof::{Proof, Subject, results};
-use thumbsmith_oracle::{bench, gate, ledger, plan, reduce, regression, replay, seeds, speed};
+use thumbsmith_oracle::{
+    bench, gate, ledger, plan, reduce, regression, replay, seeds, speed, triage,
+};
 
 /// Compiling, here as in the command `thumbsmith`, makes and drops many small vectors.
 #[global_allocator]
@@ -55,6 +57,20 @@ enum Command {
         /// Where to write the regression file; standard output without it.
         #[arg(short, long)]
         output: Option<PathBuf>,
+    },
+    /// From a mismatch to its cause: reduces it, asks every voice, names pass and rewrite, and leaves a folder with a
+    /// report (text and HTML), a trace, the forms before and after, and the regression file.
+    Triage {
+        /// The case, `.wat` with step lines, or a module; with --check an input of that check.
+        file: PathBuf,
+        #[command(flatten)]
+        target: Target,
+        /// The check that the bytes are an input of: lowering, or one without a module.
+        #[arg(long)]
+        check: Option<String>,
+        /// Where folders are made, each by its key.
+        #[arg(short, long, default_value = "triage")]
+        output: PathBuf,
     },
     /// Replays every regression on every CPU and level.
     Replay {
@@ -249,6 +265,12 @@ fn main() -> ExitCode {
             target,
             output,
         } => reduce_file(&file, &target, output.as_deref()),
+        Command::Triage {
+            file,
+            target,
+            check,
+            output,
+        } => triage_file(&file, &target, check.as_deref(), &output),
         Command::Replay { dir } => replay_all(&dir),
         Command::Seeds {
             results: Some(path),
@@ -430,8 +452,11 @@ fn target(target: &Target) -> Result<Options, String> {
 fn check(file: &Path, asked: &Target, calls: usize, seed: u64, out: Option<&Path>) -> Outcome {
     let wasm = module(file)?;
     let info = Info::read(&wasm)?;
-    let steps = plan::steps(&info, seed, calls, None);
     let mut judge = Judge::new()?;
+    if let Some(case) = written_case(file) {
+        return check_case(&mut judge, file, &case);
+    }
+    let steps = plan::steps(&info, seed, calls, None);
     let stem = file
         .file_stem()
         .map_or_else(|| "module".into(), |s| s.to_string_lossy().into_owned());
@@ -469,22 +494,75 @@ fn check(file: &Path, asked: &Target, calls: usize, seed: u64, out: Option<&Path
     Ok(clean && (tally.executions > 0 || info.exports.is_empty()))
 }
 
-fn reduce_file(file: &Path, asked: &Target, output: Option<&Path>) -> Outcome {
+/// The case that a file says, if it says what is done with its module.
+fn written_case(file: &Path) -> Option<regression::Case> {
+    let text = std::fs::read_to_string(file).ok()?;
+    regression::Case::parse(&text).ok()
+}
+
+/// Judges a case as it is written: its own steps, under its own options.
+fn check_case(judge: &mut Judge, file: &Path, case: &regression::Case) -> Outcome {
+    let name = file.display().to_string();
+    let verdict = judge.judge(&name, &case.wasm, &case.options, &case.steps, Ask::THOROUGH);
+    match verdict {
+        Ok(()) => println!("{name}: no difference"),
+        Err(mut report) => {
+            report.guilty = judge.blame(&report);
+            println!("{report}");
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The case of a file: as it says, or with steps made for its module under the options asked for, if that differs.
+fn case_of(judge: &mut Judge, file: &Path, asked: &Target) -> Result<regression::Case, String> {
     let wasm = module(file)?;
+    if let Some(case) = written_case(file) {
+        return Ok(case);
+    }
+    let steps = plan::steps(&Info::read(&wasm)?, 0, CALLS, None);
+    match judge.judge("check", &wasm, &target(asked)?, &steps, Ask::THOROUGH) {
+        Ok(()) => Err("the module does not differ under these options".into()),
+        Err(report) => Ok(regression::Case::from_report(&report)),
+    }
+}
+
+/// Finds the cause of what differs in a file and leaves a folder.
+fn triage_file(file: &Path, asked: &Target, check: Option<&str>, out: &Path) -> Outcome {
     let mut judge = Judge::new()?;
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    let mut case = match regression::Case::parse(&text) {
-        Ok(case) => case,
-        Err(_) => {
-            let steps = plan::steps(&Info::read(&wasm)?, 0, CALLS, None);
-            let options = target(asked)?;
-            match judge.judge("check", &wasm, &options, &steps, Ask::THOROUGH) {
-                Ok(()) => return Err("the module does not differ under these options".into()),
-                Err(report) => regression::Case::from_report(&report),
+    let failed = |e: std::io::Error| format!("{}: {e}", out.display());
+    let case = match check {
+        None => case_of(&mut judge, file, asked)?,
+        Some(name) => {
+            let bytes = std::fs::read(file).map_err(|e| format!("{}: {e}", file.display()))?;
+            match Direct::named(name) {
+                Some(direct) => {
+                    let found = triage::direct(&mut judge, direct, &bytes)?;
+                    triage::write_direct(out, &found).map_err(failed)?;
+                    println!("{}", found.says);
+                    return Ok(true);
+                }
+                None if name == "lowering" => match judge.generated(&bytes, &Setup::default()) {
+                    Ok(()) => return Err("the input shows no difference".into()),
+                    Err(report) => regression::Case::from_report(&report),
+                },
+                None => return Err(format!("there is no check `{name}`")),
             }
         }
     };
-    case = reduce::reduce(&mut judge, &case)?;
+    let found = triage::triage(&mut judge, &case)?;
+    let dir = out.join(found.key());
+    triage::write(&dir, &found).map_err(failed)?;
+    print!("{}", triage::text(&found));
+    println!("{}", dir.display());
+    Ok(true)
+}
+
+fn reduce_file(file: &Path, asked: &Target, output: Option<&Path>) -> Outcome {
+    let mut judge = Judge::new()?;
+    let case = case_of(&mut judge, file, asked)?;
+    let case = reduce::reduce(&mut judge, &case)?;
     match output {
         Some(path) => {
             std::fs::write(path, case.print()).map_err(|e| format!("{}: {e}", path.display()))?

@@ -156,7 +156,10 @@ fn address(
 }
 
 fn symbols(elf: &Elf<'_>, homes: &Homes, image: &mut Image) -> Result<(), String> {
-    for symbol in elf.symbols().filter(|s| s.elf_symbol().st_type() == elf::STT_FUNC) {
+    for symbol in elf
+        .symbols()
+        .filter(|s| s.elf_symbol().st_type() == elf::STT_FUNC)
+    {
         if let (Ok(name), Some((at, _))) = (symbol.name(), address(&symbol, homes)) {
             image.functions.entry(at).or_insert_with(|| name.to_owned());
         }

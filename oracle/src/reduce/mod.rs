@@ -1,12 +1,13 @@
 //! The reducer: from a difference to a few operators.
 //!
 //! In: a case that differs. Out: a smaller case that differs in the same kind, with the reference's values. First the
-//! steps: only the failing call if that is enough. Then wasm-shrink takes away whole functions and sections. Then
-//! edits over the operator sequence of [`edit`], smallest first, each kept only if the module still validates and
+//! steps: only the failing call if that is enough. Then whole expressions and statements by [`structure`], then wasm-shrink
+//! takes away functions and sections, then edits over the operator sequence of [`edit`], smallest first, each kept only if the module still validates and
 //! still differs. Last, the guilty rewrite is named by bisecting fuel ([`blame`]). Invariant: every accepted candidate was judged, so the result differs by construction.
 
 pub mod blame;
 pub mod edit;
+pub mod structure;
 #[cfg(test)]
 mod tests;
 
@@ -132,6 +133,7 @@ pub fn shrink(mut best: Candidate, test: Test<'_>) -> Candidate {
         let before = best.wasm.len();
         let steps = best.steps.len();
         // Again after the edits: what they cut loose (imports, types, functions) it takes away.
+        structured(&mut best, test, start + LIMIT);
         generic(&mut best, test);
         edits(&mut best, test, start + LIMIT);
         fewer_steps(&mut best, test);
@@ -241,6 +243,31 @@ fn generic(best: &mut Candidate, test: Test<'_>) {
         .allow_empty(true)
         .run(start.wasm.clone(), |wasm| Ok(interesting(wasm)));
     *best = smallest;
+}
+
+/// Whole expressions and statements, largest first, until none can go.
+fn structured(best: &mut Candidate, test: Test<'_>, deadline: Instant) {
+    let mut at = 0;
+    loop {
+        let Some(module) = Module::read(&best.wasm) else {
+            return;
+        };
+        let all = structure::segments(&best.wasm);
+        let mut changed = false;
+        while at < all.len() && !changed {
+            if Instant::now() > deadline {
+                return;
+            }
+            changed = module
+                .replaced(&all[at])
+                .into_iter()
+                .any(|next| accept(best, next.encode(), test));
+            at += usize::from(!changed);
+        }
+        if !changed {
+            return;
+        }
+    }
 }
 
 /// Edits of single functions and of the module around them, until none helps.

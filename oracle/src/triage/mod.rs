@@ -102,10 +102,12 @@ impl Triage {
 
 /// Operators of all functions of a module, the final `end`s aside.
 fn operators(wasm: &[u8]) -> usize {
-    let bodies = wasmparser::Parser::new(0).parse_all(wasm).filter_map(|p| match p {
-        Ok(wasmparser::Payload::CodeSectionEntry(body)) => Some(body),
-        _ => None,
-    });
+    let bodies = wasmparser::Parser::new(0)
+        .parse_all(wasm)
+        .filter_map(|p| match p {
+            Ok(wasmparser::Payload::CodeSectionEntry(body)) => Some(body),
+            _ => None,
+        });
     bodies
         .filter_map(|b| b.get_operators_reader().ok())
         .map(|r| r.into_iter().count().saturating_sub(1))
@@ -147,7 +149,9 @@ fn matrix(judge: &mut Judge, case: &Case, ask: Ask) -> Vec<(Options, bool)> {
         ..case.options.clone()
     });
     let fails = |o: Options| {
-        let differs = judge.judge("triage", &case.wasm, &o, &case.steps, ask).is_err();
+        let differs = judge
+            .judge("triage", &case.wasm, &o, &case.steps, ask)
+            .is_err();
         (o, differs)
     };
     tried.into_iter().map(fails).collect()
@@ -169,7 +173,10 @@ fn forms(case: &Case, pass: Option<&str>, guilty: &Guilty) -> Option<Forms> {
                 ..case.options.clone()
             };
             (
-                names(format!("after {pass}, without {name}"), format!("after {pass}, with {name}")),
+                names(
+                    format!("after {pass}, without {name}"),
+                    format!("after {pass}, with {name}"),
+                ),
                 text(pass, &with(number - 1))?,
                 text(pass, &with(*number))?,
             )
@@ -229,6 +236,27 @@ pub fn direct(judge: &mut Judge, check: Direct, bytes: &[u8]) -> Result<DirectTr
         bytes: best,
         says: found,
     })
+}
+
+/// Writes what a triage of bytes found into a folder, as input and report.
+///
+/// # Errors
+/// Those of the file system.
+pub fn write_direct(dir: &Path, t: &DirectTriage) -> std::io::Result<()> {
+    let dir = dir.join(t.check.name());
+    std::fs::create_dir_all(&dir)?;
+    std::fs::write(dir.join("case.bin"), &t.bytes)?;
+    let again = format!("oracle triage --check {} case.bin", t.check.name());
+    std::fs::write(
+        dir.join("report.txt"),
+        format!(
+            "{}
+
+{again}
+",
+            t.says
+        ),
+    )
 }
 
 /// Writes a folder: `report.txt`, `report.html`, `case.wat` (which is the regression file), `case.wasm`, and the forms.

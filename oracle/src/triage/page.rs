@@ -63,12 +63,25 @@ fn sections(t: &Triage) -> Vec<Section> {
 fn differs(t: &Triage) -> String {
     let d = &t.difference;
     let mut out = String::new();
-    let step = d.step.map_or("initialization".into(), |s| format!("step {s}"));
-    let _ = writeln!(out, "kind       {} at {step}, said by {}", d.kind.name(), d.engine);
+    let step = d
+        .step
+        .map_or("initialization".into(), |s| format!("step {s}"));
+    let _ = writeln!(
+        out,
+        "kind       {} at {step}, said by {}",
+        d.kind.name(),
+        d.engine
+    );
     let _ = writeln!(out, "expected   {}", d.expected);
     let _ = writeln!(out, "got        {}", d.got);
     let _ = writeln!(out, "to blame   {}", t.party.text());
-    let _ = writeln!(out, "pass       {}", t.pass.as_deref().unwrap_or("the difference names its cause itself"));
+    let _ = writeln!(
+        out,
+        "pass       {}",
+        t.pass
+            .as_deref()
+            .unwrap_or("the difference names its cause itself")
+    );
     let _ = writeln!(out, "rewrite    {}", t.rewrite);
     let _ = writeln!(out, "operators  {}", t.operators);
     let _ = writeln!(out, "key        {}", t.key());
@@ -114,7 +127,11 @@ fn matrix(t: &Triage) -> String {
     out.push('\n');
     for (o, fails) in t.matrix.iter().filter(|(o, _)| o.stack_check != plain) {
         let word = if o.stack_check { "with" } else { "without" };
-        let _ = writeln!(out, "{word} the stack check: {}", if *fails { "X" } else { "." });
+        let _ = writeln!(
+            out,
+            "{word} the stack check: {}",
+            if *fails { "X" } else { "." }
+        );
     }
     out
 }

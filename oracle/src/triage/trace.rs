@@ -128,7 +128,8 @@ fn first_difference(wrong: &Run, right: &Run) -> (Option<usize>, String) {
     }
     let effects = |run: &Run| -> Vec<(usize, String)> {
         let all = run.lines.iter().enumerate();
-        all.filter_map(|(i, l)| Some((i, l.effect.clone()?))).collect()
+        all.filter_map(|(i, l)| Some((i, l.effect.clone()?)))
+            .collect()
     };
     let (a, b) = (effects(wrong), effects(right));
     for (k, (line, what)) in a.iter().enumerate() {
@@ -168,7 +169,10 @@ impl Trace {
     pub fn print(&self, around: Option<usize>) -> String {
         let mark = self.mark.unwrap_or(0);
         let (from, to) = match around {
-            Some(n) => (mark.saturating_sub(n), (mark + n + 1).min(self.run.lines.len())),
+            Some(n) => (
+                mark.saturating_sub(n),
+                (mark + n + 1).min(self.run.lines.len()),
+            ),
             None => (0, self.run.lines.len()),
         };
         let mut out = format!(
@@ -188,8 +192,15 @@ impl Trace {
             for (r, value) in &l.changes {
                 let _ = write!(changes, " r{r}={value:#x}");
             }
-            let effect = l.effect.as_ref().map_or(String::new(), |e| format!(" [{e}]"));
-            let _ = writeln!(out, "{sign} {place:24} {:32}{changes}{effect}{operator}", l.text);
+            let effect = l
+                .effect
+                .as_ref()
+                .map_or(String::new(), |e| format!(" [{e}]"));
+            let _ = writeln!(
+                out,
+                "{sign} {place:24} {:32}{changes}{effect}{operator}",
+                l.text
+            );
             if Some(i) == self.mark {
                 let _ = writeln!(out, "   ^ first difference: {}", self.why);
             }

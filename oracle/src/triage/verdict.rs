@@ -123,13 +123,28 @@ mod tests {
             got: "2".into(),
         };
         let blame = |list, pass| party(&d, &said(list), pass);
-        assert_eq!(blame(["1", "2", "2", "1", "2"], Some("lower")), Party::Compiler);
-        assert_eq!(blame(["1", "2", "2", "1", "1"], Some("layout")), Party::Compiler);
+        assert_eq!(
+            blame(["1", "2", "2", "1", "2"], Some("lower")),
+            Party::Compiler
+        );
+        assert_eq!(
+            blame(["1", "2", "2", "1", "1"], Some("layout")),
+            Party::Compiler
+        );
         assert_eq!(blame(["1", "2", "1", "1", "1"], None), Party::Simulator);
         assert_eq!(blame(["1", "1", "2", "1", "1"], None), Party::Table);
-        assert_eq!(blame(["1", "2", "2", "2", "2"], Some("translate")), Party::Reference);
+        assert_eq!(
+            blame(["1", "2", "2", "2", "2"], Some("translate")),
+            Party::Reference
+        );
         assert_eq!(blame(["1", "1", "1", "1", "1"], None), Party::Harness);
-        let own = Difference { kind: Kind::Static, ..d.clone() };
-        assert_eq!(party(&own, &said(["1", "1", "1", "1", "1"]), None), Party::Compiler);
+        let own = Difference {
+            kind: Kind::Static,
+            ..d.clone()
+        };
+        assert_eq!(
+            party(&own, &said(["1", "1", "1", "1", "1"]), None),
+            Party::Compiler
+        );
     }
 }
