@@ -183,8 +183,11 @@ impl Writer<'_> {
         }
         if let Some(m) = &c.module.memory {
             // An access that wraps by its mask may still end past the last byte.
-            let masked = self.options.bounds == Bounds::Mask && !on(Bug::MaskSlack);
-            let slack = if masked { 8 } else { 0 };
+            let slack = if self.options.bounds == Bounds::Mask {
+                8
+            } else {
+                0
+            };
             let id = self.zeroed(&self.text(&SymbolKind::Memory), m.max_bytes() + slack, true);
             self.bind(&SymbolKind::Memory, id);
         }
