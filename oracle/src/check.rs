@@ -10,12 +10,11 @@ use crate::arm::executor::ExecutorCore;
 use crate::arm::machine::Machine;
 use crate::arm::staged::StageCore;
 use crate::arm::unicorn::UnicornCore;
+use crate::case::Case;
+pub use crate::case::{CALLS, Setup};
 use crate::compare::{Difference, Kind, Step, Tally, lockstep};
 use crate::encoding;
 use crate::engine::{Engine, Outcome};
-use crate::generate::draw::Draw;
-use crate::generate::{Family, Made};
-use crate::plan;
 use crate::program::{Info, Program};
 use crate::reference::Reference;
 use crate::stage::{self, StageEngine};
@@ -25,8 +24,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 use std::time::Duration;
-use thumbsmith::choices::Source;
-use thumbsmith::{Bounds, Cpu, ErrorKind, Level, Options, TrapKind, pipeline, stages};
+use thumbsmith::{Cpu, ErrorKind, Options, TrapKind, pipeline, stages};
 
 /// A case that failed: all that is needed to see it again.
 #[derive(Clone, Debug)]
@@ -90,19 +88,6 @@ impl std::fmt::Display for Report {
 
 /// What a check found.
 pub type Verdict = Result<(), Box<Report>>;
-
-/// Restrictions of a hunt; empty lists mean everything.
-#[derive(Clone, Debug, Default)]
-pub struct Setup {
-    /// Families to draw from.
-    pub families: Vec<Family>,
-    /// CPUs to compile for.
-    pub cpus: Vec<Cpu>,
-    /// Levels to compile at.
-    pub levels: Vec<Level>,
-    /// Bounds modes to compile with.
-    pub bounds: Vec<Bounds>,
-}
 
 /// A check of one part of the compiler by itself, without a module.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -179,17 +164,8 @@ impl Counts {
 const FUEL: u64 = 20_000_000;
 /// After this long a run of emitted code counts as endless.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
-/// Calls of each function with parameters.
-pub const CALLS: usize = 10;
-
 /// Instructions after which a run of the executor counts as endless.
 const INSTRUCTION_LIMIT: u64 = 30_000_000;
-
-/// One generated module of so many is also given to the executor, which is slower than the rest together.
-const EXECUTOR_SHARE: u64 = 8;
-
-/// One generated module of so many is also given to the interpreter of the IR, which costs a second compilation.
-const IR_SHARE: u64 = 8;
 
 /// The voices that run emitted code for one CPU.
 struct Machines {
@@ -197,9 +173,6 @@ struct Machines {
     unicorn: Machine<UnicornCore>,
     executor: Machine<ExecutorCore>,
 }
-
-/// One generated module of so many is also run as one of the backend's passes left it: each pass gets its turn.
-const BACKEND_SHARE: u64 = 64;
 
 /// Which of the backend's passes are judged by what they leave, beside the object.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -641,10 +614,8 @@ impl Judge {
             case.ask,
         );
         match verdict {
-            // wasm-smith may leave the compiler's scope; our own families may not.
-            Err(report)
-                if case.family == Family::Smith && report.difference.kind == Kind::Refused =>
-            {
+            // What wasm-smith or wasm-mutate made may leave the compiler's scope; our own families may not.
+            Err(report) if case.made.foreign && report.difference.kind == Kind::Refused => {
                 self.counts.refused += 1;
                 Ok(())
             }
@@ -720,99 +691,6 @@ fn transcript(engine: &mut dyn Engine, steps: &[Step]) -> Vec<String> {
     }
     lines.extend(engine.finish());
     lines
-}
-
-/// What bytes mean.
-pub struct Case {
-    /// The family.
-    pub family: Family,
-    /// The module.
-    pub made: Made,
-    /// What it is compiled with.
-    pub options: Options,
-    /// What is done with it.
-    pub steps: Vec<Step>,
-    /// How it is judged.
-    pub ask: Ask,
-}
-
-impl Case {
-    /// The case that these bytes mean; the first byte chooses the family. `None` if they mean none.
-    pub fn from_bytes(bytes: &[u8], setup: &Setup) -> Option<Case> {
-        let (first, rest) = bytes.split_first()?;
-        let family = match setup.families.as_slice() {
-            [] => Family::drawn(*first),
-            some => some[*first as usize % some.len()],
-        };
-        let mut draw = Draw::new(rest);
-        let mut options = options(&mut draw, setup);
-        let made = family.make(&mut draw)?;
-        let info = Info::read(&made.wasm).ok()?;
-        if info.symbol_clash().is_some() {
-            return None;
-        }
-        // `mask` wraps at a size that must be a fixed power of two.
-        let maskable = info
-            .memory
-            .is_none_or(|m| m.max == Some(m.min) && m.min.is_power_of_two());
-        if options.bounds == Bounds::Mask && !maskable {
-            options.bounds = Bounds::Check;
-        }
-        let seed = bytes.chunks(8).fold(0, |h, chunk| {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            crate::engine::mix(h ^ u64::from_le_bytes(word))
-        });
-        let steps = plan::steps(&info, seed, CALLS, made.fuel);
-        Some(Case {
-            family,
-            made,
-            options,
-            steps,
-            ask: Ask {
-                bounded: true,
-                executor: seed % EXECUTOR_SHARE == 0,
-                ir: (seed / EXECUTOR_SHARE).is_multiple_of(IR_SHARE),
-                backend: backend_stages(seed / (EXECUTOR_SHARE * IR_SHARE)),
-            },
-        })
-    }
-}
-
-/// The pass of the backend that a case with this number judges, if it judges one.
-fn backend_stages(number: u64) -> Stages {
-    match number.is_multiple_of(BACKEND_SHARE) {
-        true => Stages::One(number / BACKEND_SHARE),
-        false => Stages::None,
-    }
-}
-
-fn options(draw: &mut Draw<'_>, setup: &Setup) -> Options {
-    fn pick<T: Copy>(draw: &mut Draw<'_>, chosen: &[T], all: &[T]) -> T {
-        draw.pick(if chosen.is_empty() { all } else { chosen })
-    }
-    let bounds = match draw.below(10) {
-        n @ 0..=2 if setup.bounds.is_empty() => [Bounds::Mask, Bounds::Mpu, Bounds::None][n],
-        _ if setup.bounds.is_empty() => Bounds::Check,
-        _ => draw.pick(&setup.bounds),
-    };
-    let choices = match draw.below(4) {
-        0 => Source::Seed(draw.bits()),
-        1 => {
-            let n = draw.below(64);
-            Source::Bytes((0..n).map(|_| draw.below(256) as u8).collect())
-        }
-        _ => Source::Heuristic,
-    };
-    Options {
-        cpu: pick(draw, &setup.cpus, &Cpu::ALL),
-        level: pick(draw, &setup.levels, &Level::ALL),
-        bounds,
-        name: "m".into(),
-        stack_check: !draw.chance(10),
-        choices,
-        ..Options::default()
-    }
 }
 
 /// The check behind the fuzz target `lowering`: bytes make a module and options; emitted code against wasmtime.

@@ -6,13 +6,16 @@
 
 pub mod body;
 pub mod calls;
+pub mod chaos;
 pub mod control;
+pub mod donor;
 pub mod draft;
 pub mod draw;
 pub mod memory;
 pub mod near;
 pub mod ops;
 pub mod pressure;
+pub mod real;
 pub mod rules;
 pub mod scale;
 pub mod smith;
@@ -29,6 +32,8 @@ pub struct Made {
     pub wasm: Vec<u8>,
     /// The exported global that bounds its running time and must be set before each call, and to what.
     pub fuel: Option<(u32, u32)>,
+    /// Whether another crate had a hand in it, so that it may leave the compiler's scope.
+    pub foreign: bool,
 }
 
 /// A family of modules: one row each.
@@ -43,11 +48,13 @@ pub enum Family {
     Rules,
     Scale,
     Smith,
+    Chaos,
+    Real,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Family; 8] = [
+    pub const ALL: [Family; 10] = [
         Family::Ops,
         Family::Pressure,
         Family::Control,
@@ -56,12 +63,14 @@ impl Family {
         Family::Rules,
         Family::Scale,
         Family::Smith,
+        Family::Chaos,
+        Family::Real,
     ];
 
     /// The family that a byte chooses where all are wanted. A module of `scale` costs as much as fifty others: it
     /// is one of 64, the others share the rest alike.
     pub fn drawn(byte: u8) -> Family {
-        const OTHERS: [Family; 7] = [
+        const OTHERS: [Family; 9] = [
             Family::Ops,
             Family::Pressure,
             Family::Control,
@@ -69,6 +78,8 @@ impl Family {
             Family::Calls,
             Family::Rules,
             Family::Smith,
+            Family::Chaos,
+            Family::Real,
         ];
         match byte {
             252..=255 => Family::Scale,
@@ -87,6 +98,8 @@ impl Family {
             Family::Rules => "rules",
             Family::Scale => "scale",
             Family::Smith => "smith",
+            Family::Chaos => "chaos",
+            Family::Real => "real",
         }
     }
 
@@ -101,6 +114,7 @@ impl Family {
             Some(Made {
                 wasm: draft.encode(),
                 fuel: None,
+                foreign: false,
             })
         };
         match self {
@@ -112,6 +126,8 @@ impl Family {
             Family::Rules => own(rules::make(draw)),
             Family::Scale => own(scale::make(draw)),
             Family::Smith => smith::make(draw),
+            Family::Chaos => chaos::make(draw),
+            Family::Real => Some(real::make(draw)),
         }
     }
 }
