@@ -114,8 +114,8 @@ pub enum Phase {
     Late,
 }
 
-/// What a pass leaves.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What a pass leaves, in the order in which a function goes through it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Gives {
     /// IR, this far.
     Ir(Stage),
@@ -273,8 +273,8 @@ fn budget(level: Level) -> Budget {
     }
 }
 
-/// Checks the order constraints of the table, for the passes that run. A constraint on a pass that runs more than once
-/// is about the first time.
+/// Checks the order constraints of the table, for the passes that run, and that no pass leaves an earlier form than the
+/// one before it. A constraint on a pass that runs more than once is about the first time.
 ///
 /// # Errors
 /// `Internal`, naming the row.
@@ -293,11 +293,14 @@ pub fn check_order(passes: &[&Pass]) -> Result<()> {
                 return fail(format!("pass {} must stand after {a}", p.name));
             }
         }
-        if i > 0 && passes[i - 1].phase == Phase::Late && p.phase == Phase::Early {
+        if i > 0 && (passes[i - 1].phase == Phase::Late && p.phase == Phase::Early) {
             return fail(format!(
                 "pass {} is early, and stands after late ones",
                 p.name
             ));
+        }
+        if let Some(q) = passes[..i].iter().find(|q| q.gives > p.gives) {
+            return fail(format!("pass {} must stand before {}", p.name, q.name));
         }
     }
     Ok(())

@@ -26,7 +26,7 @@ pub struct Setup {
 }
 
 /// Calls of each function with parameters.
-pub const CALLS: usize = 10;
+pub const CALLS: usize = 24;
 
 /// One generated module of so many is also given to the executor, which is slower than the rest together.
 const EXECUTOR_SHARE: u64 = 8;
@@ -81,7 +81,7 @@ impl Case {
             word[..chunk.len()].copy_from_slice(chunk);
             crate::engine::mix(h ^ u64::from_le_bytes(word))
         });
-        let steps = plan::steps(&info, seed, CALLS, made.fuel);
+        let steps = plan::steps(&info, &made.wasm, seed, CALLS, made.fuel);
         Some(Case {
             family,
             made,

@@ -10,8 +10,7 @@ use crate::arm::executor::ExecutorCore;
 use crate::arm::machine::Machine;
 use crate::arm::staged::StageCore;
 use crate::arm::unicorn::UnicornCore;
-use crate::case::Case;
-pub use crate::case::{CALLS, Setup};
+pub use crate::case::{CALLS, Case, Setup};
 use crate::compare::{Difference, Kind, Step, Tally, lockstep};
 use crate::encoding;
 use crate::engine::{Engine, Outcome};
@@ -19,6 +18,7 @@ use crate::program::{Info, Program};
 use crate::reference::Reference;
 use crate::stage::{self, StageEngine};
 use crate::statics::StaticJudge;
+use crate::statistics::{Seen, Statistics};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -131,6 +131,8 @@ pub struct Counts {
     pub direct: u64,
     /// Modules of each family, and inputs of each check without a module.
     pub families: BTreeMap<&'static str, u64>,
+    /// How good each family's modules were.
+    pub statistics: BTreeMap<&'static str, Statistics>,
     /// Times that each rule of the compiler fired.
     pub fired: BTreeMap<&'static str, u64>,
     /// Of those, times that it fired in a module each of whose exports was called and compared to the end.
@@ -150,6 +152,9 @@ impl Counts {
         self.tally.add(&other.tally);
         for (name, n) in &other.families {
             *self.families.entry(name).or_default() += n;
+        }
+        for (name, seen) in &other.statistics {
+            self.statistics.entry(name).or_default().add(seen);
         }
         for (name, n) in &other.fired {
             *self.fired.entry(name).or_default() += n;
@@ -228,6 +233,8 @@ pub struct Judge {
     /// Machines for what passes of the backend leave, as many as were ever needed.
     staged: Vec<Machine<StageCore>>,
     bench: Option<encoding::Bench>,
+    /// Rules that fired in the module that is judged.
+    rules: Vec<&'static str>,
     /// The judge of code that is not run, with every instruction that it saw.
     pub statics: StaticJudge,
     /// What was judged so far.
@@ -357,6 +364,7 @@ impl Judge {
             machines: Vec::new(),
             staged: Vec::new(),
             bench: None,
+            rules: Vec::new(),
             statics: StaticJudge::default(),
             counts: Counts::default(),
         })
@@ -374,6 +382,7 @@ impl Judge {
         steps: &[Step],
         ask: Ask,
     ) -> Verdict {
+        self.rules.clear();
         let result = self.differ(wasm, options, steps, ask);
         result.map_err(|difference| {
             let end = difference.step.map_or(0, |s| s + 1).min(steps.len());
@@ -417,6 +426,7 @@ impl Judge {
         };
         for (name, n) in &output.stats.rules_fired {
             *self.counts.fired.entry(name).or_default() += n;
+            self.rules.push(name);
         }
         let judged = self.statics.judge(&output.object, options.cpu);
         self.counts.instructions += judged.map_err(|e| early(Kind::Static, e))?.instructions;
@@ -602,9 +612,24 @@ impl Judge {
     /// # Errors
     /// The report of a difference.
     pub fn generated(&mut self, bytes: &[u8], setup: &Setup) -> Verdict {
-        let Some(case) = Case::from_bytes(bytes, setup) else {
-            return Ok(());
-        };
+        match Case::from_bytes(bytes, setup) {
+            Some(case) => self.case(&case),
+            None => Ok(()),
+        }
+    }
+
+    /// Judges a case, and counts what it says about its family.
+    ///
+    /// # Errors
+    /// The report of a difference.
+    pub fn case(&mut self, case: &Case) -> Verdict {
+        let traps = |tally: &Tally| tally.traps.iter().sum::<u64>();
+        let before = (
+            self.counts.functions,
+            self.counts.tally.executions,
+            traps(&self.counts.tally),
+            self.counts.instructions,
+        );
         *self.counts.families.entry(case.family.name()).or_default() += 1;
         let verdict = self.judge(
             case.family.name(),
@@ -617,6 +642,19 @@ impl Judge {
             // What wasm-smith or wasm-mutate made may leave the compiler's scope; our own families may not.
             Err(report) if case.made.foreign && report.difference.kind == Kind::Refused => {
                 self.counts.refused += 1;
+                Ok(())
+            }
+            Ok(()) => {
+                let seen = Seen {
+                    functions: self.counts.functions - before.0,
+                    executions: self.counts.tally.executions - before.1,
+                    traps: traps(&self.counts.tally) - before.2,
+                    instructions: self.counts.instructions - before.3,
+                    rules: &self.rules,
+                };
+                let all = &mut self.counts.statistics;
+                let statistics = all.entry(case.family.name()).or_default();
+                statistics.count(&case.made.wasm, &seen);
                 Ok(())
             }
             other => other,

@@ -13,6 +13,7 @@ use crate::hunt::{Bag, Hunt, run};
 use crate::ledger;
 use crate::replay;
 use crate::statics::{Word, second};
+use crate::statistics::{ENOUGH, Statistics};
 use rustc_hash::FxHashSet;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -223,6 +224,11 @@ fn findings(bag: &Bag, report: &mut Report) {
 fn hunt(demand: &Demand, report: &mut Report) -> FxHashSet<Word> {
     let bag = run(&fixed(demand));
     findings(&bag, report);
+    report.failures.extend(bag.degenerate());
+    let enough = |s: &&Statistics| s.modules >= ENOUGH;
+    let judged = bag.counts.statistics.values().filter(enough).count() as u64;
+    let families = Family::ALL.len() as u64;
+    report.part("families", judged, families, json!({ "judged": judged }));
     let (functions, executions) = (bag.counts.functions, bag.counts.tally.executions);
     report.part("functions", functions, demand.functions, json!(functions));
     report.part("executions", executions, demand.executions, bag.json());

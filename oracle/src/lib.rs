@@ -27,3 +27,4 @@ pub mod seeds;
 pub mod speed;
 pub mod stage;
 pub mod statics;
+pub mod statistics;

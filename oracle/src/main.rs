@@ -201,6 +201,9 @@ struct HuntArgs {
     /// No status line.
     #[arg(long)]
     json: bool,
+    /// Print how good each family's modules were; exit status 1 if one degenerates.
+    #[arg(long)]
+    stats: bool,
 }
 
 #[derive(Args)]
@@ -356,8 +359,14 @@ fn hunt(args: &HuntArgs) -> Outcome {
     summary["found"] = json!(bag.differences.keys().collect::<Vec<_>>());
     let guilty = bag.differences.values().map(|r| r.guilty.as_deref());
     summary["guilty"] = json!(guilty.collect::<Vec<_>>());
+    if args.stats {
+        eprint!("{}", bag.statistics());
+        for wrong in bag.degenerate() {
+            eprintln!("{wrong}");
+        }
+    }
     println!("{summary}");
-    Ok(bag.clean())
+    Ok(bag.clean() && !(args.stats && !bag.degenerate().is_empty()))
 }
 
 fn module(file: &Path) -> Result<Vec<u8>, String> {
@@ -389,7 +398,7 @@ fn target(target: &Target) -> Result<Options, String> {
 fn check(file: &Path, asked: &Target, calls: usize, seed: u64, out: Option<&Path>) -> Outcome {
     let wasm = module(file)?;
     let info = Info::read(&wasm)?;
-    let steps = plan::steps(&info, seed, calls, None);
+    let steps = plan::steps(&info, &wasm, seed, calls, None);
     let mut judge = Judge::new()?;
     let stem = file
         .file_stem()
@@ -435,7 +444,7 @@ fn reduce_file(file: &Path, asked: &Target, output: Option<&Path>) -> Outcome {
     let mut case = match regression::Case::parse(&text) {
         Ok(case) => case,
         Err(_) => {
-            let steps = plan::steps(&Info::read(&wasm)?, 0, CALLS, None);
+            let steps = plan::steps(&Info::read(&wasm)?, &wasm, 0, CALLS, None);
             let options = target(asked)?;
             match judge.judge("check", &wasm, &options, &steps, Ask::THOROUGH) {
                 Ok(()) => return Err("the module does not differ under these options".into()),
