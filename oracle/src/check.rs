@@ -14,6 +14,7 @@ pub use crate::case::{CALLS, Case, Setup};
 use crate::compare::{Difference, Kind, Step, Tally, lockstep};
 use crate::encoding;
 use crate::engine::{Engine, Outcome};
+use crate::optimizer;
 use crate::program::{Info, Program};
 use crate::reference::Reference;
 use crate::stage::{self, StageEngine};
@@ -96,17 +97,20 @@ pub enum Direct {
     Regalloc,
     /// Encoder, decoder and executor, by single instructions in unicorn.
     Encoding,
+    /// The passes over IR, by execution of made-up modules of IR before and after each.
+    Optimizer,
 }
 
 impl Direct {
     /// Every one.
-    pub const ALL: [Direct; 2] = [Direct::Regalloc, Direct::Encoding];
+    pub const ALL: [Direct; 3] = [Direct::Regalloc, Direct::Encoding, Direct::Optimizer];
 
     /// The name on the command line, in reports, and of the fuzz target.
     pub fn name(self) -> &'static str {
         match self {
             Direct::Regalloc => "regalloc",
             Direct::Encoding => "encoding",
+            Direct::Optimizer => "optimizer",
         }
     }
 
@@ -671,6 +675,7 @@ impl Judge {
         *self.counts.families.entry(which.name()).or_default() += 1;
         let done = match which {
             Direct::Regalloc => quietly(|| allocation::judge(bytes).map(drop)),
+            Direct::Optimizer => quietly(|| optimizer::judge(bytes).map(drop)),
             Direct::Encoding => {
                 let bench = match self.bench.take() {
                     Some(bench) => Ok(bench),
@@ -763,6 +768,18 @@ pub fn regalloc(bytes: &[u8]) -> Verdict {
 /// As [`lowering`].
 pub fn encoding(bytes: &[u8]) -> Verdict {
     with_judge(|judge| judge.direct(Direct::Encoding, bytes))
+}
+
+/// The check behind the fuzz target `optimizer`: bytes make a module of IR, options and a list of passes; what each pass
+/// leaves against what there was before, in the interpreter.
+///
+/// # Errors
+/// The report of a difference.
+///
+/// # Panics
+/// As [`lowering`].
+pub fn optimizer(bytes: &[u8]) -> Verdict {
+    with_judge(|judge| judge.direct(Direct::Optimizer, bytes))
 }
 
 /// The judge of this thread, made on first use.
