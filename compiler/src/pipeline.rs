@@ -18,6 +18,8 @@ use crate::opt::simplify::{IfConversion, Known};
 use crate::opt::{self, address::GlobalLayout, inline, schedule::Schedule};
 use crate::optimizations;
 use crate::options::{Level, Options};
+pub use crate::plan::check_order;
+pub(crate) use crate::plan::passes_of;
 use crate::regalloc::{self, Allocation};
 use crate::stages::Form;
 use crate::wasm::Bodies;
@@ -159,7 +161,7 @@ pub struct Pass {
 
 impl Pass {
     /// Whether it runs under these options.
-    fn runs(&self, options: &Options) -> bool {
+    pub(crate) fn runs(&self, options: &Options) -> bool {
         let left_out = options.without.iter().any(|w| w == self.name);
         self.levels.contains(options.level.name()) && !left_out
     }
@@ -182,7 +184,7 @@ impl Pass {
 /// The name under which the IR before all passes can be asked for.
 pub const TRANSLATE: &str = "translate";
 
-const ALL: &str = "0123sz";
+pub(crate) const ALL: &str = "0123sz";
 const OPT: &str = "123sz";
 const FULL: &str = "23sz";
 
@@ -271,39 +273,6 @@ fn budget(level: Level) -> Budget {
             convert: convert(2, 1),
         },
     }
-}
-
-/// Checks the order constraints of the table, for the passes that run, and that no pass leaves an earlier form than the
-/// one before it. A constraint on a pass that runs more than once is about the first time.
-///
-/// # Errors
-/// `Internal`, naming the row.
-pub fn check_order(passes: &[&Pass]) -> Result<()> {
-    let fail = |what: String| Err(Error::new(ErrorKind::Internal, what));
-    for (i, p) in passes.iter().enumerate() {
-        for a in p.after {
-            let Some(row) = PASSES.iter().find(|q| q.name == *a) else {
-                return fail(format!(
-                    "pass {} must stand after {a}, which there is not",
-                    p.name
-                ));
-            };
-            let stands = passes.iter().position(|q| q.name == *a);
-            if stands.is_some_and(|k| k > i) || stands.is_none() && row.levels == ALL {
-                return fail(format!("pass {} must stand after {a}", p.name));
-            }
-        }
-        if i > 0 && (passes[i - 1].phase == Phase::Late && p.phase == Phase::Early) {
-            return fail(format!(
-                "pass {} is early, and stands after late ones",
-                p.name
-            ));
-        }
-        if let Some(q) = passes[..i].iter().find(|q| q.gives > p.gives) {
-            return fail(format!("pass {} must stand before {}", p.name, q.name));
-        }
-    }
-    Ok(())
 }
 
 /// The passes after which a dump can be had, in order: those that run under these options, or all.
@@ -412,36 +381,6 @@ impl Input<'_> {
         };
         bodies.any(|b| b.nodes.iter().any(divides)) || self.waiting.as_ref().is_some_and(waits)
     }
-}
-
-/// The passes that run under these options: those of the level, or of the plan that the options name. Their order is
-/// checked.
-///
-/// # Errors
-/// As [`check_order`]; [`ErrorKind::Options`] if the plan names no pass, leaves out one that code needs, runs one of
-/// those twice, or has another order than the table admits.
-pub(crate) fn passes_of(options: &Options) -> Result<Vec<&'static Pass>> {
-    let Some(plan) = &options.passes else {
-        let passes: Vec<_> = PASSES.iter().filter(|p| p.runs(options)).collect();
-        check_order(&passes)?;
-        return Ok(passes);
-    };
-    let refuse = |what: String| {
-        let names: Vec<_> = PASSES.iter().map(|p| p.name).collect();
-        Error::new(ErrorKind::Options, what).help(format!("passes are: {}", names.join(", ")))
-    };
-    let named = |name: &String| {
-        let row = PASSES.iter().find(|p| p.name == name);
-        row.ok_or_else(|| refuse(format!("no pass `{name}`")))
-    };
-    let passes = plan.iter().map(named).collect::<Result<Vec<_>>>()?;
-    let times = |p: &Pass| passes.iter().filter(|q| q.name == p.name).count();
-    if let Some(p) = PASSES.iter().find(|p| !p.is_optional() && times(p) != 1) {
-        return Err(refuse(format!("pass {} must run once", p.name)));
-    }
-    check_order(&passes).map_err(|e| refuse(e.message))?;
-    let left_out = |p: &&Pass| options.without.iter().any(|w| w == p.name);
-    Ok(passes.into_iter().filter(|p| !left_out(p)).collect())
 }
 
 /// Compiles a module with these passes.

@@ -14,12 +14,12 @@ pub use crate::case::{CALLS, Case, Setup};
 use crate::compare::{Difference, Kind, Step, Tally, lockstep};
 use crate::encoding;
 use crate::engine::{Engine, Outcome};
-use crate::optimizer;
 use crate::program::{Info, Program};
 use crate::reference::Reference;
 use crate::stage::{self, StageEngine};
 use crate::statics::StaticJudge;
 use crate::statistics::{Seen, Statistics};
+use crate::{objects, optimizer};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -99,11 +99,18 @@ pub enum Direct {
     Encoding,
     /// The passes over IR, by execution of made-up modules of IR before and after each.
     Optimizer,
+    /// Object file and header, by what modules with many names say about themselves.
+    Object,
 }
 
 impl Direct {
     /// Every one.
-    pub const ALL: [Direct; 3] = [Direct::Regalloc, Direct::Encoding, Direct::Optimizer];
+    pub const ALL: [Direct; 4] = [
+        Direct::Regalloc,
+        Direct::Encoding,
+        Direct::Optimizer,
+        Direct::Object,
+    ];
 
     /// The name on the command line, in reports, and of the fuzz target.
     pub fn name(self) -> &'static str {
@@ -111,6 +118,7 @@ impl Direct {
             Direct::Regalloc => "regalloc",
             Direct::Encoding => "encoding",
             Direct::Optimizer => "optimizer",
+            Direct::Object => "object",
         }
     }
 
@@ -676,6 +684,7 @@ impl Judge {
         let done = match which {
             Direct::Regalloc => quietly(|| allocation::judge(bytes).map(drop)),
             Direct::Optimizer => quietly(|| optimizer::judge(bytes).map(drop)),
+            Direct::Object => quietly(|| objects::judge(bytes).map(drop)),
             Direct::Encoding => {
                 let bench = match self.bench.take() {
                     Some(bench) => Ok(bench),
@@ -780,6 +789,18 @@ pub fn encoding(bytes: &[u8]) -> Verdict {
 /// As [`lowering`].
 pub fn optimizer(bytes: &[u8]) -> Verdict {
     with_judge(|judge| judge.direct(Direct::Optimizer, bytes))
+}
+
+/// The check behind the fuzz target `object`: bytes make a module with many names; symbols, relocations, trap table and
+/// header of its object against what it says.
+///
+/// # Errors
+/// The report of a difference.
+///
+/// # Panics
+/// As [`lowering`].
+pub fn object(bytes: &[u8]) -> Verdict {
+    with_judge(|judge| judge.direct(Direct::Object, bytes))
 }
 
 /// The judge of this thread, made on first use.

@@ -16,6 +16,7 @@ pub mod generate;
 pub mod hunt;
 pub mod irgen;
 pub mod ledger;
+pub mod objects;
 pub mod optimizer;
 pub mod plan;
 pub mod program;

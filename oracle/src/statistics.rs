@@ -26,16 +26,13 @@ pub struct Statistics {
     pub operators: u64,
     /// Instructions that the compiler made of them: what nothing uses is not among these.
     pub instructions: u64,
-    /// Bodies looked at for whether they are distinct: a sample by their hash.
+    /// Bodies looked at for whether they are distinct: two of each module.
     sampled: u64,
     /// Hashes of those.
     distinct: FxHashSet<u64>,
     /// Rules of the compiler that fired.
     pub rules: FxHashSet<&'static str>,
 }
-
-/// One hash of so many is kept.
-const SAMPLE: u64 = 16;
 
 /// What a family must keep: one row each.
 struct Threshold {
@@ -123,9 +120,14 @@ impl Statistics {
         self.operators += operators;
         self.instructions += seen.instructions;
         self.rules.extend(seen.rules);
-        for hash in hashes.into_iter().filter(|h| h.is_multiple_of(SAMPLE)) {
+        let whole = hashes.iter().fold(0, |h, b| crate::engine::mix(h ^ b));
+        let count = hashes.len().max(1);
+        let first = whole as usize % count;
+        let second = (first + 1 + (whole >> 32) as usize % count.max(2).div_ceil(2)) % count;
+        let picked = [Some(first), (second != first).then_some(second)];
+        for hash in picked.into_iter().flatten().filter_map(|i| hashes.get(i)) {
             self.sampled += 1;
-            self.distinct.insert(hash);
+            self.distinct.insert(*hash);
         }
     }
 
@@ -152,7 +154,6 @@ impl Statistics {
 
     fn distinct_share(&self) -> u64 {
         match self.sampled {
-            // So few bodies that none fell into the sample: nothing can be said against them.
             0 => 100,
             n => self.distinct.len() as u64 * 100 / n,
         }
