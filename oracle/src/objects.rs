@@ -9,6 +9,7 @@
 mod made;
 
 use crate::arm::link::{Image, link};
+use crate::arm::memory::Kind;
 use crate::generate::draw::Draw;
 use crate::program::{Info, import_symbol};
 use crate::statics::StaticJudge;
@@ -187,8 +188,8 @@ fn inside(
     let image = link(&output.object, &format!("{PREFIX}_memory"), 0, &|name| {
         asked.borrow_mut().insert(name.to_owned());
         needed.get(name).map(|thing| match thing {
-            Thing::Function => 0x0001_0001,
-            Thing::Variable(_) | Thing::Memory(_) => 0x2000_0000,
+            Thing::Function => Kind::Stubs.base() | 1,
+            Thing::Variable(_) | Thing::Memory(_) => Kind::Ram.base(),
         })
     })?;
     traps(&image, made, options)?;
@@ -249,7 +250,7 @@ fn symbols(
 /// Every entry of the table of traps is an `UDF` of a trap that the module can have, from an operator of the module.
 fn traps(image: &Image, made: &made::Surface, options: &Options) -> Result<(), String> {
     for (address, offset) in &image.traps {
-        let base = crate::arm::memory::Kind::Code.base();
+        let base = Kind::Code.base();
         let at = address.wrapping_sub(base) as usize;
         let half = image
             .code
