@@ -177,7 +177,7 @@ struct HuntArgs {
     /// Start of the random streams; the clock without it.
     #[arg(long)]
     seed: Option<u64>,
-    /// Families to draw from; `regalloc` and `encoding` are checks of those parts alone.
+    /// Families to draw from; `regalloc`, `encoding`, `optimizer` and `object` are checks of those parts alone.
     #[arg(long, value_delimiter = ',')]
     families: Vec<String>,
     /// CPUs to compile for.

@@ -26,8 +26,6 @@ enum Thing {
     Function,
     /// A variable of so many bytes.
     Variable(u64),
-    /// Linear memory, of at least so many bytes.
-    Memory(u64),
 }
 
 /// The symbols that a module promises, and those that it needs.
@@ -43,8 +41,6 @@ struct Surface {
 
 /// The prefix of modules here.
 const PREFIX: &str = "m";
-/// Bytes that an access in mode `mask` may end past memory.
-const SLACK: u64 = 8;
 
 impl Surface {
     fn needs(&mut self, info: &Info) {
@@ -125,11 +121,13 @@ impl Surface {
         s.clash = s.clash.or(taken).or(both).or(s.odd.take());
         s.defined.insert(format!("{PREFIX}_init"), Thing::Function);
         if let Some(memory) = info.memory {
-            let thing = Thing::Memory(memory.min << 16);
-            s.defined.insert(format!("{PREFIX}_memory"), thing);
-            if made.grows {
-                s.defined
-                    .insert(format!("{PREFIX}_memory_pages"), Thing::Variable(4));
+            let grown = memory.max.filter(|most| made.grows && *most > memory.min);
+            let bytes = grown.unwrap_or(memory.min) << 16;
+            s.defined
+                .insert(format!("{PREFIX}_memory"), Thing::Variable(bytes));
+            if grown.is_some() {
+                let pages = format!("{PREFIX}_memory_pages");
+                s.defined.insert(pages, Thing::Variable(4));
             }
         }
         s
@@ -189,7 +187,7 @@ fn inside(
         asked.borrow_mut().insert(name.to_owned());
         needed.get(name).map(|thing| match thing {
             Thing::Function => Kind::Stubs.base() | 1,
-            Thing::Variable(_) | Thing::Memory(_) => Kind::Ram.base(),
+            Thing::Variable(_) => Kind::Ram.base(),
         })
     })?;
     traps(&image, made, options)?;
@@ -226,9 +224,6 @@ fn symbols(
             }
             Some(Thing::Function) => kind == elf::STT_FUNC && thumb && size > 0,
             Some(Thing::Variable(bytes)) => kind == elf::STT_OBJECT && !thumb && size == *bytes,
-            Some(Thing::Memory(least)) => {
-                kind == elf::STT_OBJECT && !thumb && size >= *least && size % 65536 <= SLACK
-            }
         };
         if !right {
             let thing = surface.defined.get(&name);
