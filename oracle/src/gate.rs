@@ -2,8 +2,8 @@
 //!
 //! In: the folders of the repository. Out: [`Report`]: what ran, and what failed. Six parts: every regression on every CPU
 //! and level; every workload of the corpus on every CPU, level and bounds mode, beside wasmtime; a hunt of one thread that
-//! goes on until every rule was observed; a differential run of fixed size from fixed seeds; LLVM's opinion on every
-//! different instruction of these; size and speed of the workloads against the committed baseline. Each part has a least amount
+//! goes on until every rule was observed; a differential run of fixed size from fixed seeds, in which no family may degenerate; LLVM's
+//! opinion on every different instruction of these; size and speed of the workloads against the committed baseline. Each part has a least amount
 //! that it must have run: a part that did less failed, whatever it found.
 
 use crate::bench;
