@@ -70,7 +70,12 @@ fn overlay(run: &[(u32, &[u8])]) -> Vec<Chunk> {
     let mut ranges: Vec<(u32, u32)> = Vec::new();
     for (a, b) in sorted {
         match ranges.last_mut() {
-            Some(last) if a <= last.1.saturating_add(GAP) => last.1 = last.1.max(b),
+            Some(last) if a <= last.1.saturating_add(GAP) => {
+                last.1 = match on(Bug::ContainedSegment) {
+                    true => b,
+                    false => last.1.max(b),
+                }
+            }
             _ => ranges.push((a, b)),
         }
     }
@@ -83,7 +88,10 @@ fn overlay(run: &[(u32, &[u8])]) -> Vec<Chunk> {
         };
         for &&(at, data) in &order {
             if at >= a && at < b {
-                bytes[(at - a) as usize..][..data.len()].copy_from_slice(data);
+                let room = &mut bytes[(at - a) as usize..];
+                for (to, from) in room.iter_mut().zip(data) {
+                    *to = *from;
+                }
             }
         }
         let words = bytes

@@ -41,7 +41,8 @@ fn hunt(number: u16, stage: &str) -> Option<u64> {
 #[test]
 fn each_seeded_bug_is_caught() {
     let mut count = 0;
-    for &(number, name, stage, _) in BUGS.iter().filter(|b| (150..200).contains(&b.0)) {
+    let rows = BUGS.iter().filter(|b| (150..200).contains(&b.number));
+    for (number, name, stage) in rows.map(|b| (b.number, b.name, b.stage)) {
         let found = hunt(number, stage);
         println!("{number} {name}: function {found:?}");
         assert!(found.is_some(), "{number} {name} is not caught");

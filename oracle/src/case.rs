@@ -3,7 +3,7 @@
 //! In: bytes of a fuzzer or of the hunt's stream, and restrictions. Out: a [`Case`]. Invariant: the same bytes and
 //! restrictions are the same case, on every host.
 
-use crate::check::{Ask, Stages};
+use crate::check::{Ask, Stages, Voice};
 use crate::compare::Step;
 use crate::generate::draw::Draw;
 use crate::generate::{Family, Made, chaos};
@@ -23,6 +23,8 @@ pub struct Setup {
     pub levels: Vec<Level>,
     /// Bounds modes to compile with.
     pub bounds: Vec<Bounds>,
+    /// Voices that are asked, each about every module; all of them, some about samples, if empty.
+    pub voices: Vec<Voice>,
 }
 
 /// Calls of each function with parameters.
@@ -33,6 +35,9 @@ const EXECUTOR_SHARE: u64 = 8;
 
 /// One generated module of so many is also given to the interpreter of the IR, which costs a second compilation.
 const IR_SHARE: u64 = 8;
+
+/// One generated module of so many is compiled with every verifier and the allocation checker; in debug builds all are.
+const VERIFY_SHARE: u64 = 16;
 
 /// One generated module of so many is also run as one of the backend's passes left it: each pass gets its turn.
 const BACKEND_SHARE: u64 = 64;
@@ -82,18 +87,44 @@ impl Case {
             crate::engine::mix(h ^ u64::from_le_bytes(word))
         });
         let steps = plan::steps(&info, &made.wasm, seed, CALLS, made.fuel);
+        options.verify |= match setup.voices.as_slice() {
+            [] => (seed >> 32).is_multiple_of(VERIFY_SHARE),
+            some => some.contains(&Voice::Checks),
+        };
         Some(Case {
             family,
             made,
             options,
             steps,
-            ask: Ask {
-                bounded: true,
-                executor: seed % EXECUTOR_SHARE == 0,
-                ir: (seed / EXECUTOR_SHARE).is_multiple_of(IR_SHARE),
-                backend: backend_stages(seed / (EXECUTOR_SHARE * IR_SHARE)),
-            },
+            ask: asked(seed, &setup.voices),
         })
+    }
+}
+
+/// Who is asked about the case with this number: the voices that were chosen, or the slower ones about samples.
+fn asked(number: u64, voices: &[Voice]) -> Ask {
+    let rest = number / (EXECUTOR_SHARE * IR_SHARE);
+    if voices.is_empty() {
+        return Ask {
+            bounded: true,
+            executor: number.is_multiple_of(EXECUTOR_SHARE),
+            ir: (number / EXECUTOR_SHARE).is_multiple_of(IR_SHARE),
+            backend: backend_stages(rest),
+            ..Ask::THOROUGH
+        };
+    }
+    let is = |voice| voices.contains(&voice);
+    Ask {
+        bounded: true,
+        executor: is(Voice::Executor),
+        ir: is(Voice::Interpreter),
+        backend: match is(Voice::Stages) {
+            true => Stages::One(rest),
+            false => Stages::None,
+        },
+        unicorn: is(Voice::Unicorn),
+        statics: is(Voice::Statics),
+        checks: is(Voice::Checks),
     }
 }
 

@@ -14,6 +14,7 @@ pub use crate::case::{CALLS, Case, Setup};
 use crate::compare::{Difference, Kind, Step, Tally, lockstep};
 use crate::encoding;
 use crate::engine::{Engine, Outcome};
+use crate::judges;
 use crate::program::{Info, Program};
 use crate::reference::Reference;
 use crate::stage::{self, StageEngine};
@@ -58,6 +59,16 @@ impl Report {
     }
 }
 
+impl Report {
+    /// Who noticed: a voice, or a check of a part, by name.
+    pub fn found_by(&self) -> &'static str {
+        match Direct::named(&self.origin) {
+            Some(direct) => direct.name(),
+            None => Voice::of(&self.difference).name(),
+        }
+    }
+}
+
 impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (d, o) = (&self.difference, &self.options);
@@ -90,6 +101,64 @@ impl std::fmt::Display for Report {
 /// What a check found.
 pub type Verdict = Result<(), Box<Report>>;
 
+/// Who can notice that something is wrong with a module's code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Voice {
+    /// Unicorn runs the object, beside the reference.
+    Unicorn,
+    /// The executor over the instruction table runs the object.
+    Executor,
+    /// The interpreter runs the IR after the last pass over it.
+    Interpreter,
+    /// Machine IR, allocation, linear code and bytes are run as the passes of the backend leave them.
+    Stages,
+    /// The static judge reads the object.
+    Statics,
+    /// The compiler's own checks: verifiers, the allocation checker, everything that makes it fail or panic.
+    Checks,
+}
+
+impl Voice {
+    /// Every one.
+    pub const ALL: [Voice; 6] = [
+        Voice::Unicorn,
+        Voice::Executor,
+        Voice::Interpreter,
+        Voice::Stages,
+        Voice::Statics,
+        Voice::Checks,
+    ];
+
+    /// The name on the command line and in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Voice::Unicorn => "unicorn",
+            Voice::Executor => "executor",
+            Voice::Interpreter => "interpreter",
+            Voice::Stages => "stages",
+            Voice::Statics => "statics",
+            Voice::Checks => "checks",
+        }
+    }
+
+    /// The voice of this name.
+    pub fn named(name: &str) -> Option<Voice> {
+        Voice::ALL.into_iter().find(|v| v.name() == name)
+    }
+
+    /// Who noticed a difference of a module.
+    pub fn of(difference: &Difference) -> Voice {
+        match difference.kind {
+            Kind::Compiler | Kind::Refused if !difference.is_inside() => Voice::Checks,
+            Kind::Static => Voice::Statics,
+            _ if difference.is_inside() => Voice::Stages,
+            _ if difference.engine.starts_with("IR after") => Voice::Interpreter,
+            _ if difference.engine.starts_with("executor") => Voice::Executor,
+            _ => Voice::Unicorn,
+        }
+    }
+}
+
 /// A check of one part of the compiler by itself, without a module.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Direct {
@@ -101,15 +170,31 @@ pub enum Direct {
     Optimizer,
     /// Object file and header, by what modules with many names say about themselves.
     Object,
+    /// The comparison and the static judge, by differences and code that are wrong on purpose.
+    Judges,
 }
 
 impl Direct {
     /// Every one.
-    pub const ALL: [Direct; 4] = [
+    pub const ALL: [Direct; 5] = [
         Direct::Regalloc,
         Direct::Encoding,
         Direct::Optimizer,
         Direct::Object,
+        Direct::Judges,
+    ];
+    /// The checks in turn, as a hunt does them: judges and objects have the fewest ways to be wrong.
+    pub const TURNS: [Direct; 10] = [
+        Direct::Regalloc,
+        Direct::Encoding,
+        Direct::Optimizer,
+        Direct::Regalloc,
+        Direct::Encoding,
+        Direct::Judges,
+        Direct::Optimizer,
+        Direct::Object,
+        Direct::Regalloc,
+        Direct::Encoding,
     ];
 
     /// The name on the command line, in reports, and of the fuzz target.
@@ -119,6 +204,7 @@ impl Direct {
             Direct::Encoding => "encoding",
             Direct::Optimizer => "optimizer",
             Direct::Object => "object",
+            Direct::Judges => "judges",
         }
     }
 
@@ -213,6 +299,12 @@ pub struct Ask {
     pub ir: bool,
     /// What passes of the backend leave is run too.
     pub backend: Stages,
+    /// Unicorn is asked.
+    pub unicorn: bool,
+    /// The static judge is asked.
+    pub statics: bool,
+    /// A compiler that fails is a difference; otherwise such a module is passed over.
+    pub checks: bool,
 }
 
 impl Ask {
@@ -222,6 +314,9 @@ impl Ask {
         executor: true,
         ir: true,
         backend: Stages::All,
+        unicorn: true,
+        statics: true,
+        checks: true,
     };
 
     /// What shows this difference again: what passes of the backend leave costs more than the rest together.
@@ -433,6 +528,7 @@ impl Judge {
             Ok(Err(e)) if matches!(e.kind, ErrorKind::Unsupported | ErrorKind::Limit) => {
                 return Err(early(Kind::Refused, e.to_string()));
             }
+            Ok(Err(_)) | Err(_) if !ask.checks => return Ok(()),
             Ok(Err(e)) => return Err(early(Kind::Compiler, e.to_string())),
             Err(panic) => return Err(early(Kind::Compiler, panic)),
         };
@@ -440,8 +536,10 @@ impl Judge {
             *self.counts.fired.entry(name).or_default() += n;
             self.rules.push(name);
         }
-        let judged = self.statics.judge(&output.object, options.cpu);
-        self.counts.instructions += judged.map_err(|e| early(Kind::Static, e))?.instructions;
+        if ask.statics {
+            let judged = self.statics.judge(&output.object, options.cpu);
+            self.counts.instructions += judged.map_err(|e| early(Kind::Static, e))?.instructions;
+        }
         let mut program = Program {
             wasm: wasm.to_vec(),
             info,
@@ -451,9 +549,16 @@ impl Judge {
         };
         let link = |e: String| early(Kind::Link, e);
         let machines = machines(&mut self.machines, options.cpu).map_err(link)?;
-        machines.unicorn.load(&program).map_err(link)?;
+        match machines.unicorn.load(&program) {
+            Ok(()) => {}
+            Err(_) if !ask.unicorn => return Ok(()),
+            Err(e) => return Err(link(e)),
+        }
         program.memory_limit = machines.unicorn.memory_capacity();
-        let mut others: Vec<&mut dyn Engine> = vec![&mut machines.unicorn];
+        let mut others: Vec<&mut dyn Engine> = Vec::new();
+        if ask.unicorn {
+            others.push(&mut machines.unicorn);
+        }
         if ask.executor {
             machines.executor.load(&program).map_err(link)?;
             others.push(&mut machines.executor);
@@ -463,12 +568,17 @@ impl Judge {
         if ask.ir {
             match quietly(|| ir.load(&program)) {
                 Ok(loaded) => loaded.map_err(link)?,
+                Err(_) if !ask.checks => return Ok(()),
                 Err(panic) => return Err(early(Kind::Compiler, panic)),
             }
             others.push(&mut ir);
         }
         let staged = load_stages(&mut self.staged, &program, ask.backend);
-        let staged = staged.map_err(|e| early(Kind::Compiler, e))?;
+        let staged = match staged {
+            Ok(staged) => staged,
+            Err(_) if !ask.checks => return Ok(()),
+            Err(e) => return Err(early(Kind::Compiler, e)),
+        };
         others.extend(staged.iter_mut().map(|m| m as &mut dyn Engine));
         let reference = match (ask.bounded, &mut self.fuelled) {
             (true, _) => &mut self.trusting,
@@ -685,6 +795,7 @@ impl Judge {
             Direct::Regalloc => quietly(|| allocation::judge(bytes).map(drop)),
             Direct::Optimizer => quietly(|| optimizer::judge(bytes).map(drop)),
             Direct::Object => quietly(|| objects::judge(bytes).map(drop)),
+            Direct::Judges => quietly(|| judges::judge(bytes)),
             Direct::Encoding => {
                 let bench = match self.bench.take() {
                     Some(bench) => Ok(bench),

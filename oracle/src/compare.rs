@@ -8,6 +8,7 @@
 use crate::arm::staged::VOICE;
 use crate::engine::{Engine, Outcome};
 use crate::program::Program;
+use thumbsmith::seeded::{Bug, on};
 use thumbsmith::{Bounds, TrapKind};
 
 /// One thing that the host does to an instance.
@@ -256,13 +257,15 @@ impl Pair<'_> {
             (Outcome::Trapped(TrapKind::OutOfBounds), _) if !checked => return Ok(Next::Stop),
             (_, Outcome::Fault(_)) => return fail(self, Kind::Fault),
             // Before results, which an import's answer decides.
-            _ if self.reference.import_log() != self.other.import_log() => {
+            _ if !self.same_imports() => {
                 return Err(self.imports());
             }
             (Outcome::Returned(a), Outcome::Returned(b)) if a != b => {
                 return fail(self, Kind::Result);
             }
-            (Outcome::Trapped(a), Outcome::Trapped(b)) if a != b => return fail(self, Kind::Trap),
+            (Outcome::Trapped(a), Outcome::Trapped(b)) if a != b && !on(Bug::CompareTrapKinds) => {
+                return fail(self, Kind::Trap);
+            }
             (Outcome::Returned(_), Outcome::Returned(_))
             | (Outcome::Trapped(_), Outcome::Trapped(_)) => {}
             _ => return fail(self, Kind::Trap),
@@ -278,6 +281,14 @@ impl Pair<'_> {
         }
     }
 
+    fn same_imports(&self) -> bool {
+        let (a, mut b) = (self.reference.import_log(), self.other.import_log());
+        if on(Bug::CompareImportCount) {
+            b = &b[..b.len().min(a.len())];
+        }
+        a == b
+    }
+
     fn imports(&self) -> Box<Difference> {
         let text = |log: &[u64]| format!("import calls {log:x?}");
         let (e, g) = (
@@ -291,7 +302,8 @@ impl Pair<'_> {
     fn state(&mut self) -> Result<(), Box<Difference>> {
         for &g in self.visible {
             let (a, b) = (self.reference.global(g), self.other.global(g));
-            if a != b {
+            let half = on(Bug::CompareGlobalHalf) && a as u32 == b as u32;
+            if a != b && !half {
                 return Err(self.difference(
                     Kind::Global,
                     format!("global {g} is {a:#x}"),
@@ -299,7 +311,11 @@ impl Pair<'_> {
                 ));
             }
         }
-        let (a, b) = (self.reference.memory(), self.other.memory());
+        let (mut a, mut b) = (self.reference.memory(), self.other.memory());
+        if on(Bug::CompareLastWord) && a.len() == b.len() {
+            let end = a.len().saturating_sub(4);
+            (a, b) = (&a[..end], &b[..end]);
+        }
         if a == b {
             return Ok(());
         }

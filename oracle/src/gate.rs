@@ -200,7 +200,7 @@ fn rules(demand: &Demand, report: &mut Report) -> FxHashSet<Word> {
 fn fixed(demand: &Demand) -> Hunt {
     Hunt {
         setup: Setup::default(),
-        direct: Direct::ALL.to_vec(),
+        direct: Direct::TURNS.to_vec(),
         modules: true,
         seconds: 0.0,
         cpu_seconds: 0.0,

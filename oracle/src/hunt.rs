@@ -242,6 +242,9 @@ impl Bag {
             "families": c.families,
             "statistics": c.statistics.iter().map(|(n, s)| (*n, s.json())).collect::<BTreeMap<_, _>>(),
             "degenerate": self.degenerate(),
+            "found": self.differences.keys().collect::<Vec<_>>(),
+            "found_by": self.differences.values().map(Report::found_by).collect::<Vec<_>>(),
+            "found_in": self.differences.values().map(|r| &r.origin).collect::<Vec<_>>(),
             "broken": self.broken,
         })
     }

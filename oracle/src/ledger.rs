@@ -144,7 +144,7 @@ fn evidence(row: &Row) -> Vec<String> {
     }
     let seed = |n: &str| {
         let number = n.parse::<u16>();
-        number.is_ok_and(|n| seeded::BUGS.iter().any(|b| b.0 == n))
+        number.is_ok_and(|n| seeded::BUGS.iter().any(|b| b.number == n))
     };
     if let Err(why) = lists(&row.cells[3], seed) {
         lacks(HEAD[3], why);

@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use thumbsmith::options::by_name;
 use thumbsmith::{Bounds, Cpu, Level, Options};
-use thumbsmith_oracle::check::{Ask, CALLS, Direct, Judge, Setup};
+use thumbsmith_oracle::check::{Ask, CALLS, Direct, Judge, Setup, Voice};
 use thumbsmith_oracle::compare::Step;
 use thumbsmith_oracle::generate::Family;
 use thumbsmith_oracle::hunt::{Hunt, run, write_report};
 use thumbsmith_oracle::program::Info;
 use thumbsmith_oracle::proof::{Proof, Subject, results};
-use thumbsmith_oracle::{bench, gate, ledger, plan, reduce, regression, replay, seeds, speed};
+use thumbsmith_oracle::{
+    bench, gate, ledger, plan, reduce, regression, replay, seeds, speed, triage,
+};
 
 /// Compiling, here as in the command `thumbsmith`, makes and drops many small vectors.
 #[global_allocator]
@@ -56,6 +58,20 @@ enum Command {
         #[arg(short, long)]
         output: Option<PathBuf>,
     },
+    /// From a mismatch to its cause: reduces it, asks every voice, names pass and rewrite, and leaves a folder with a
+    /// report (text and HTML), a trace, the forms before and after, and the regression file.
+    Triage {
+        /// The case, `.wat` with step lines, or a module; with --check an input of that check.
+        file: PathBuf,
+        #[command(flatten)]
+        target: Target,
+        /// The check that the bytes are an input of: lowering, or one without a module.
+        #[arg(long)]
+        check: Option<String>,
+        /// Where folders are made, each by its key.
+        #[arg(short, long, default_value = "triage")]
+        output: PathBuf,
+    },
     /// Replays every regression on every CPU and level.
     Replay {
         /// Folder of regression files.
@@ -67,9 +83,18 @@ enum Command {
         /// CPU seconds for each bug.
         #[arg(long, default_value_t = 600.0)]
         seconds: f64,
-        /// Only these bugs.
-        #[arg(long, value_delimiter = ',')]
-        only: Vec<u16>,
+        /// Only these bugs: numbers, and ranges `A..B` with both ends.
+        #[arg(long, value_delimiter = ',', value_parser = span)]
+        only: Vec<(u16, u16)>,
+        /// Besides, each family alone and each voice alone, for so many CPU seconds.
+        #[arg(long, num_args = 0..=1, default_missing_value = "10")]
+        matrix: Option<f64>,
+        /// Keep results in this file: rows that are hunted take the place of those in it.
+        #[arg(long)]
+        results: Option<PathBuf>,
+        /// Hunt nothing: print the page of the results in the file.
+        #[arg(long, requires = "results")]
+        markdown: bool,
         /// Bugs hunted at the same time.
         #[arg(long, default_value_t = 1)]
         jobs: usize,
@@ -177,7 +202,7 @@ struct HuntArgs {
     /// Start of the random streams; the clock without it.
     #[arg(long)]
     seed: Option<u64>,
-    /// Families to draw from; `regalloc`, `encoding`, `optimizer` and `object` are checks of those parts alone.
+    /// Families to draw from; `regalloc`, `encoding`, `optimizer`, `object` and `judges` are checks of those parts alone.
     #[arg(long, value_delimiter = ',')]
     families: Vec<String>,
     /// CPUs to compile for.
@@ -189,6 +214,9 @@ struct HuntArgs {
     /// Bounds modes to compile with.
     #[arg(long, value_delimiter = ',')]
     bounds: Vec<String>,
+    /// Voices to ask, each about every module: unicorn, executor, interpreter, stages, statics, checks.
+    #[arg(long, value_delimiter = ',')]
+    voices: Vec<String>,
     /// Worker threads; all cores without it.
     #[arg(long)]
     threads: Option<usize>,
@@ -240,13 +268,38 @@ fn main() -> ExitCode {
             target,
             output,
         } => reduce_file(&file, &target, output.as_deref()),
+        Command::Triage {
+            file,
+            target,
+            check,
+            output,
+        } => triage_file(&file, &target, check.as_deref(), &output),
         Command::Replay { dir } => replay_all(&dir),
+        Command::Seeds {
+            results: Some(path),
+            markdown: true,
+            ..
+        } => seeds::kept(&path).map(|rows| {
+            print!("{}", seeds::table::page(&rows));
+            !rows.is_empty()
+        }),
         Command::Seeds {
             seconds,
             only,
             jobs,
             json,
-        } => seed_table(seconds, &only, jobs, json),
+            matrix,
+            results,
+            markdown: _,
+        } => {
+            let plan = seeds::Plan {
+                seconds,
+                only,
+                jobs,
+                matrix,
+            };
+            seed_table(&plan, results.as_deref(), json)
+        }
         Command::Bench { root, bless } => bench_table(&root, bless),
         Command::Speed {
             file,
@@ -311,9 +364,10 @@ fn named<T: Copy>(
 }
 
 fn hunt(args: &HuntArgs) -> Outcome {
+    let voice = |n: &String| Voice::named(n).ok_or_else(|| format!("no voice `{n}`"));
     let family = |n: &String| Family::named(n).ok_or_else(|| format!("no family `{n}`"));
     let direct: Vec<Direct> = match args.families.as_slice() {
-        [] => Direct::ALL.to_vec(),
+        [] => Direct::TURNS.to_vec(),
         some => some.iter().filter_map(|n| Direct::named(n)).collect(),
     };
     let families = args
@@ -328,6 +382,7 @@ fn hunt(args: &HuntArgs) -> Outcome {
         cpus: named("cpu", &args.cpu, &Cpu::ALL, Cpu::name)?,
         levels: named("level", &args.level, &Level::ALL, Level::name)?,
         bounds: named("bounds", &args.bounds, &Bounds::ALL, Bounds::name)?,
+        voices: args.voices.iter().map(voice).collect::<Result<_, _>>()?,
     };
     let clock = || {
         std::time::UNIX_EPOCH
@@ -356,7 +411,6 @@ fn hunt(args: &HuntArgs) -> Outcome {
     summary["seed"] = json!(hunt.seed);
     summary["threads"] = json!(hunt.threads);
     summary["cpu_seconds"] = json!(seeds::cpu_seconds());
-    summary["found"] = json!(bag.differences.keys().collect::<Vec<_>>());
     let guilty = bag.differences.values().map(|r| r.guilty.as_deref());
     summary["guilty"] = json!(guilty.collect::<Vec<_>>());
     if args.stats {
@@ -367,6 +421,15 @@ fn hunt(args: &HuntArgs) -> Outcome {
     }
     println!("{summary}");
     Ok(bag.clean() && !(args.stats && !bag.degenerate().is_empty()))
+}
+
+/// A number, or two with `..` between.
+fn span(text: &str) -> Result<(u16, u16), String> {
+    let number = |n: &str| n.parse().map_err(|_| format!("`{n}` is no number"));
+    match text.split_once("..") {
+        Some((first, last)) => Ok((number(first)?, number(last)?)),
+        None => number(text).map(|n| (n, n)),
+    }
 }
 
 fn module(file: &Path) -> Result<Vec<u8>, String> {
@@ -398,8 +461,11 @@ fn target(target: &Target) -> Result<Options, String> {
 fn check(file: &Path, asked: &Target, calls: usize, seed: u64, out: Option<&Path>) -> Outcome {
     let wasm = module(file)?;
     let info = Info::read(&wasm)?;
-    let steps = plan::steps(&info, &wasm, seed, calls, None);
     let mut judge = Judge::new()?;
+    if let Some(case) = written_case(file) {
+        return check_case(&mut judge, file, &case);
+    }
+    let steps = plan::steps(&info, &wasm, seed, calls, None);
     let stem = file
         .file_stem()
         .map_or_else(|| "module".into(), |s| s.to_string_lossy().into_owned());
@@ -437,22 +503,75 @@ fn check(file: &Path, asked: &Target, calls: usize, seed: u64, out: Option<&Path
     Ok(clean && (tally.executions > 0 || info.exports.is_empty()))
 }
 
-fn reduce_file(file: &Path, asked: &Target, output: Option<&Path>) -> Outcome {
+/// The case that a file says, if it says what is done with its module.
+fn written_case(file: &Path) -> Option<regression::Case> {
+    let text = std::fs::read_to_string(file).ok()?;
+    regression::Case::parse(&text).ok()
+}
+
+/// Judges a case as it is written: its own steps, under its own options.
+fn check_case(judge: &mut Judge, file: &Path, case: &regression::Case) -> Outcome {
+    let name = file.display().to_string();
+    let verdict = judge.judge(&name, &case.wasm, &case.options, &case.steps, Ask::THOROUGH);
+    match verdict {
+        Ok(()) => println!("{name}: no difference"),
+        Err(mut report) => {
+            report.guilty = judge.blame(&report);
+            println!("{report}");
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The case of a file: as it says, or with steps made for its module under the options asked for, if that differs.
+fn case_of(judge: &mut Judge, file: &Path, asked: &Target) -> Result<regression::Case, String> {
     let wasm = module(file)?;
+    if let Some(case) = written_case(file) {
+        return Ok(case);
+    }
+    let steps = plan::steps(&Info::read(&wasm)?, &wasm, 0, CALLS, None);
+    match judge.judge("check", &wasm, &target(asked)?, &steps, Ask::THOROUGH) {
+        Ok(()) => Err("the module does not differ under these options".into()),
+        Err(report) => Ok(regression::Case::from_report(&report)),
+    }
+}
+
+/// Finds the cause of what differs in a file and leaves a folder.
+fn triage_file(file: &Path, asked: &Target, check: Option<&str>, out: &Path) -> Outcome {
     let mut judge = Judge::new()?;
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    let mut case = match regression::Case::parse(&text) {
-        Ok(case) => case,
-        Err(_) => {
-            let steps = plan::steps(&Info::read(&wasm)?, &wasm, 0, CALLS, None);
-            let options = target(asked)?;
-            match judge.judge("check", &wasm, &options, &steps, Ask::THOROUGH) {
-                Ok(()) => return Err("the module does not differ under these options".into()),
-                Err(report) => regression::Case::from_report(&report),
+    let failed = |e: std::io::Error| format!("{}: {e}", out.display());
+    let case = match check {
+        None => case_of(&mut judge, file, asked)?,
+        Some(name) => {
+            let bytes = std::fs::read(file).map_err(|e| format!("{}: {e}", file.display()))?;
+            match Direct::named(name) {
+                Some(direct) => {
+                    let found = triage::direct(&mut judge, direct, &bytes)?;
+                    triage::write_direct(out, &found).map_err(failed)?;
+                    println!("{}", found.says);
+                    return Ok(true);
+                }
+                None if name == "lowering" => match judge.generated(&bytes, &Setup::default()) {
+                    Ok(()) => return Err("the input shows no difference".into()),
+                    Err(report) => regression::Case::from_report(&report),
+                },
+                None => return Err(format!("there is no check `{name}`")),
             }
         }
     };
-    case = reduce::reduce(&mut judge, &case)?;
+    let found = triage::triage(&mut judge, &case)?;
+    let dir = out.join(found.key());
+    triage::write(&dir, &found).map_err(failed)?;
+    print!("{}", triage::text(&found));
+    println!("{}", dir.display());
+    Ok(true)
+}
+
+fn reduce_file(file: &Path, asked: &Target, output: Option<&Path>) -> Outcome {
+    let mut judge = Judge::new()?;
+    let case = case_of(&mut judge, file, asked)?;
+    let case = reduce::reduce(&mut judge, &case)?;
     match output {
         Some(path) => {
             std::fs::write(path, case.print()).map_err(|e| format!("{}: {e}", path.display()))?
@@ -550,14 +669,27 @@ fn replay_all(dir: &Path) -> Outcome {
     Ok(done.failures.is_empty())
 }
 
-fn seed_table(seconds: f64, only: &[u16], jobs: usize, as_json: bool) -> Outcome {
+fn seed_table(plan: &seeds::Plan, results: Option<&Path>, as_json: bool) -> Outcome {
     let exe = std::env::current_exe().map_err(|e| e.to_string())?;
-    let found = seeds::hunt_all(&exe, seconds, only, jobs, &mut |result| {
+    let mut rows = match results {
+        Some(path) => seeds::kept(path)?,
+        None => Vec::new(),
+    };
+    let mut lost = None;
+    let found = seeds::hunt_all(&exe, plan, &mut |result| {
         if !as_json {
             println!("{result}");
         }
+        // Kept at once, so that a run that is broken off has not been for nothing.
+        if let Some(path) = results {
+            rows = seeds::merge(std::mem::take(&mut rows), vec![result.clone()]);
+            lost = lost.take().or(seeds::keep(path, &rows).err());
+        }
     })?;
-    println!("{}", seeds::json(&found));
+    if let Some(e) = lost {
+        return Err(e);
+    }
+    println!("{}", seeds::table::json(&found));
     Ok(found.iter().all(|r| r.found))
 }
 

@@ -19,11 +19,14 @@ pub struct Replay {
     pub failures: Vec<String>,
 }
 
+/// The name of a file, and the case in it or what is wrong with it.
+pub type Named = (String, Result<Case, String>);
+
 /// All `.wat` files of a folder in the order of their names, each as a case or as what is wrong with it.
 ///
 /// # Errors
 /// Text if the folder cannot be read.
-pub fn cases(dir: &Path) -> Result<Vec<(String, Result<Case, String>)>, String> {
+pub fn cases(dir: &Path) -> Result<Vec<Named>, String> {
     let mut paths: Vec<_> = std::fs::read_dir(dir)
         .map_err(|e| format!("{}: {e}", dir.display()))?
         .filter_map(|entry| entry.ok().map(|e| e.path()))

@@ -1,28 +1,53 @@
-//! Measures the oracle: which seeded bugs it finds, and how fast.
+//! Measures the oracle: which seeded bugs it finds, how fast, and which generator and voice it takes.
 //!
-//! In: the table of seeded bugs. Out: for each whether a hunt found it, after how much CPU time, in which family.
-//! Each bug is hunted in a process of its own with `SEED_BUG=n`, since a bug is on for a whole process. Without
-//! the feature `seeded-bugs` there is nothing to measure, which is an error, not an empty success.
+//! In: the table of seeded bugs. Out: for each whether a hunt found it, after how much CPU time, in which family and by
+//! which voice; with [`Plan::matrix`] also which families and which voices see it alone. Each bug is hunted in a process
+//! of its own with `SEED_BUG=n`, since a bug is on for a whole process. Without the feature `seeded-bugs` there is
+//! nothing to measure, which is an error, not an empty success. Pages of tables are in [`table`].
 
-use serde_json::{Value, json};
+pub mod table;
+
+use crate::check::{Direct, Voice};
+use crate::generate::Family;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use thumbsmith::seeded::{BUGS, Seed};
 
-/// CPU seconds of the control hunt without a bug.
+/// CPU seconds of the control hunts without a bug.
 const CONTROL_SECONDS: f64 = 20.0;
 
-/// What became of one bug.
+/// What is asked of the bugs.
 #[derive(Clone, Debug)]
+pub struct Plan {
+    /// CPU seconds of the hunt for a bug.
+    pub seconds: f64,
+    /// Numbers of the bugs, both ends included; all if empty.
+    pub only: Vec<(u16, u16)>,
+    /// Bugs hunted at the same time.
+    pub jobs: usize,
+    /// CPU seconds for each family alone and each voice alone, if that is asked.
+    pub matrix: Option<f64>,
+}
+
+impl Plan {
+    fn wants(&self, seed: &Seed) -> bool {
+        let within = |&(first, last): &(u16, u16)| (first..=last).contains(&seed.number);
+        self.only.is_empty() || self.only.iter().any(within)
+    }
+}
+
+/// CPU seconds until a bug was found, by the name of who was alone; nothing where it was not.
+pub type Alone = BTreeMap<String, Option<f64>>;
+
+/// What became of one bug.
+#[derive(Clone, Debug, Default)]
 pub struct Sought {
     /// Its number.
     pub number: u16,
-    /// Its name.
-    pub name: &'static str,
-    /// Its stage.
-    pub stage: &'static str,
     /// Whether a hunt differed.
     pub found: bool,
     /// CPU seconds of the hunt.
@@ -31,24 +56,89 @@ pub struct Sought {
     pub functions: u64,
     /// Key of the difference.
     pub key: String,
+    /// The family or check of a part that made the case.
+    pub family: String,
+    /// The voice or check of a part that noticed.
+    pub voice: String,
     /// The pass that was blamed; nothing where the difference names its cause itself.
     pub guilty: String,
+    /// Families and checks of parts alone, with all voices.
+    pub families: Alone,
+    /// Voices alone, with all families.
+    pub voices: Alone,
+}
+
+impl Sought {
+    /// Its row of the table of bugs.
+    pub fn seed(&self) -> Option<&'static Seed> {
+        BUGS.iter().find(|seed| seed.number == self.number)
+    }
+
+    /// As it is kept.
+    pub fn json(&self) -> Value {
+        let seed = self.seed();
+        let mut row = json!({
+            "number": self.number, "name": seed.map(|s| s.name), "class": seed.map(|s| s.class),
+            "stage": seed.map(|s| s.stage), "found": self.found, "cpu_seconds": self.cpu_seconds,
+            "functions": self.functions, "key": self.key, "family": self.family, "voice": self.voice,
+            "guilty": self.guilty,
+        });
+        if !self.families.is_empty() {
+            row["families"] = json!(self.families);
+            row["voices"] = json!(self.voices);
+        }
+        row
+    }
+
+    /// A row as it was kept; `None` if it is none, or of a bug that there is no more.
+    pub fn from_json(row: &Value) -> Option<Sought> {
+        let number = u16::try_from(row["number"].as_u64()?).ok()?;
+        let name = BUGS.iter().find(|seed| seed.number == number)?.name;
+        let text = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
+        let alone = |key: &str| {
+            let none = Map::new();
+            let all = row[key].as_object().unwrap_or(&none);
+            all.iter().map(|(k, v)| (k.clone(), v.as_f64())).collect()
+        };
+        (row["name"] == name).then(|| Sought {
+            number,
+            found: row["found"] == true,
+            cpu_seconds: row["cpu_seconds"].as_f64().unwrap_or(0.0),
+            functions: row["functions"].as_u64().unwrap_or(0),
+            key: text("key"),
+            family: text("family"),
+            voice: text("voice"),
+            guilty: text("guilty"),
+            families: alone("families"),
+            voices: alone("voices"),
+        })
+    }
 }
 
 impl std::fmt::Display for Sought {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let word = if self.found { "found" } else { "MISSED" };
+        let seed = self.seed();
         write!(
             f,
-            "{:4} {:24} {:10} {word:6} {:8.2} s {:9} functions  {:12} {}",
+            "{:4} {:24} {:20} {word:6} {:8.2} s {:9} functions  {:11} {:12} {}",
             self.number,
-            self.name,
-            self.stage,
+            seed.map_or("none", |s| s.name),
+            seed.map_or("", |s| s.class),
             self.cpu_seconds,
             self.functions,
+            self.voice,
             self.guilty,
             self.key
-        )
+        )?;
+        for (what, alone) in [("families", &self.families), ("voices", &self.voices)] {
+            let seen = alone.iter().filter(|(_, t)| t.is_some());
+            let seen: Vec<&str> = seen.map(|(name, _)| name.as_str()).collect();
+            if !alone.is_empty() {
+                write!(f, "\n     {what}: {}", seen.join(" "))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -74,39 +164,37 @@ pub fn cpu_seconds() -> f64 {
     ticks / 100.0
 }
 
-/// Hunts every bug of the table, or those in `only`, `jobs` at a time and each for so many CPU seconds; `each` sees results as they come.
+/// Hunts the bugs that the plan names, in their order; `each` sees results as they come.
 ///
 /// # Errors
 /// Text if a child does not run, if this build has no seeded bugs, or if a hunt without any bug differs.
 pub fn hunt_all(
     exe: &Path,
-    seconds: f64,
-    only: &[u16],
-    jobs: usize,
+    plan: &Plan,
     each: &mut (dyn FnMut(&Sought) + Send),
 ) -> Result<Vec<Sought>, String> {
     if !cfg!(feature = "seeded-bugs") {
         return Err("built without the feature `seeded-bugs`".into());
     }
-    let rows: Vec<_> = thumbsmith::seeded::BUGS
-        .iter()
-        .filter(|b| only.is_empty() || only.contains(&b.0))
-        .collect();
+    let rows: Vec<_> = BUGS.iter().filter(|seed| plan.wants(seed)).collect();
+    if rows.is_empty() {
+        return Err("there is no such bug".into());
+    }
     // Without any bug nothing may differ, or every bug would count as found.
-    let healthy = hunt_one(exe, seconds.min(CONTROL_SECONDS), &(0, "none", "", ""))?;
+    let healthy = hunt_one(exe, plan.seconds.min(CONTROL_SECONDS), 0, "", "")?;
     if healthy.found {
+        let key = healthy.key;
         return Err(format!(
-            "the compiler differs without any seeded bug: {}",
-            healthy.key
+            "the compiler differs without any seeded bug: {key}"
         ));
     }
     let next = AtomicUsize::new(0);
     let results = Mutex::new((Vec::new(), each));
     std::thread::scope(|scope| {
-        for _ in 0..jobs.max(1) {
+        for _ in 0..plan.jobs.max(1) {
             scope.spawn(|| {
                 while let Some(row) = rows.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    let result = hunt_one(exe, seconds, row);
+                    let result = seek(exe, plan, row.number);
                     let mut guard = results.lock().unwrap_or_else(PoisonError::into_inner);
                     if let Ok(sought) = &result {
                         (guard.1)(sought);
@@ -122,72 +210,116 @@ pub fn hunt_all(
     Ok(list)
 }
 
+/// Hunts one bug: with everything, and where the plan says so with each family and each voice alone.
+fn seek(exe: &Path, plan: &Plan, number: u16) -> Result<Sought, String> {
+    let mut sought = hunt_one(exe, plan.seconds, number, "", "")?;
+    let Some(seconds) = plan.matrix else {
+        return Ok(sought);
+    };
+    let families = Family::ALL.map(Family::name);
+    for name in families.into_iter().chain(Direct::ALL.map(Direct::name)) {
+        let alone = hunt_one(exe, seconds, number, name, "")?;
+        let time = alone.found.then_some(alone.cpu_seconds);
+        sought.families.insert(name.into(), time);
+    }
+    for voice in Voice::ALL.map(Voice::name) {
+        let alone = hunt_one(exe, seconds, number, &families.join(","), voice)?;
+        let time = alone.found.then_some(alone.cpu_seconds);
+        sought.voices.insert(voice.into(), time);
+    }
+    // Checks of parts are voices of their own: what they say, they say without the others.
+    for name in Direct::ALL.map(Direct::name) {
+        let time = sought.families.get(name).copied().flatten();
+        sought.voices.insert(name.into(), time);
+    }
+    Ok(sought)
+}
+
+/// A hunt in a process of its own, with these families and voices; empty lists are all.
 fn hunt_one(
     exe: &Path,
     seconds: f64,
-    row: &(u16, &'static str, &'static str, &'static str),
+    number: u16,
+    families: &str,
+    voices: &str,
 ) -> Result<Sought, String> {
-    let output = Command::new(exe)
-        .args([
-            "hunt",
-            "--first",
-            "--json",
-            "--threads",
-            "1",
-            "--seed",
-            "1",
-            "--seconds",
-            "0",
-            "--cpu-seconds",
-            &seconds.to_string(),
-        ])
-        .env("SEED_BUG", row.0.to_string())
+    let seconds = seconds.to_string();
+    let mut command = Command::new(exe);
+    command.args(["hunt", "--first", "--json", "--threads", "1", "--seed", "1"]);
+    command.args(["--seconds", "0", "--cpu-seconds", &seconds]);
+    for (option, list) in [("--families", families), ("--voices", voices)] {
+        if !list.is_empty() {
+            command.args([option, list]);
+        }
+    }
+    let output = command
+        .env("SEED_BUG", number.to_string())
         .stderr(Stdio::null())
         .output()
         .map_err(|e| format!("{}: {e}", exe.display()))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let last = text.lines().last().unwrap_or_default();
     // A child that died tells as much as one that reported: the bug showed.
-    let died = || json!({ "mismatches": 1, "found": ["crash"], "cpu_seconds": 0.0 });
+    let died = || {
+        json!({ "mismatches": 1, "found": ["crash"], "found_by": ["crash"], "found_in": ["crash"],
+            "cpu_seconds": 0.0 })
+    };
     let summary: Value = match serde_json::from_str(last) {
         Ok(summary) => summary,
         Err(_) if output.status.code().is_none() => died(),
-        Err(e) => return Err(format!("seed {}: the hunt gave no summary: {e}", row.0)),
+        Err(e) => return Err(format!("seed {number}: the hunt gave no summary: {e}")),
     };
     let text = |key: &str| summary[key][0].as_str().unwrap_or_default().to_owned();
     Ok(Sought {
-        number: row.0,
-        name: row.1,
-        stage: row.2,
+        number,
         found: summary["mismatches"].as_u64().unwrap_or(0) > 0,
         cpu_seconds: summary["cpu_seconds"].as_f64().unwrap_or(0.0),
         functions: summary["functions"].as_u64().unwrap_or(0),
         key: text("found"),
+        family: text("found_in"),
+        voice: text("found_by"),
         guilty: text("guilty"),
+        ..Sought::default()
     })
 }
 
-/// The table as one JSON object.
-pub fn json(list: &[Sought]) -> Value {
-    let mut times: Vec<f64> = list
-        .iter()
-        .filter(|s| s.found)
-        .map(|s| s.cpu_seconds)
-        .collect();
-    times.sort_by(f64::total_cmp);
-    let rows: Vec<Value> = list
-        .iter()
-        .map(|s| {
-            json!({ "number": s.number, "name": s.name, "stage": s.stage, "found": s.found,
-                "cpu_seconds": s.cpu_seconds, "functions": s.functions, "key": s.key,
-                "guilty": s.guilty })
-        })
-        .collect();
-    json!({
-        "bugs": list.len(),
-        "found": times.len(),
-        "median_seconds": times.get(times.len() / 2),
-        "slowest_seconds": times.last(),
-        "rows": rows,
-    })
+/// Rows that were kept in a file; none if there is no such file.
+///
+/// # Errors
+/// Text, if the file is not what [`keep`] wrote.
+pub fn kept(path: &Path) -> Result<Vec<Sought>, String> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(format!("{}: {e}", path.display())),
+    };
+    let all: Value = serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?;
+    let rows = all["rows"].as_array();
+    let rows = rows.ok_or_else(|| format!("{}: no rows", path.display()))?;
+    Ok(rows.iter().filter_map(Sought::from_json).collect())
+}
+
+/// Puts new rows in the place of old ones; a row without a matrix leaves the old one its own.
+pub fn merge(old: Vec<Sought>, new: Vec<Sought>) -> Vec<Sought> {
+    let mut all: BTreeMap<u16, Sought> = old.into_iter().map(|s| (s.number, s)).collect();
+    for mut sought in new {
+        if let Some(before) = all
+            .remove(&sought.number)
+            .filter(|_| sought.families.is_empty())
+        {
+            (sought.families, sought.voices) = (before.families, before.voices);
+        }
+        all.insert(sought.number, sought);
+    }
+    all.into_values().collect()
+}
+
+/// Writes rows to a file, one a line.
+///
+/// # Errors
+/// Text, if the file cannot be written.
+pub fn keep(path: &Path, list: &[Sought]) -> Result<(), String> {
+    let rows: Vec<String> = list.iter().map(|s| s.json().to_string()).collect();
+    let text = format!("{{\"rows\": [\n{}\n]}}\n", rows.join(",\n"));
+    std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))
 }

@@ -255,6 +255,7 @@ mod tests {
                     executor: false,
                     ir: false,
                     backend: Stages::None,
+                    ..Ask::THOROUGH
                 },
             };
             judge

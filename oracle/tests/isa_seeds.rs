@@ -30,12 +30,13 @@ fn every_seeded_encoding_bug_changes_bits() {
     }
     let bugs: Vec<_> = BUGS
         .iter()
-        .filter(|bug| (200..230).contains(&bug.0))
+        .filter(|bug| (200..230).contains(&bug.number))
         .collect();
     assert!(bugs.len() >= 5);
-    for (number, name, stage, _) in bugs {
-        assert_eq!(*stage, "encode");
-        set(*number);
+    for bug in bugs {
+        let (number, name) = (bug.number, bug.name);
+        assert_eq!(bug.stage, "encode");
+        set(number);
         let wrong = instructions
             .iter()
             .filter(|(i, p, e)| encode(i, Cpu::CortexM7, *p) != Ok(*e))

@@ -47,7 +47,7 @@ pub fn internal(ty: &FuncType) -> Signature {
             Place::Stack(at - 4)
         });
     }
-    s.stack_bytes = at.next_multiple_of(8);
+    s.stack_bytes = at.next_multiple_of(if on(Bug::CallAreaOdd) { 4 } else { 8 });
     s
 }
 
@@ -60,7 +60,9 @@ pub fn external(ty: &FuncType) -> Signature {
     s.stack_bytes = params(ty, 1, &mut s).next_multiple_of(8);
     let (mut words, mut at) = (Vec::new(), 0u32);
     for t in &ty.results {
-        at = at.next_multiple_of(4 * t.words());
+        if !on(Bug::StructMisaligned) {
+            at = at.next_multiple_of(4 * t.words());
+        }
         words.extend((0..t.words()).map(|w| at + 4 * w));
         at += 4 * t.words();
     }
@@ -84,8 +86,12 @@ fn params(ty: &FuncType, first: u32, s: &mut Signature) -> u32 {
                 .extend((0..words).map(|w| Place::Reg(Reg((reg + w) as u8))));
             reg += words;
         } else {
-            reg = 4;
-            stack = stack.next_multiple_of(4 * words);
+            if !on(Bug::RegistersBackfilled) {
+                reg = 4;
+            }
+            if !on(Bug::StackPairMisaligned) {
+                stack = stack.next_multiple_of(4 * words);
+            }
             s.params
                 .extend((0..words).map(|w| Place::Stack(stack + 4 * w)));
             stack += 4 * words;

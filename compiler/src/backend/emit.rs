@@ -45,11 +45,11 @@ impl Frame {
         let mut local = slots_at + 4 * a.slots;
         // The stack pointer is a multiple of 8 at calls (AAPCS, 6.2.1.2).
         let total = local + 4 * saved.len() as u32;
-        if !total.is_multiple_of(8) && f.has_calls {
+        if !total.is_multiple_of(8) && f.has_calls && !(on(Bug::FrameOdd) && a.slots > 0) {
             let r3_returns = f.blocks.iter().filter_map(|b| b.insts.last()).any(|i| {
                 i.op == MOp::Ret && i.abi.as_ref().is_some_and(|a| a.uses.contains(&Reg(3)))
             });
-            if local == 0 && !r3_returns {
+            if local == 0 && (!r3_returns || on(Bug::ResultPopped)) {
                 // A register more to push and pop is shorter than moving the stack pointer.
                 saved.insert(Reg(3));
             } else {
@@ -213,6 +213,13 @@ impl Emit<'_> {
             };
             self.inst(op, &[r, r], part as i32);
             left -= part;
+            let first_only = match r {
+                Reg::SP => Bug::FarFrame,
+                _ => Bug::FarSymbolOffset,
+            };
+            if on(first_only) {
+                break;
+            }
         }
     }
 
@@ -300,12 +307,14 @@ impl Emit<'_> {
             return self.inst(op, &[r, r], 0);
         }
         // A register is borrowed for the address; its value waits on the stack.
-        let t = if r == Reg::R0 { Reg(1) } else { Reg::R0 };
+        let other = r == Reg::R0 && !on(Bug::BorrowedItself);
+        let t = if other { Reg(1) } else { Reg::R0 };
         let list = RegSet::of(t);
         let mut saved = Inst::new(I::Push, &[], 0);
         saved.list = list;
         self.push(Kind::Inst(saved));
-        self.frame_address(t, offset + 4);
+        let pushed = if on(Bug::FarStoreOffset) { 0 } else { 4 };
+        self.frame_address(t, offset + pushed);
         self.inst(op, &[r, t], 0);
         saved.op = I::Pop;
         self.push(Kind::Inst(saved));
@@ -409,7 +418,9 @@ impl Emit<'_> {
         match l {
             Literal::Const(c) => {
                 self.inst(I::Movw, &[r], (c & 0xffff) as i32);
-                self.inst(I::Movt, &[r], (c >> 16) as i32);
+                let round = on(Bug::LiteralHalves) && c & 0x8000 != 0;
+                let upper = (c >> 16).wrapping_add(round as u32) & 0xffff;
+                self.inst(I::Movt, &[r], upper as i32);
             }
             Literal::Addr(s, offset) => {
                 self.push(Kind::HalfAddress(Inst::new(I::Movw, &[r], 0), s));

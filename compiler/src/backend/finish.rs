@@ -228,10 +228,14 @@ fn narrow(items: &mut [Item], cpu: Cpu, choices: &mut Choices) {
                 {
                     *i = n;
                 }
-                if isa::writes_flags(i) && i.cond == Cond::Al {
+                let always = i.cond == Cond::Al || on(Bug::ConditionalFlags);
+                let ends = isa::writes_flags(i) && always;
+                if ends {
                     live = false;
                 }
-                if isa::reads_flags(i) || i.cond != Cond::Al {
+                if isa::reads_flags(i)
+                    || i.cond != Cond::Al && !(ends && on(Bug::ConditionalFlags))
+                {
                     live = true;
                 }
             }
@@ -277,7 +281,7 @@ fn it_blocks(items: &mut Vec<Item>) {
         let mut mask = 0;
         for k in 0..run {
             let c = predicated(&items[at + k]).map_or(first.cond, |i| i.cond);
-            if k > 0 {
+            if k > 0 && !(k == 3 && on(Bug::ItFourth)) {
                 mask |= (c as i32 & 1) << (4 - k);
             }
         }

@@ -20,6 +20,7 @@ use crate::isa::exec::{Bus, BusFault, Flags, Machine};
 use crate::isa::{Cond, Inst, Op, Reg, RegSet, Role};
 use crate::options::Cpu;
 use crate::regalloc::{Allocation, Edit, Loc};
+use crate::seeded::{Bug, on};
 use crate::trap::TrapKind;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -309,6 +310,9 @@ impl Interp {
             MOp::Const => one(inst.imm as u32),
             MOp::SymAddr => one(self.address(inst)?.wrapping_add(inst.imm as u32)),
             MOp::InArg => one(load(bus, incoming)?),
+            MOp::OutLoad if on(Bug::MachineResults) && inst.imm >= 8 => {
+                one(load(bus, outgoing.wrapping_sub(4))?)
+            }
             MOp::OutLoad => one(load(bus, outgoing)?),
             MOp::OutAddr => one(outgoing),
             MOp::InStore => store(bus, incoming, first),

@@ -134,7 +134,7 @@ impl Layout<'_> {
                     }
                 }
                 Kind::Load(r, lit) => {
-                    if !self.literals.contains(lit) {
+                    if !self.literals.iter().any(|known| same(known, lit)) {
                         self.literals.push(*lit);
                     }
                     if r.is_low() { 2 } else { 4 }
@@ -174,9 +174,9 @@ impl Layout<'_> {
         let k = self
             .literals
             .iter()
-            .position(|x| x == lit)
+            .position(|x| same(x, lit))
             .ok_or_else(|| self.internal("a literal is missing"))?;
-        Ok((self.pool + 4 * k as u32) as i32 - ((at + 4) & !3) as i32)
+        Ok((self.pool + 4 * k as u32) as i32 - isa::literal_base(at) as i32)
     }
 
     fn relax(&mut self) -> Result<()> {
@@ -191,7 +191,8 @@ impl Layout<'_> {
                     grew = true;
                 }
             }
-            if !grew {
+            if !grew || on(Bug::RelaxOnce) {
+                self.place();
                 return Ok(());
             }
         }
@@ -234,7 +235,7 @@ impl Layout<'_> {
                         )
                         .help("split the function"));
                     }
-                    far |= offset > 2 * 0xff;
+                    far |= offset > 2 * (0xff + on(Bug::TableByteLimit) as i64);
                 }
                 if far {
                     4 + 2 * ls.len() as u32
@@ -380,10 +381,18 @@ impl Layout<'_> {
         let cmp = compare_zero(r);
         let cmp_size = isa::size(&cmp, self.cpu, Place::Outside).map_err(|e| self.internal(e))?;
         self.put(&cmp, cmp_size, Place::Outside, loc)?;
-        let cond = if zero { Cond::Eq } else { Cond::Ne };
+        let cond = if zero != on(Bug::FarZeroBranch) {
+            Cond::Eq
+        } else {
+            Cond::Ne
+        };
+        let base = match on(Bug::FarZeroBranchBase) {
+            true => at,
+            false => at + cmp_size,
+        };
         let b = Inst {
             cond,
-            ..Inst::new(I::B, &[], self.displacement(at + cmp_size, l)?)
+            ..Inst::new(I::B, &[], self.displacement(base, l)?)
         };
         self.put(&b, size - cmp_size, Place::Outside, loc)
     }
@@ -433,6 +442,14 @@ impl Layout<'_> {
             }
         }
         self.code.data.push((start, self.code.bytes.len() as u32));
+    }
+}
+
+/// Whether two literals are one entry of the pool.
+fn same(a: &Literal, b: &Literal) -> bool {
+    match (a, b) {
+        (Literal::Addr(x, _), Literal::Addr(y, _)) if on(Bug::PoolOffsets) => x == y,
+        _ => a == b,
     }
 }
 

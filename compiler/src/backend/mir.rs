@@ -127,13 +127,15 @@ impl MInst {
     }
 
     /// Pairs of (index in `defs`, index in `uses`) that must share a register.
+    #[inline]
     pub fn tied(&self) -> SmallVec<[(usize, usize); 2]> {
-        let MOp::Isa(op) = self.op else {
-            return SmallVec::new();
-        };
-        if self.cond == Cond::Al && !op.roles().contains(&Role::Tied) {
-            return SmallVec::new();
+        match self.op {
+            MOp::Isa(op) if self.cond != Cond::Al || op.ties() => self.ties(op),
+            _ => SmallVec::new(),
         }
+    }
+
+    fn ties(&self, op: Op) -> SmallVec<[(usize, usize); 2]> {
         let (mut d, mut u) = (0, 0);
         let mut pairs = SmallVec::new();
         let mut plain_defs: SmallVec<[usize; 2]> = SmallVec::new();

@@ -7,7 +7,6 @@
 //! disjoint sets, so that everything here is nearly linear however deep a hostile module nests.
 
 use super::func::{Block, Func};
-use smallvec::SmallVec;
 
 /// What is known about the shape of a function.
 #[derive(Clone, Debug)]
@@ -16,8 +15,9 @@ pub struct Cfg {
     pub rpo: Vec<Block>,
     /// Place in `rpo` by block; `u32::MAX` if unreachable.
     pub order: Vec<u32>,
-    /// Reachable predecessors by block, one entry an edge.
-    pub preds: Vec<SmallVec<[Block; 2]>>,
+    /// Where the predecessors of each block begin in `pred`; one more at the end.
+    pred_start: Vec<u32>,
+    pred: Vec<Block>,
     /// Immediate dominator by block; of the entry and of unreachable blocks: themselves.
     pub idom: Vec<Block>,
     /// Depth in the dominator tree by block.
@@ -38,19 +38,15 @@ impl Cfg {
         let n = f.blocks.len();
         let rpo = reverse_post_order(f);
         let mut order = vec![u32::MAX; n];
-        let mut preds = vec![SmallVec::new(); n];
         for (i, &b) in rpo.iter().enumerate() {
             order[b.0 as usize] = i as u32;
         }
-        for &b in &rpo {
-            for s in f.succs(b) {
-                preds[s.0 as usize].push(b);
-            }
-        }
+        let (pred_start, pred) = predecessors(f, &rpo);
         let mut cfg = Cfg {
             rpo,
             order,
-            preds,
+            pred_start,
+            pred,
             idom: (0..n as u32).map(Block).collect(),
             dom_depth: vec![0; n],
             jump: vec![Func::ENTRY; n],
@@ -61,6 +57,15 @@ impl Cfg {
         cfg.dominators();
         cfg.loops();
         cfg
+    }
+
+    /// Reachable predecessors of a block, one entry an edge, in reverse post-order.
+    pub fn preds(&self, b: Block) -> &[Block] {
+        let (from, to) = (
+            self.pred_start[b.0 as usize],
+            self.pred_start[b.0 as usize + 1],
+        );
+        &self.pred[from as usize..to as usize]
     }
 
     /// Whether the block can be reached.
@@ -127,7 +132,8 @@ impl Cfg {
     fn dominators(&mut self) {
         for i in 1..self.rpo.len() {
             let b = self.rpo[i];
-            let forward = self.preds[b.0 as usize]
+            let forward = self
+                .preds(b)
                 .iter()
                 .copied()
                 .filter(|&p| !self.is_back_edge(p, b));
@@ -151,7 +157,8 @@ impl Cfg {
         // Disjoint sets: a block is in the set of the header of the outermost loop found so far around it.
         let mut around: Vec<Block> = (0..self.order.len() as u32).map(Block).collect();
         for &h in self.rpo.iter().rev() {
-            let mut work: Vec<Block> = self.preds[h.0 as usize]
+            let mut work: Vec<Block> = self
+                .preds(h)
                 .iter()
                 .copied()
                 .filter(|&p| self.is_back_edge(p, h) && self.dominates(h, p))
@@ -171,7 +178,7 @@ impl Cfg {
                     self.header[top.0 as usize] = Some(h);
                 }
                 around[top.0 as usize] = h;
-                work.extend(self.preds[top.0 as usize].iter().copied());
+                work.extend(self.preds(top).iter().copied());
             }
             self.header[h.0 as usize] = Some(h);
         }
@@ -196,6 +203,30 @@ fn outermost(around: &mut [Block], mut b: Block) -> Block {
         b = next;
     }
     b
+}
+
+/// Edges by target: where those of each block begin, and where they come from.
+fn predecessors(f: &Func, rpo: &[Block]) -> (Vec<u32>, Vec<Block>) {
+    let mut start = vec![0u32; f.blocks.len() + 2];
+    // Counted two places on, so that filling the array moves each start to where it belongs.
+    for &b in rpo {
+        for s in f.succs(b) {
+            start[s.0 as usize + 2] += 1;
+        }
+    }
+    for i in 2..start.len() {
+        start[i] += start[i - 1];
+    }
+    let mut pred = vec![Func::ENTRY; start[start.len() - 1] as usize];
+    for &b in rpo {
+        for s in f.succs(b) {
+            let at = &mut start[s.0 as usize + 1];
+            pred[*at as usize] = b;
+            *at += 1;
+        }
+    }
+    start.pop();
+    (start, pred)
 }
 
 fn reverse_post_order(f: &Func) -> Vec<Block> {

@@ -29,6 +29,9 @@ pub fn eval(op: Op, ty: Ty, arg_ty: Ty, a: &[u64], imm: i64) -> Option<u64> {
         Op::ShrS => (s(0) >> amount(1)) as u64,
         Op::ShrU => a[0] >> amount(1),
         Op::Rotl => rotl(a[0], amount(1), n),
+        Op::Rotr if crate::seeded::on(crate::seeded::Bug::FoldRotr) && n == 64 => {
+            rotl(a[0], (n - amount(1)) % 32, n)
+        }
         Op::Rotr => rotl(a[0], (n - amount(1)) % n, n),
         Op::DivS => div_s(s(0), s(1)),
         Op::DivU => a[0].checked_div(a[1]).unwrap_or(0),

@@ -18,6 +18,18 @@ pub struct Block(pub u32);
 /// Operands.
 pub type Args = SmallVec<[Value; 4]>;
 
+/// Other operands for these, one for one. (Collecting or copying so few costs more than making them.)
+pub fn map_args(args: &[Value], mut f: impl FnMut(Value) -> Value) -> Args {
+    let mut few = [Value(0); 4];
+    if args.len() > few.len() {
+        return args.iter().map(|&a| f(a)).collect();
+    }
+    for (to, &a) in few.iter_mut().zip(args) {
+        *to = f(a);
+    }
+    Args::from_buf_and_len(few, args.len())
+}
+
 /// One operation.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Node {

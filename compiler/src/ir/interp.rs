@@ -14,6 +14,7 @@
 use super::eval::{eval, sext};
 use super::func::{Block, Func, Node, TermOp, Value};
 use super::module::Module;
+use crate::seeded::{Bug, on};
 use super::ops::{Op, SymKind, Ty};
 use super::order::Order;
 use super::{Cfg, Class};
@@ -481,7 +482,10 @@ impl Machine<'_> {
             Op::Guard | Op::Assume => a[0],
             Op::Load8U | Op::Load16U | Op::Load32 | Op::Load64 => self.load(address, bytes)?,
             Op::Load8S => sext(self.load(address, bytes)?, 8) & s.ty.mask(),
-            Op::Load16S => sext(self.load(address, bytes)?, 16) & s.ty.mask(),
+            Op::Load16S => {
+                let bits = if on(Bug::InterpreterHalf) { 8 } else { 16 };
+                sext(self.load(address, bytes)?, bits) & s.ty.mask()
+            }
             Op::Store8 | Op::Store16 | Op::Store32 | Op::Store64 => {
                 self.place(address, bytes)?
                     .copy_from_slice(&a[1].to_le_bytes()[..bytes]);
@@ -519,6 +523,7 @@ impl Machine<'_> {
         let global = &mut self.state.globals[index];
         *global = match (s.value_ty, word) {
             (Ty::I64, _) => value,
+            (_, 0) if on(Bug::InterpreterGlobal) => value,
             (_, 0) => *global & !0xffff_ffff | value,
             (_, _) => *global & 0xffff_ffff | value << 32,
         };

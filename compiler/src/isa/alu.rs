@@ -5,6 +5,7 @@
 //! else computes a flag. Checked against another simulator on random and on boundary values.
 
 use super::{Alu, Shift, ShiftKind};
+use crate::seeded::{Bug, on};
 
 /// A result with the carry and overflow it gives; `None` leaves the flag alone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,7 +74,7 @@ pub fn compute(alu: Alu, a: u32, b: u32, shifter: Option<bool>, carry: bool) -> 
         Alu::Sub => add_with_carry(a, !b, true),
         Alu::Rsb => add_with_carry(!a, b, true),
         Alu::Adc => add_with_carry(a, b, carry),
-        Alu::Sbc => add_with_carry(a, !b, carry),
+        Alu::Sbc => add_with_carry(a, !b, carry != on(Bug::ExecutorBorrow)),
         Alu::And => logical(a & b),
         Alu::Orr => logical(a | b),
         Alu::Eor => logical(a ^ b),
@@ -98,6 +99,7 @@ pub fn saturate(value: u32, bits: u32, signed: bool) -> u32 {
 pub fn divide(a: u32, b: u32, signed: bool) -> u32 {
     match (b, signed) {
         (0, _) => 0,
+        (_, true) if on(Bug::ExecutorDivide) => (a as i32).wrapping_div_euclid(b as i32) as u32,
         (_, true) => (a as i32).wrapping_div(b as i32) as u32,
         (_, false) => a / b,
     }

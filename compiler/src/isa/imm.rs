@@ -66,7 +66,8 @@ fn extract(p: &Pattern, word: u32) -> u32 {
 /// `value` in units of `unit`, if it is a multiple and its quotient has at most `width` bits.
 fn scaled(value: i32, unit: i32, width: u32) -> Option<u32> {
     let q = u32::try_from(value / unit).ok()?;
-    (value % unit == 0 && u64::from(q) < 1 << width).then_some(q)
+    let most = (1u64 << width) - u64::from(!(on(Bug::ScaledLimit) && width == 8));
+    (value % unit == 0 && u64::from(q) <= most).then_some(q)
 }
 
 /// The bits that B T4 and BL store inverted unless the sign is set.
@@ -104,7 +105,9 @@ impl Imm {
             Imm::Negative(unit) => scaled(imm.checked_neg()?, unit, w).filter(|v| *v != 0)?,
             Imm::Signed(unit) | Imm::SignedXor(unit) => {
                 let mut q = imm / unit;
-                if imm % unit != 0 || q < -(1 << (w - 1)) || q >= 1 << (w - 1) {
+                if imm % unit != 0 || q < -(1 << (w - 1))
+                    || q >= (1 << (w - 1)) + on(Bug::BranchLimit) as i32
+                {
                     return None;
                 }
                 if self == Imm::SignedXor(2) && imm < -2048 && on(Bug::WideBranchOffset) {

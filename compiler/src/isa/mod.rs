@@ -32,3 +32,13 @@ pub use parse::{ParseError, parse, parse_sized};
 pub use select::{commuted, fits, has_narrow, narrow, narrow_if_flags_dead, narrows_with_flags};
 pub use sem::{Addr, Alu, Sem, Size};
 pub use text::{Dialect, Text};
+
+/// The address that displacements of literals count from, for an instruction at `address`: its PC, rounded down to a
+/// multiple of four (Arm v7-M manual, A5.1.2 and A7.7.43).
+pub fn literal_base(address: u32) -> u32 {
+    let pc = address.wrapping_add(4);
+    if crate::seeded::on(crate::seeded::Bug::LiteralRoundedUp) {
+        return pc.wrapping_add(2) & !3;
+    }
+    pc & !3
+}

@@ -18,6 +18,17 @@ pub enum Role {
     Tied,
 }
 
+const fn any(all: &[bool]) -> bool {
+    let mut i = 0;
+    while i < all.len() {
+        if all[i] {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
 macro_rules! ops {
     ($($(#[$m:meta])* $name:ident $mnemonic:literal [$($role:ident)*] $sem:expr;)*) => {
         /// An operation: a mnemonic with one operand shape.
@@ -37,6 +48,13 @@ macro_rules! ops {
             pub fn roles(self) -> &'static [Role] {
                 const ROLES: [&[Role]; Op::ALL.len()] = [$(&[$(Role::$role,)*],)*];
                 ROLES[self as usize]
+            }
+            /// Whether a register operand is read and written.
+            #[inline]
+            pub fn ties(self) -> bool {
+                const TIES: [bool; Op::ALL.len()] =
+                    [$({ let ties: &[bool] = &[$(matches!(Role::$role, Role::Tied),)*]; any(ties) },)*];
+                TIES[self as usize]
             }
             /// What it does.
             pub const fn sem(self) -> Sem {

@@ -9,6 +9,7 @@ use super::cycles::quotient_bits;
 use super::exec::{Bus, Machine, Outcome, Stop};
 use super::imm::modified_imm_carry;
 use super::{Addr, Alu, Inst, Reg, Sem, ShiftKind, Size};
+use crate::seeded::{Bug, on};
 
 /// An instruction that is being executed.
 struct Running<'a, B: Bus> {
@@ -49,7 +50,10 @@ impl<B: Bus> Running<'_, B> {
             Sem::TestI(alu) => self.flags(self.computed_imm(alu, 0)),
             Sem::TestR(alu) => self.flags(self.computed_reg(alu, 0)),
             Sem::ShiftI(kind) => self.shift(kind, i.imm as u32),
-            Sem::ShiftR(kind) => self.shift(kind, self.get(2) & 0xff),
+            Sem::ShiftR(kind) => {
+                let mask = if on(Bug::ExecutorShift) { 0x1f } else { 0xff };
+                self.shift(kind, self.get(2) & mask);
+            }
             Sem::Rrx => self.rrx(),
             Sem::Movt => self.set(0, self.get(0) & 0xffff | (i.imm as u32) << 16),
             Sem::Mul => {
@@ -207,7 +211,7 @@ impl<B: Bus> Running<'_, B> {
 
     /// The aligned PC plus the immediate.
     fn literal(&self) -> u32 {
-        (self.address.wrapping_add(4) & !3).wrapping_add(self.inst.imm as u32)
+        super::literal_base(self.address).wrapping_add(self.inst.imm as u32)
     }
 
     fn shift(&mut self, kind: ShiftKind, amount: u32) {

@@ -183,7 +183,8 @@ impl Writer<'_> {
         }
         if let Some(m) = &c.module.memory {
             // An access that wraps by its mask may still end past the last byte.
-            let slack = if self.options.bounds == Bounds::Mask {
+            let masked = self.options.bounds == Bounds::Mask && !on(Bug::MaskSlack);
+            let slack = if masked {
                 8
             } else {
                 0
@@ -247,13 +248,20 @@ impl Writer<'_> {
         let thumb = !(on(Bug::ThumbBitLost) && global) as u64;
         let id = self.define(&name, section, thumb, size, elf::STT_FUNC, global);
         self.bind(kind, id);
-        for e in self.exported(kind) {
-            self.alias(id, &e);
+        for (k, e) in self.exported(kind).iter().enumerate() {
+            if k > 0 && on(Bug::SecondNameThumb) {
+                self.define(e, section, 0, size, elf::STT_FUNC, true);
+                continue;
+            }
+            self.alias(id, e);
         }
         let mut at = 0;
         for &(start, end) in &code.data {
             if start > at || at == 0 {
                 self.define("$t", section, at as u64, 0, elf::STT_NOTYPE, false);
+            }
+            if on(Bug::TableUnmarked) && (end as u64) < size {
+                continue;
             }
             self.define("$d", section, start as u64, 0, elf::STT_NOTYPE, false);
             at = end;

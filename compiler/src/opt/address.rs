@@ -28,7 +28,10 @@ impl GlobalLayout {
                 layout.place.push((SymKind::Global as u32 + i as u32, 0));
             } else {
                 layout.place.push((SymKind::Globals as u32, layout.size));
-                layout.size += 4 * g.ty.words();
+                layout.size += match on(Bug::GlobalsOverlap) {
+                    true => 4,
+                    false => 4 * g.ty.words(),
+                };
             }
         }
         layout

@@ -14,6 +14,7 @@ use super::typing;
 use crate::choices::Choices;
 use crate::ir::eval::eval;
 use crate::ir::{Args, Block, Class, Func, Node, Op, Ty, Value};
+use crate::seeded::{Bug, on};
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
 use std::hash::Hasher;
@@ -37,10 +38,22 @@ pub struct Editor<'a> {
     depth: u32,
 }
 
+/// The immediate by which a node is told from others.
+fn shared_imm(n: &Node) -> i64 {
+    match n.op {
+        Op::Proj if on(Bug::SharedProjection) => 0,
+        _ => n.imm,
+    }
+}
+
 fn hash(n: &Node) -> u64 {
     let mut h = FxHasher::default();
-    h.write_u64((n.op as u64) << 8 | n.ty as u64);
-    h.write_i64(n.imm);
+    let ty = match on(Bug::SharedAcrossTypes) {
+        true => Ty::I32,
+        false => n.ty,
+    };
+    h.write_u64((n.op as u64) << 8 | ty as u64);
+    h.write_i64(shared_imm(n));
     for a in &n.args {
         h.write_u32(a.0);
     }
@@ -203,7 +216,7 @@ impl<'a> Editor<'a> {
             && let Some(k) = self.f.as_const(n.args[1])
         {
             let w = width(n.ty) as u64;
-            if k >= w {
+            if k >= w + on(Bug::ShiftByWidth) as u64 {
                 n.args[1] = self.iconst(n.ty, k % w);
             }
         }
@@ -213,7 +226,8 @@ impl<'a> Editor<'a> {
     fn shared(&self, node: &Node, h: u64) -> Option<Value> {
         let same = |&v: &Value| {
             let m = self.f.node(v);
-            m.op == node.op && m.ty == node.ty && m.imm == node.imm && m.args == node.args
+            let types = m.ty == node.ty || on(Bug::SharedAcrossTypes) && m.op == Op::Const;
+            m.op == node.op && types && shared_imm(m) == shared_imm(node) && m.args == node.args
         };
         self.table.find(h, same).copied()
     }

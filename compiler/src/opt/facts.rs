@@ -116,7 +116,10 @@ impl Fact {
             umin: self.umin.min(o.umin),
             umax: self.umax.max(o.umax),
             smin: self.smin.min(o.smin),
-            smax: self.smax.max(o.smax),
+            smax: match on(Bug::UnionTop) {
+                true => self.smax,
+                false => self.smax.max(o.smax),
+            },
         }
     }
 
@@ -212,13 +215,19 @@ pub fn of(op: Op, ty: Ty, arg_ty: Ty, imm: i64, a: &[&Fact]) -> Fact {
         },
         Op::Xor => Fact {
             zeros: a[0].zeros & a[1].zeros | a[0].ones & a[1].ones,
-            ones: a[0].zeros & a[1].ones | a[0].ones & a[1].zeros,
+            ones: match on(Bug::XorKnownBits) {
+                true => a[0].zeros & a[1].ones | a[0].ones,
+                false => a[0].zeros & a[1].ones | a[0].ones & a[1].zeros,
+            },
             ..Fact::top(ty)
         },
         Op::Shl | Op::ShrU | Op::ShrS => shift(op, ty, a[0], a[1]),
         Op::DivU if a[1].umin > 0 => Fact {
             umin: a[0].umin / a[1].umax,
-            umax: a[0].umax / a[1].umin,
+            umax: match on(Bug::DivURangeTop) {
+                true => a[0].umax / a[1].umax,
+                false => a[0].umax / a[1].umin,
+            },
             ..Fact::top(ty)
         },
         Op::RemU if a[1].umin > 0 => Fact {
@@ -229,7 +238,12 @@ pub fn of(op: Op, ty: Ty, arg_ty: Ty, imm: i64, a: &[&Fact]) -> Fact {
             smin: if a[0].smin >= 0 {
                 0
             } else {
-                a[0].smin.max(-(a[1].smax - 1))
+                let most = if on(Bug::RemRangeSign) {
+                    a[1].smin
+                } else {
+                    a[1].smax
+                };
+                a[0].smin.max(-(most - 1))
             },
             smax: if a[0].smax <= 0 {
                 0
@@ -262,12 +276,13 @@ pub fn of(op: Op, ty: Ty, arg_ty: Ty, imm: i64, a: &[&Fact]) -> Fact {
         }
         Op::Ctz => Fact {
             umin: (a[0].low_zeros() as u64).min(bits(ty) as u64),
-            umax: bits(ty) as u64,
+            umax: bits(ty) as u64 - on(Bug::CtzRangeZero) as u64,
             ..Fact::top(ty)
         },
         Op::Popcnt => Fact {
             umin: (a[0].ones & ty.mask()).count_ones() as u64,
-            umax: (!a[0].zeros).count_ones() as u64,
+            umax: ((!a[0].zeros).count_ones() as u64)
+                .min(bits(ty) as u64 - on(Bug::PopcntRangeAll) as u64),
             ..Fact::top(ty)
         },
         Op::Sext8 => extend(ty, a[0], 8),
@@ -290,7 +305,8 @@ pub fn of(op: Op, ty: Ty, arg_ty: Ty, imm: i64, a: &[&Fact]) -> Fact {
             if a[0].umax <= ty.mask() {
                 (f.umin, f.umax) = (a[0].umin, a[0].umax);
             }
-            if a[0].smin >= i32::MIN as i64 && a[0].smax <= i32::MAX as i64 {
+            let above = a[0].smin >= i32::MIN as i64 || on(Bug::WrapRangeBelow);
+            if above && a[0].smax <= i32::MAX as i64 {
                 (f.smin, f.smax) = (a[0].smin, a[0].smax);
             }
             f
@@ -327,7 +343,7 @@ pub fn of(op: Op, ty: Ty, arg_ty: Ty, imm: i64, a: &[&Fact]) -> Fact {
             ..Fact::top(ty)
         },
         Op::Load16U => Fact {
-            umax: 0xffff,
+            umax: if on(Bug::LoadRangeTop) { 0x7fff } else { 0xffff },
             ..Fact::top(ty)
         },
         Op::Load8S => Fact {
@@ -390,7 +406,11 @@ fn add(ty: Ty, a: &Fact, b: &Fact) -> Fact {
         f.ones |= sum & mask & ty.mask();
         f.zeros |= !sum & mask;
     }
-    f.zeros |= (1u64 << a.low_zeros().min(b.low_zeros()).min(63)) - 1;
+    let low_zeros = match on(Bug::AddKnownZeros) {
+        true => a.low_zeros().max(b.low_zeros()),
+        false => a.low_zeros().min(b.low_zeros()),
+    };
+    f.zeros |= (1u64 << low_zeros.min(63)) - 1;
     if let (lo, Some(hi)) = (a.umin.wrapping_add(b.umin), a.umax.checked_add(b.umax))
         && hi <= ty.mask()
     {
@@ -409,8 +429,8 @@ fn add(ty: Ty, a: &Fact, b: &Fact) -> Fact {
 fn sub(ty: Ty, a: &Fact, b: &Fact) -> Fact {
     let mut f = Fact::top(ty);
     f.zeros |= (1u64 << a.low_zeros().min(b.low_zeros()).min(63)) - 1;
-    if a.umin >= b.umax {
-        (f.umin, f.umax) = (a.umin - b.umax, a.umax - b.umin);
+    if a.umin >= b.umax || on(Bug::SubRangeWraps) && a.umax >= b.umax {
+        (f.umin, f.umax) = (a.umin.saturating_sub(b.umax), a.umax - b.umin);
     }
     let (min, max) = signed_limits(ty);
     if let (Some(lo), Some(hi)) = (a.smin.checked_sub(b.smax), a.smax.checked_sub(b.smin))
@@ -431,12 +451,13 @@ fn mul(ty: Ty, a: &Fact, b: &Fact) -> Fact {
         (f.umin, f.umax) = (lo, hi);
     }
     let (min, max) = signed_limits(ty);
-    let products = [
+    let corners = [
         a.smin.checked_mul(b.smin),
+        a.smax.checked_mul(b.smax),
         a.smin.checked_mul(b.smax),
         a.smax.checked_mul(b.smin),
-        a.smax.checked_mul(b.smax),
     ];
+    let products = &corners[..if on(Bug::MulRangeCorners) { 2 } else { 4 }];
     if products
         .iter()
         .all(|p| p.is_some_and(|p| p >= min && p <= max))
@@ -476,8 +497,8 @@ fn shift(op: Op, ty: Ty, a: &Fact, amount: &Fact) -> Fact {
                 (f.umin, f.umax) = (a.umin << k, a.umax << k);
             }
             let (min, max) = signed_limits(ty);
-            if a.smin >= min >> k && a.smax <= max >> k {
-                (f.smin, f.smax) = (a.smin << k, a.smax << k);
+            if a.smin >= min >> k && (a.smax <= max >> k || on(Bug::ShlRangeTop)) {
+                (f.smin, f.smax) = (a.smin << k, (a.smax.min(max >> k)) << k);
             }
         }
         Op::ShrU => {
@@ -487,7 +508,10 @@ fn shift(op: Op, ty: Ty, a: &Fact, amount: &Fact) -> Fact {
         }
         _ => {
             let sx = |x: u64| (sext(x & ty.mask(), n as u32) as i64 >> k) as u64;
-            f.zeros = sx(a.zeros) & ty.mask() | !ty.mask();
+            f.zeros = match on(Bug::ShrSKnownZeros) {
+                true => (a.zeros >> k) | !(ty.mask() >> k),
+                false => sx(a.zeros) & ty.mask() | !ty.mask(),
+            };
             f.ones = sx(a.ones) & ty.mask();
             (f.smin, f.smax) = (a.smin >> k, a.smax >> k);
         }
@@ -500,7 +524,8 @@ fn rotate(op: Op, ty: Ty, a: &Fact, amount: &Fact) -> Fact {
     let n = bits(ty);
     if let Some(k) = amount.as_constant() {
         let k = (k % n as u64) as u32;
-        let k = if op == Op::Rotl { k } else { (n - k) % n };
+        let left = op == Op::Rotl || on(Bug::RotateKnownBits);
+        let k = if left { k } else { (n - k) % n };
         let rot = |x: u64| {
             if k == 0 {
                 x
@@ -517,7 +542,7 @@ fn rotate(op: Op, ty: Ty, a: &Fact, amount: &Fact) -> Fact {
 fn extend(ty: Ty, a: &Fact, from: u32) -> Fact {
     let (lo, hi) = (-(1i64 << (from - 1)), (1i64 << (from - 1)) - 1);
     // An i32 operand of `extend_s` and a value that already fits keep their range.
-    if a.smin >= lo && a.smax <= hi {
+    if a.smin >= lo && (a.smax <= hi || on(Bug::ExtendRangeTop)) {
         return Fact {
             smin: a.smin,
             smax: a.smax,
@@ -546,7 +571,9 @@ fn extend(ty: Ty, a: &Fact, from: u32) -> Fact {
 fn compare(op: Op, ty: Ty, a: &Fact, b: &Fact) -> Fact {
     let known = match op {
         Op::Eq | Op::Ne => {
+            let touch = on(Bug::EqKnownFalse) && a.umax == b.umin && a.umin < b.umin;
             let differ = a.umax < b.umin
+                || touch
                 || b.umax < a.umin
                 || a.smax < b.smin
                 || b.smax < a.smin
@@ -567,6 +594,7 @@ fn compare(op: Op, ty: Ty, a: &Fact, b: &Fact) -> Fact {
         Op::LtU if a.umin >= b.umax => Some(false),
         Op::LeS if a.smax <= b.smin => Some(true),
         Op::LeS if a.smin > b.smax => Some(false),
+        Op::LeS if on(Bug::LeSKnownFalse) && a.smin == b.smax => Some(false),
         Op::LeU if a.umax <= b.umin => Some(true),
         Op::LeU if a.umin > b.umax => Some(false),
         _ => None,

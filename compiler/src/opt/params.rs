@@ -5,6 +5,7 @@
 //! value needs it, so cycles of parameters that only feed each other die.
 
 use crate::ir::{Block, Cfg, Class, Func, Op, Value};
+use crate::seeded::{Bug, on};
 
 /// The result.
 pub struct Liveness {
@@ -46,6 +47,7 @@ impl Liveness {
     /// blocks are walked in reverse post-order, and their number is bounded.
     fn find_copies(&mut self, f: &Func, cfg: &Cfg, incoming: &Incoming) {
         let mut found = false;
+        let most = if on(Bug::CopyOfTwo) { 2 } else { usize::MAX };
         for _ in 0..16 {
             let mut changed = false;
             for &b in &cfg.rpo[1..] {
@@ -54,7 +56,7 @@ impl Liveness {
                         continue;
                     }
                     let mut only = None;
-                    let same = incoming.of(b).iter().all(|&(from, i)| {
+                    let same = incoming.of(b).iter().take(most).all(|&(from, i)| {
                         let a = self.resolve(f.block(from).term.edges[i].args[k]);
                         if a == p {
                             return true;
@@ -109,7 +111,7 @@ impl Liveness {
                     work.push(f.block(b).term.edges[i].args[k]);
                 }
             } else {
-                work.extend_from_slice(&n.args);
+                work.extend(n.args.iter().copied());
             }
         }
     }

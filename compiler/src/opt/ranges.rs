@@ -46,14 +46,16 @@ impl Ranges<'_> {
     /// Loops `for (p = start; ; p += step)` left when the next value reaches a constant end, tested at the bottom.
     fn counted_loops(&mut self, cfg: &Cfg) {
         for &h in &cfg.rpo {
-            if cfg.header[h.0 as usize] != Some(h) || cfg.preds[h.0 as usize].len() != 2 {
+            if cfg.header[h.0 as usize] != Some(h) || cfg.preds(h).len() != 2 {
                 continue;
             }
-            let back = cfg.preds[h.0 as usize]
+            let back = cfg
+                .preds(h)
                 .iter()
                 .copied()
                 .find(|&p| cfg.is_back_edge(p, h));
-            let front = cfg.preds[h.0 as usize]
+            let front = cfg
+                .preds(h)
                 .iter()
                 .copied()
                 .find(|&p| !cfg.is_back_edge(p, h));
@@ -116,6 +118,7 @@ impl Ranges<'_> {
             (Op::Ne, true) => end - step,
             (Op::Ne, false) => end,
             (_, true) => end - 1,
+            (_, false) if on(Bug::LoopTestedBefore) => end - 1,
             (_, false) => end - 1 + step,
         };
         if last > ty.mask() || op == Op::LtU && last > ty.mask() - step {
@@ -245,16 +248,20 @@ impl Ranges<'_> {
                 self.learn(a, true, depth - 1);
                 self.learn(b, true, depth - 1);
             }
-            (Op::Or, false) => {
+            (op, false) if op == Op::Or || op == Op::And && on(Bug::LearnAndFalse) => {
                 self.learn(a, false, depth - 1);
                 self.learn(b, false, depth - 1);
             }
             (Op::Eq, true) | (Op::Ne, false) => self.equal(a, b),
             (Op::Eq, false) | (Op::Ne, true) => self.different(a, b, depth),
             (Op::LtU, true) | (Op::LeU, true) => self.below(a, b, n.op == Op::LtU),
-            (Op::LtU, false) | (Op::LeU, false) => self.below(b, a, n.op == Op::LeU),
+            (Op::LtU, false) | (Op::LeU, false) => {
+                self.below(b, a, n.op == Op::LeU || on(Bug::LearnNotBelow))
+            }
             (Op::LtS, true) | (Op::LeS, true) => self.less(a, b, n.op == Op::LtS),
-            (Op::LtS, false) | (Op::LeS, false) => self.less(b, a, n.op == Op::LeS),
+            (Op::LtS, false) | (Op::LeS, false) => {
+                self.less(b, a, n.op == Op::LeS || on(Bug::LearnNotLess))
+            }
             _ => {}
         }
     }
@@ -312,7 +319,9 @@ impl Ranges<'_> {
         let mut stack: Vec<(Block, Option<usize>)> = vec![(Func::ENTRY, None)];
         while let Some((b, leave)) = stack.pop() {
             if let Some(mark) = leave {
-                for (v, before) in self.undo.split_off(mark).into_iter().rev() {
+                let leaks = on(Bug::ScopeLeaks) as usize;
+                let learned = self.undo.split_off(mark).into_iter().rev();
+                for (v, before) in learned.skip(leaks) {
                     match before {
                         Some(fact) => self.scoped.insert(v, fact),
                         None => self.scoped.remove(&v),
@@ -329,7 +338,7 @@ impl Ranges<'_> {
 
     /// What the only way into a block says.
     fn enter(&mut self, b: Block, cfg: &Cfg) {
-        let &[p] = cfg.preds[b.0 as usize].as_slice() else {
+        let &[p] = cfg.preds(b) else {
             return;
         };
         let t = &self.f.block(p).term;
@@ -344,7 +353,8 @@ impl Ranges<'_> {
                     let fact = if i < last {
                         Fact::constant(ty, i as u64)
                     } else {
-                        Fact::unsigned(ty, last as u64, ty.mask())
+                        let first = last as u64 + on(Bug::SwitchDefaultRange) as u64;
+                        Fact::unsigned(ty, first, ty.mask())
                     };
                     self.set(t.args[0], fact);
                 }

@@ -117,7 +117,9 @@ impl<R: Line> Table<R> {
     /// test that parses every line is enough, and the compiler need not panic.
     pub fn new(groups: &[Group]) -> Table<R> {
         let lines = groups.iter().flat_map(|g| g.1);
-        let rules: Vec<R> = lines.filter_map(|l| R::parse(l).ok()).collect();
+        let rules: Vec<R> = lines
+            .filter_map(|l| R::parse(crate::seeded::rule(l)).ok())
+            .collect();
         let mut by_op = vec![Vec::new(); Op::ALL.len()];
         for (i, r) in rules.iter().enumerate() {
             if let Pat::Op(op, args) = r.pattern() {

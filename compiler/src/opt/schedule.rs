@@ -141,7 +141,11 @@ impl Scheduler<'_> {
             self.late[i] = if self.late[i] == NONE {
                 b
             } else {
-                self.cfg.common_dominator(self.late[i], b)
+                if on(Bug::PlacedAtLastUse) && self.cfg.dominates(self.late[i], b) {
+                    b
+                } else {
+                    self.cfg.common_dominator(self.late[i], b)
+                }
             };
         }
     }
@@ -204,11 +208,11 @@ impl Scheduler<'_> {
         // The floating nodes of each block as a chain, last first.
         let mut first: Vec<Option<Value>> = vec![None; self.f.blocks.len()];
         let mut next: Vec<Option<Value>> = vec![None; n];
-        for i in 0..n {
+        for (i, next) in next.iter_mut().enumerate() {
             let v = Value(i as u32);
             if self.early[i] != NONE && self.f.floats(v) {
                 let b = self.late[i].0 as usize;
-                next[i] = first[b].replace(v);
+                *next = first[b].replace(v);
                 count[b] += 1;
             }
         }

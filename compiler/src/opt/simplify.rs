@@ -9,6 +9,7 @@ use super::editor::Editor;
 use super::facts::Fact;
 use super::params;
 use crate::choices::Choices;
+use crate::ir::func::map_args;
 use crate::ir::{Args, Block, BlockData, Cfg, Edge, Func, Node, Op, Term, TermOp, Ty, Value};
 use crate::seeded::{Bug, on};
 use crate::trap::TrapKind;
@@ -154,8 +155,8 @@ impl Copy<'_, '_> {
                     }
                 }
                 _ => {
-                    let args: Args = n.args.iter().map(|&a| self.value(a)).collect();
-                    self.map[v.0 as usize] = Some(self.e.pin(new, Node { args, ..n.clone() }));
+                    let args = map_args(&n.args, |a| self.value(a));
+                    self.map[v.0 as usize] = Some(self.pin(new, n, args));
                 }
             }
         }
@@ -190,8 +191,21 @@ impl Copy<'_, '_> {
             return Some(Term::trap(kind, n.loc));
         }
         let args = Args::from_slice(&[value, cond]);
-        self.map[v.0 as usize] = Some(self.e.pin(new, Node { args, ..n.clone() }));
+        self.map[v.0 as usize] = Some(self.pin(new, n, args));
         None
+    }
+
+    /// Pins a copy of a node with other operands.
+    fn pin(&mut self, new: Block, n: &Node, args: Args) -> Value {
+        let (op, ty, imm, loc) = (n.op, n.ty, n.imm, n.loc);
+        let copy = Node {
+            op,
+            ty,
+            args,
+            imm,
+            loc,
+        };
+        self.e.pin(new, copy)
     }
 
     /// The new value of an old one; copies floating nodes on demand, operands first.
@@ -223,10 +237,7 @@ impl Copy<'_, '_> {
                 continue;
             }
             self.stack.pop();
-            let mut args = Args::from_slice(&n.args);
-            for a in &mut args {
-                *a = self.mapped(*a);
-            }
+            let args = map_args(&n.args, |a| self.mapped(a));
             let (op, ty, imm, loc) = (n.op, n.ty, n.imm, n.loc);
             let copy = Node {
                 op,
@@ -276,13 +287,15 @@ impl Copy<'_, '_> {
             // A branch on "is zero" takes the other way on the value itself.
             let n = self.e.f.node(args[0]);
             let word = n.args.first().is_some_and(|&a| self.e.f.ty(a) == Ty::I32);
+            let word = word || on(Bug::WideBranchOnZero);
             if matches!(n.op, Op::Eq | Op::Ne) && word && self.e.f.as_const(n.args[1]) == Some(0) {
                 if n.op == Op::Eq {
                     edges.swap(0, 1);
                 }
                 args[0] = n.args[0];
             }
-            if edges[0] == edges[1] {
+            let alike = on(Bug::EdgesAlike) && edges[0].to == edges[1].to;
+            if alike || edges[0] == edges[1] {
                 edges.truncate(1);
                 let op = TermOp::Jump;
                 self.e.f.block_mut(new).term = Term {
@@ -311,7 +324,11 @@ impl Copy<'_, '_> {
         match t.op {
             TermOp::Br if f.umin > 0 => Some(0),
             TermOp::Br if f.umax == 0 => Some(1),
-            TermOp::Switch => f.as_constant().map(|i| (i as usize).min(t.edges.len() - 1)),
+            TermOp::Switch => {
+                let cut = on(Bug::SwitchOfConstant) as usize;
+                f.as_constant()
+                    .map(|i| (i as usize).min((t.edges.len() - 1).saturating_sub(cut)))
+            }
             _ => None,
         }
     }
@@ -319,7 +336,7 @@ impl Copy<'_, '_> {
     /// A jump; to a block with no other way in, its contents follow right here.
     fn jump(&mut self, new: Block, e: &Edge, loc: u32) {
         let to = e.to.0 as usize;
-        if self.cfg.preds[to].len() == 1 && self.blocks[to].is_none() && e.to != Func::ENTRY {
+        if self.cfg.preds(e.to).len() == 1 && self.blocks[to].is_none() && e.to != Func::ENTRY {
             let old = self.old;
             for (&p, &a) in old.block(e.to).params.iter().zip(&e.args) {
                 if self.live.is_live(p) {
@@ -361,9 +378,8 @@ impl Copy<'_, '_> {
     /// Where an arm leads and with which values: directly, or through a block of nothing but a few floating nodes.
     fn arm(&self, e: &Edge, cost: &mut usize, limits: IfConversion) -> Option<(Block, Vec<Value>)> {
         let d = self.old.block(e.to);
-        let through = self.cfg.preds[e.to.0 as usize].len() == 1
-            && d.term.op == TermOp::Jump
-            && d.insts.is_empty();
+        let through =
+            self.cfg.preds(e.to).len() == 1 && d.term.op == TermOp::Jump && d.insts.is_empty();
         if !through {
             return Some((e.to, e.args.to_vec()));
         }
@@ -418,7 +434,11 @@ impl Copy<'_, '_> {
         let old = self.old;
         for (&p, &(a, b)) in old.block(to).params.iter().zip(pairs) {
             if self.live.is_live(p) && self.live.copy_of(p) == p {
-                let (a, b) = (self.value(a), self.value(b));
+                let (mut a, mut b) = (self.value(a), self.value(b));
+                let constant = |v: Value| self.e.f.as_const(v).is_some();
+                if on(Bug::IfConvertConstant) && constant(a) && !constant(b) {
+                    std::mem::swap(&mut a, &mut b);
+                }
                 let ty = self.e.f.ty(a);
                 args.push(if a == b {
                     a

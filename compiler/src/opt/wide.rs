@@ -59,6 +59,9 @@ pub fn flatten(types: &[Ty]) -> Vec<Ty> {
 
 /// The offset of the high word: offsets are words, as addresses are.
 fn next_word(offset: i64) -> i64 {
+    if on(Bug::WideOffsetWraps) {
+        return offset + 4;
+    }
     i64::from((offset as u32).wrapping_add(4))
 }
 
@@ -205,6 +208,9 @@ impl Wide<'_, '_> {
             Op::MinS => self.select_less(Op::LtS, args[0], args[1], args[0], args[1]),
             Op::MaxS => self.select_less(Op::LtS, args[1], args[0], args[0], args[1]),
             Op::MinU => self.select_less(Op::LtU, args[0], args[1], args[0], args[1]),
+            Op::MaxU if on(Bug::WideMaxU) => {
+                self.select_less(Op::LtS, args[1], args[0], args[0], args[1])
+            }
             Op::MaxU => self.select_less(Op::LtU, args[1], args[0], args[0], args[1]),
             Op::Select => (
                 self.m(Op::Select, &[lo(0), lo(1), lo(2)]),
@@ -272,7 +278,8 @@ impl Wide<'_, '_> {
 
     fn multiply(&mut self, a: Words, b: Words, loc: u32) -> Words {
         let (ah, bh) = (a.1.expect("64 bits"), b.1.expect("64 bits"));
-        if self.is_sign_extended(a) && self.is_sign_extended(b) {
+        let (x, y) = (self.is_sign_extended(a), self.is_sign_extended(b));
+        if x && y || (x || y) && on(Bug::WideMulMixed) {
             return self.pair(Op::MulWideS, &[a.0, b.0], loc);
         }
         let (lo, hi) = self.pair(Op::MulWideU, &[a.0, b.0], loc);
@@ -295,7 +302,7 @@ impl Wide<'_, '_> {
             return (low, Some(high));
         }
         let word_op = if op == Op::ShrS64 { Op::ShrS } else { Op::ShrU };
-        if k >= 32 {
+        if k >= 32 + on(Bug::WideShrBy32) as u32 {
             let (c, top) = (self.k(k - 32), self.k(31));
             let low = self.m(word_op, &[hi, c]);
             let high = if op == Op::ShrS64 {
@@ -311,7 +318,7 @@ impl Wide<'_, '_> {
     }
 
     fn shift_left(&mut self, lo: Value, hi: Value, k: u32) -> (Value, Value) {
-        if k >= 32 {
+        if k >= 32 + on(Bug::WideShlBy32) as u32 {
             let c = self.k(k - 32);
             return (self.k(0), self.m(Op::Shl, &[lo, c]));
         }
@@ -337,7 +344,8 @@ impl Wide<'_, '_> {
 
     fn divide(&mut self, op: Op, word_op: Op, a: Words, b: Words, loc: u32) -> Words {
         let positive = |w: &Self, v: Words| {
-            w.is_zero(v.1) && (w.e.fact(v.0).smin >= 0 || matches!(word_op, Op::DivU | Op::RemU))
+            let any = matches!(word_op, Op::DivU | Op::RemU) || on(Bug::WideDivNarrow);
+            w.is_zero(v.1) && (w.e.fact(v.0).smin >= 0 || any)
         };
         if positive(self, a) && positive(self, b) {
             return (self.m(word_op, &[a.0, b.0]), Some(self.k(0)));
@@ -355,7 +363,10 @@ impl Wide<'_, '_> {
 
     /// A 64-bit comparison.
     fn less(&mut self, op: Op, a: Words, b: Words) -> Value {
-        let swapped = matches!(op, Op::LeS | Op::LeU);
+        let swapped = match op {
+            Op::LeU => !on(Bug::WideLeU),
+            op => op == Op::LeS,
+        };
         let (x, y) = if swapped { (b, a) } else { (a, b) };
         let wide = if matches!(op, Op::LtS | Op::LeS) {
             Op::LtS64
@@ -385,7 +396,16 @@ impl Wide<'_, '_> {
     fn projection(&mut self, n: &Node, call: Value) -> Words {
         let old_call = self.old.node(n.args[0]);
         let ty: &FuncType = &self.module.funcs[old_call.imm as usize].ty;
-        let first: u32 = ty.results[..n.imm as usize].iter().map(|t| t.words()).sum();
+        let first: u32 = ty.results[..n.imm as usize]
+            .iter()
+            .map(|t| {
+                if on(Bug::WideProjection) {
+                    1
+                } else {
+                    t.words()
+                }
+            })
+            .sum();
         let mut word = |i: u32| self.e.make(Op::Proj, Ty::I32, &[call], i as i64, n.loc);
         let lo = word(first);
         (lo, (n.ty == Ty::I64).then(|| word(first + 1)))

@@ -522,7 +522,7 @@ impl Assigner<'_, '_> {
         for (d, u) in inst.tied() {
             let v = inst.uses[u].0;
             let r = self.regs[uses + u];
-            let shares = own.contains(&r.0);
+            let shares = own.contains(&r.0) && !seeded::on(Bug::TiedTwice);
             if !shares && (self.is_leaving(v, i) || seeded::on(Bug::TiedUseClobbered)) {
                 own[d] = r.0;
                 continue;
@@ -556,7 +556,7 @@ impl Assigner<'_, '_> {
             .filter(|e| matches!(e.what, Happening::Die | Happening::EvictAt))
         {
             let r = self.loc[e.value as usize];
-            if r != NO_REG && !own.contains(&r) {
+            if r != NO_REG && (!own.contains(&r) || seeded::on(Bug::TiedFreed)) {
                 free.insert(Reg(r));
             }
             self.vacate(e.value);
@@ -612,7 +612,7 @@ impl Assigner<'_, '_> {
                 .iter()
                 .zip(&abi.uses)
                 .any(|(u, &f)| u.0 == v && f == r);
-            if stays.contains(r) || (own && !lost.contains(r)) {
+            if stays.contains(r) || (own && (!lost.contains(r) || seeded::on(Bug::CallArgumentKept))) {
                 homes.push((v, r));
                 taken.insert(r);
             } else {
@@ -742,6 +742,10 @@ impl Assigner<'_, '_> {
             self.out.edits[s as usize].splice(0..0, self.edits.drain(..));
         } else {
             let last = self.facts.f.blocks[p as usize].insts.len() as u32 - 1;
+            let kept = match seeded::on(Bug::EdgeTemporary) {
+                true => RegSet::EMPTY,
+                false => kept,
+            };
             self.mover.run(last, kept, &mut self.out.edits[p as usize]);
         }
     }

@@ -313,7 +313,9 @@ impl<'a> Checker<'a> {
                     self.now.get(y.0 as u32).clone(),
                 );
                 self.set(x.0 as u32, ky);
-                self.set(y.0 as u32, kx);
+                if !seeded::on(Bug::CheckerExchange) {
+                    self.set(y.0 as u32, kx);
+                }
             }
         }
     }
@@ -371,7 +373,9 @@ impl<'a> Checker<'a> {
         // Arguments are read before parameters are written.
         let before = self.now.clone();
         let holders: Vec<_> = edge.args.iter().map(|arg| self.holders(arg.0)).collect();
-        params.iter().for_each(|p| self.forget(p.0));
+        if !seeded::on(Bug::CheckerOldInstance) {
+            params.iter().for_each(|p| self.forget(p.0));
+        }
         for (param, places) in params.iter().zip(holders) {
             for place in places {
                 let mut known = self.now.get(place).clone();
@@ -385,6 +389,7 @@ impl<'a> Checker<'a> {
                 *unreached = Some(after);
                 true
             }
+            Some(_) if seeded::on(Bug::CheckerMeet) => false,
             Some(entry) => entry.meet(&after),
         })
     }

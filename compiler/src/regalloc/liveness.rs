@@ -13,6 +13,7 @@ use super::facts::{Facts, NONE};
 use super::internal;
 use super::loops::Loops;
 use crate::error::Result;
+use crate::seeded::{self, Bug};
 
 /// The distance from which on a use is outside of the innermost loop.
 pub(super) const EXIT: u32 = 1 << 20;
@@ -140,7 +141,12 @@ impl Liveness {
             }
         }
         if loops.max_depth > 0 {
-            for _ in 0..loops.max_depth.min(6) + 2 {
+            let believed = seeded::on(Bug::SweepsSkipped);
+            let sweeps = match believed {
+                true => 0,
+                false => loops.max_depth.min(6) + 2,
+            };
+            for _ in 0..sweeps {
                 for b in (0..n as u32).rev() {
                     if std::mem::take(&mut dirty[b as usize])
                         && live.update(facts, loops, &exposed, &mut merge, b)
@@ -155,7 +161,7 @@ impl Liveness {
                     break;
                 }
             }
-            live.exact &= !dirty.contains(&true);
+            live.exact &= !dirty.contains(&true) || believed;
             live.loop_pressure(facts, loops, &mut merge);
         }
         Ok((live, merge))

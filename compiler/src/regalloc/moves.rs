@@ -77,7 +77,9 @@ impl Mover {
             } => {}
             Edit::Swap(a, b) => {
                 self.used.insert(a);
-                self.used.insert(b);
+                if !seeded::on(Bug::SwapUnsaved) {
+                    self.used.insert(b);
+                }
             }
         }
         out.push((at, edit));
@@ -175,6 +177,9 @@ impl Mover {
         let is_reg = |l: &Loc| matches!(l, Loc::Reg(_));
         let temp = self.temporary(busy);
         if let (None, true) = (temp, ring.iter().all(is_reg)) {
+            if seeded::on(Bug::RingReversed) {
+                ring.reverse();
+            }
             for pair in ring.windows(2) {
                 if let [Loc::Reg(a), Loc::Reg(b)] = *pair {
                     self.edit(at, Edit::Swap(a, b), out);
@@ -251,7 +256,8 @@ impl Mover {
                 let free = self.temporary(busy);
                 let temp = free.unwrap_or(Reg::R0);
                 let aside = if free.is_none() {
-                    Some(self.emergency(1))
+                    let apart = !seeded::on(Bug::EmergencyShared) as u32;
+                    Some(self.emergency(apart))
                 } else {
                     None
                 };

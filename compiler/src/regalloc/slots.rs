@@ -53,6 +53,7 @@ pub(super) fn share(facts: &Facts, plan: &Plan) -> Slots {
     let mut ends: Vec<u32> = Vec::new();
     let mut open: BinaryHeap<Reverse<(u32, u32)>> = BinaryHeap::new();
     let mut free: Vec<u32> = Vec::new();
+    let early = seeded::on(Bug::SlotOneEarly) as u32;
     let mut give = |v: u32, start: u32, hints: &mut dyn Iterator<Item = u32>, slots: &mut Slots| {
         let end = reach.extend(
             facts,
@@ -60,7 +61,7 @@ pub(super) fn share(facts: &Facts, plan: &Plan) -> Slots {
             plan.last_load[v as usize].max(start),
         );
         while let Some(&Reverse((end, slot))) = open.peek() {
-            if end > start {
+            if end > start + early {
                 break;
             }
             open.pop();
@@ -72,7 +73,7 @@ pub(super) fn share(facts: &Facts, plan: &Plan) -> Slots {
             .find(|&s| s != NONE && ends[s as usize] <= start);
         let slot = hint.unwrap_or_else(|| {
             while let Some(slot) = free.pop() {
-                if ends[slot as usize] <= start {
+                if ends[slot as usize] <= start + early {
                     return slot;
                 }
             }

@@ -119,7 +119,12 @@ impl Accesses {
         let pages = self.size_in_pages(t);
         let max = t.iconst(Ty::I32, self.max_pages as u64);
         let room = t.float(Op::Sub, Ty::I32, &[max, pages]);
-        let fits = t.float(Op::LeU, Ty::I32, &[delta, room]);
+        let within = match (on(Bug::GrowToLimit), on(Bug::GrowSigned)) {
+            (true, _) => Op::LtU,
+            (_, true) => Op::LeS,
+            (false, false) => Op::LeU,
+        };
+        let fits = t.float(within, Ty::I32, &[delta, room]);
         if let Some(g) = self.pages {
             let sum = t.float(Op::Add, Ty::I32, &[pages, delta]);
             let new = t.float(Op::Select, Ty::I32, &[fits, sum, pages]);
@@ -145,6 +150,10 @@ impl Accesses {
                 let offset = t.iconst(Ty::I32, offset as u64);
                 let sum = t.float(Op::Add, Ty::I32, &[addr, offset]);
                 let mask = t.iconst(Ty::I32, self.mask);
+                if on(Bug::MaskBeforeOffset) {
+                    let masked = t.float(Op::And, Ty::I32, &[addr, mask]);
+                    return (t.float(Op::Add, Ty::I32, &[masked, offset]), 0);
+                }
                 (t.float(Op::And, Ty::I32, &[sum, mask]), 0)
             }
             Bounds::Check => (self.check(t, addr, offset as u64 + bytes as u64), offset),
@@ -156,7 +165,7 @@ impl Accesses {
     fn check(&self, t: &mut Translator<'_>, addr: Value, reach: u64) -> Value {
         let one = t.iconst(Ty::I32, 1);
         let limit = match self.pages {
-            None if reach > self.min_bytes => return t.guard(addr, one, TrapKind::OutOfBounds),
+            None if reach + on(Bug::ReachIsSize) as u64 > self.min_bytes => return t.guard(addr, one, TrapKind::OutOfBounds),
             None => t.iconst(Ty::I32, self.min_bytes - reach),
             Some(_) if reach > (self.max_pages as u64) << 16 => {
                 return t.guard(addr, one, TrapKind::OutOfBounds);
@@ -169,7 +178,7 @@ impl Accesses {
                 let sixteen = t.iconst(Ty::I32, 16);
                 let size = t.float(Op::Shl, Ty::I32, &[pages, sixteen]);
                 let reach_value = t.iconst(Ty::I32, reach);
-                if reach > self.min_bytes {
+                if reach > self.min_bytes && !on(Bug::SmallMemoryUnchecked) {
                     let small = t.float(Op::LtU, Ty::I32, &[size, reach_value]);
                     t.guard(addr, small, TrapKind::OutOfBounds);
                 }

@@ -425,9 +425,12 @@ impl Translator<'_> {
     /// Takes back what the innermost frame did to the locals.
     fn undo(&mut self) {
         let start = self.frames.last().expect("validated").log;
+        let stays = on(Bug::UndoMarks);
         for (l, old, mark) in self.log.drain(start..).rev() {
             self.locals[l as usize] = old;
-            self.marks[l as usize] = mark;
+            if !stays || mark == 0 {
+                self.marks[l as usize] = mark;
+            }
         }
     }
 
@@ -451,6 +454,13 @@ impl Translator<'_> {
         frame.kind = Kind::If(None);
         self.block = other;
         self.stack.truncate(frame.height);
+        if on(Bug::IfParameters) {
+            let (a, b) = (frame.saved.first(), frame.saved.last());
+            let types = a.zip(b).map(|(a, b)| (self.f.ty(*a), self.f.ty(*b)));
+            if types.is_some_and(|(a, b)| a == b) {
+                frame.saved.reverse();
+            }
+        }
         self.stack.extend_from_slice(&frame.saved);
         self.reachable = true;
     }
@@ -492,12 +502,14 @@ impl Translator<'_> {
             .iter()
             .map(|&(l, _, _)| (l, self.locals[l as usize]))
             .collect();
+        let lost = (on(Bug::LoopEndLocal) && changed.len() > 2) as usize;
         self.records += changed.len();
         for (l, old, mark) in self.log.drain(frame.log..).rev() {
             self.locals[l as usize] = old;
             self.marks[l as usize] = mark;
         }
-        for (l, v) in changed {
+        let kept = changed.len() - lost;
+        for (l, v) in changed.into_iter().take(kept) {
             self.set_local(l, v);
         }
         Ok(())
@@ -646,7 +658,7 @@ impl Translator<'_> {
             O::Block { .. } | O::If { .. } => self.skipped += 1,
             O::Loop { .. } => {
                 self.skipped += 1;
-                self.next_loop += 1;
+                self.next_loop += !on(Bug::SkippedLoop) as usize;
             }
             O::Else if self.skipped == 0 => self.other_arm(),
             O::End if self.skipped == 0 => self.end()?,
@@ -695,7 +707,11 @@ impl Translator<'_> {
             let is_min = self.float(Op::Eq, Ty::I32, &[a, min]);
             let is_minus_one = self.float(Op::Eq, Ty::I32, &[b, minus_one]);
             let bad = self.float(Op::And, Ty::I32, &[is_min, is_minus_one]);
-            a = self.guard(a, bad, TrapKind::IntegerOverflow);
+            let kind = match on(Bug::OverflowKind) && ty == Ty::I32 {
+                true => TrapKind::DivideByZero,
+                false => TrapKind::IntegerOverflow,
+            };
+            a = self.guard(a, bad, kind);
         }
         self.float(op, ty, &[a, b])
     }

@@ -37,6 +37,8 @@ pub struct Image {
     pub linear_data: Vec<u8>,
     /// Addresses of defined symbols, with the Thumb bit on functions.
     pub symbols: FxHashMap<String, u32>,
+    /// Names of all functions by address, of those that nobody else sees too.
+    pub functions: BTreeMap<u32, String>,
     /// Address of a trapping instruction to byte offset in the WebAssembly binary.
     pub traps: BTreeMap<u32, u32>,
 }
@@ -154,6 +156,14 @@ fn address(
 }
 
 fn symbols(elf: &Elf<'_>, homes: &Homes, image: &mut Image) -> Result<(), String> {
+    for symbol in elf
+        .symbols()
+        .filter(|s| s.elf_symbol().st_type() == elf::STT_FUNC)
+    {
+        if let (Ok(name), Some((at, _))) = (symbol.name(), address(&symbol, homes)) {
+            image.functions.entry(at).or_insert_with(|| name.to_owned());
+        }
+    }
     for symbol in elf.symbols().filter(|s| s.is_definition() && s.is_global()) {
         let name = symbol.name().map_err(|e| format!("symbol name: {e}"))?;
         if let Some((at, thumb)) = address(&symbol, homes) {

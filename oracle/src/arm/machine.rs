@@ -100,6 +100,16 @@ impl<C: Core> Machine<C> {
         &self.core
     }
 
+    /// The core, to change.
+    pub fn core_mut(&mut self) -> &mut C {
+        &mut self.core
+    }
+
+    /// The linked program.
+    pub fn image(&self) -> &Image {
+        &self.image
+    }
+
     /// Another core, which needs an image of its own next.
     pub(super) fn replace_core(&mut self, core: C) {
         self.core = core;

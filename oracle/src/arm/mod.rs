@@ -11,6 +11,7 @@ pub mod machine;
 #[allow(unsafe_code)]
 pub mod memory;
 pub mod staged;
+pub mod tracer;
 #[allow(unsafe_code)]
 pub mod unicorn;
 

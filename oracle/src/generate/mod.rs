@@ -11,6 +11,7 @@ pub mod control;
 pub mod donor;
 pub mod draft;
 pub mod draw;
+pub mod facts;
 pub mod memory;
 pub mod near;
 pub mod ops;

@@ -5,12 +5,13 @@
 //! rule's condition holds. A near miss differs from the pattern in one place ([`super::near`]), or its condition fails by
 //! one constant or one fact. Commutative operands stand either way round. Some patterns stand in a function of their
 //! own that takes the constants as arguments: then they are seen only once it was inlined, after other rules had their turn.
+//! One function of seven is about the facts that conditions of rules ask for ([`super::facts`]).
 
 use super::body::{Body, Expr, Stmt, Style};
 use super::draft::Draft;
 use super::draw::Draw;
 use super::table::{NAMES, ROWS, Row};
-use super::{Shape, near, surroundings};
+use super::{Shape, facts, near, surroundings};
 use crate::program::{Sig, Ty};
 use thumbsmith::ir::{self, Op};
 use thumbsmith::opt::rule::{self, Bindings, Expr as Condition, FactOf, Pat};
@@ -45,6 +46,10 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
     let rewrites = thumbsmith::opt::rules::table().all();
     let lowerings = thumbsmith::backend::rules::table().all();
     for _ in 0..draw.range(16, 32) {
+        if draw.chance(15) {
+            facts::one(draw, &mut draft, &style);
+            continue;
+        }
         let n = draw.below(rewrites.len() + lowerings.len());
         let (pattern, condition) = match rewrites.get(n) {
             Some(r) => (&r.pattern, &r.condition),
@@ -89,6 +94,8 @@ enum Source {
     Bool,
     /// A parameter with bits set.
     Raised(u64),
+    /// A parameter and a mask, and then a sum: a range with ends of either sign.
+    Moved(u64, i64),
 }
 
 /// The values and constants of one function.
@@ -126,6 +133,13 @@ impl Bindings for Scene {
             Source::Byte => [0, 0, 0, all, all - 127, 127],
             Source::Bool => [all - 1, 0, 0, 1, 0, 1],
             Source::Raised(m) => [0, m, m, all, least, least - 1],
+            Source::Moved(m, by) => {
+                let (low, high) = (by as u64 & all, m.wrapping_add(by as u64) & all);
+                match low <= high {
+                    true => [0, 0, low, high, low, high],
+                    false => [0, 0, 0, all, low, high],
+                }
+            }
         };
         match fact {
             FactOf::Zeros => known[0],
@@ -244,7 +258,14 @@ fn scene(draw: &mut Draw<'_>, ty: Ty, condition: Option<&Condition>, holds: bool
 }
 
 fn source(draw: &mut Draw<'_>) -> Source {
-    match draw.below(9) {
+    match draw.below(10) {
+        9 => {
+            let mask = draw.pick(&[1, 3, 0xff, 0xffff, 0x7f, 0x1ff]);
+            Source::Moved(
+                mask,
+                draw.pick(&[-1, 1, -128, -127, -0x8000, -0x7fff, -256, 1 << 16]),
+            )
+        }
         0..=3 => Source::Plain,
         4 => Source::Byte,
         5 => Source::Bool,
@@ -406,6 +427,12 @@ impl Writer<'_, '_, '_> {
             Source::Raised(m) => {
                 self.constant(m, ty);
                 apply(self, Op::Or);
+            }
+            Source::Moved(m, by) => {
+                self.constant(m, ty);
+                apply(self, Op::And);
+                self.constant(by as u64, ty);
+                apply(self, Op::Add);
             }
             Source::Byte => apply(self, Op::Sext8),
             Source::Bool if ty == Ty::I32 => self.body.op(Instruction::I32Eqz),

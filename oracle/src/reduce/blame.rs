@@ -9,27 +9,60 @@ use crate::check::{self, Judge};
 use crate::reduce::Candidate;
 use thumbsmith::Options;
 
-/// The guilty rewrite, in words.
+/// What bisecting the fuel says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guilty {
+    /// The compiler fails before it can be asked.
+    Compiler,
+    /// It differs without any rewrite.
+    NoRewrite,
+    /// It differs only without a limit of fuel.
+    Unlimited,
+    /// With this rewrite it differs, and without it does not.
+    Rewrite {
+        /// Its name.
+        name: &'static str,
+        /// Which rewrite of the compilation it is, counted from 1.
+        number: u64,
+        /// Rewrites in all.
+        of: u64,
+    },
+}
+
+impl std::fmt::Display for Guilty {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Guilty::Compiler => f.write_str("the compiler itself"),
+            Guilty::NoRewrite => {
+                f.write_str("no rewrite: translation, lowering, allocation or emission")
+            }
+            Guilty::Unlimited => f.write_str("unknown: differs only without a fuel limit"),
+            Guilty::Rewrite { name, number, of } => write!(f, "{name} (rewrite {number} of {of})"),
+        }
+    }
+}
+
+/// The guilty rewrite.
 pub(super) fn guilty(
     judge: &mut Judge,
     options: &Options,
     case: &Candidate,
     wanted: Wanted,
-) -> String {
+) -> Guilty {
     let with = |fuel: u64| Options {
         fuel: Some(fuel),
         ..options.clone()
     };
     let used = match check::stats(&case.wasm, options) {
         Some(stats) => stats.fuel_used,
-        None => return "the compiler itself".into(),
+        None => return Guilty::Compiler,
     };
     if differs(judge, &with(0), case, wanted) {
-        return "no rewrite: translation, lowering, allocation or emission".into();
+        return Guilty::NoRewrite;
     }
     let (mut right, mut wrong) = (0, used);
     if !differs(judge, &with(wrong), case, wanted) {
-        return "unknown: differs only without a fuel limit".into();
+        return Guilty::Unlimited;
     }
     while wrong - right > 1 {
         let middle = right + (wrong - right) / 2;
@@ -40,5 +73,9 @@ pub(super) fn guilty(
         }
     }
     let name = check::stats(&case.wasm, &with(wrong)).and_then(|s| s.last_rewrite);
-    format!("{} (rewrite {wrong} of {used})", name.unwrap_or("unnamed"))
+    Guilty::Rewrite {
+        name: name.unwrap_or("unnamed"),
+        number: wrong,
+        of: used,
+    }
 }

@@ -4,6 +4,7 @@
 //! file's concern: an edit that breaks the types is thrown away by the validator before anything runs, which
 //! is cheaper than reasoning about stacks here.
 
+use super::structure::Segment;
 use std::rc::Rc;
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::{
@@ -217,6 +218,42 @@ impl Module {
             })
             .sum();
         self.bodies.iter().map(body).sum::<u64>() + sections as u64 + 10 * exports as u64
+    }
+
+    /// The modules in which a segment is replaced by one of its parts, by a constant or by a local; a statement is dropped.
+    pub fn replaced(&self, segment: &Segment) -> Vec<Module> {
+        let Some(body) = self.bodies.get(segment.body) else {
+            return Vec::new();
+        };
+        let run = segment.from..segment.to;
+        if body.code.get(run.clone()).is_none() {
+            return Vec::new();
+        }
+        let mut instead: Vec<Vec<Op>> = Vec::new();
+        for &(from, to) in &segment.parts {
+            instead.extend(body.code.get(from..to).map(<[Op]>::to_vec));
+        }
+        match segment.ty {
+            None => instead.push(Vec::new()),
+            Some(wasmparser::ValType::I32) => {
+                instead.extend([vec![Op::i32(0)], vec![Op::i32(1)]]);
+            }
+            Some(wasmparser::ValType::I64) => {
+                instead.extend([vec![Op::i64(0)], vec![Op::i64(1)]]);
+            }
+            Some(_) => {}
+        }
+        if segment.ty.is_some() {
+            instead.extend([vec![Op::get(0)], vec![Op::get(1)]]);
+        }
+        let put = |ops: Vec<Op>| {
+            let mut next = self.clone();
+            next.bodies[segment.body].code.splice(run.clone(), ops);
+            next
+        };
+        let weight = self.weight();
+        let all = instead.into_iter().map(put);
+        all.filter(|next| next.weight() < weight).collect()
     }
 
     /// The module with edit number `number`; `None` if there is no such edit any more.

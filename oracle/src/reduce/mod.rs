@@ -2,20 +2,22 @@
 //!
 //! In: a case that differs. Out: a smaller case that differs in the same kind, with the reference's values. First the
 //! options: no choices, list of passes or fuel that it does not need ([`simpler`]). Then the
-//! steps: only the failing call if that is enough. Then wasm-shrink takes away whole functions and sections. Then
-//! edits over the operator sequence of [`edit`], smallest first, each kept only if the module still validates and
+//! steps: only the failing call if that is enough. Then whole expressions and statements by [`structure`], then wasm-shrink
+//! takes away functions and sections, then edits over the operator sequence of [`edit`], smallest first, each kept only if the module still validates and
 //! still differs. Last, the guilty rewrite is named by bisecting fuel ([`blame`]). Invariant: every accepted candidate was judged, so the result differs by construction.
 
 pub mod blame;
 pub mod edit;
 mod simpler;
+pub mod structure;
 #[cfg(test)]
 mod tests;
 
 use crate::check::{Ask, Judge};
-use crate::compare::{Kind, Step};
+use crate::compare::{Difference, Kind, Step};
 use crate::program::Info;
 use crate::regression::Case;
+use blame::Guilty;
 use edit::Module;
 use std::time::{Duration, Instant};
 
@@ -41,6 +43,26 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// # Errors
 /// Text if the case does not differ, or the reference cannot give expectations.
 pub fn reduce(judge: &mut Judge, case: &Case) -> Result<Case, String> {
+    cause(judge, case).map(|c| c.case)
+}
+
+/// A reduced case, and what is guilty.
+pub struct Cause {
+    /// The case.
+    pub case: Case,
+    /// What differs in it.
+    pub difference: Difference,
+    /// The guilty pass, if what passes leave tells.
+    pub pass: Option<String>,
+    /// The guilty rewrite.
+    pub guilty: Guilty,
+}
+
+/// Reduces a case that differs, and names what is guilty.
+///
+/// # Errors
+/// As [`reduce`].
+pub fn cause(judge: &mut Judge, case: &Case) -> Result<Cause, String> {
     let options = case.options.clone();
     let first = judge.judge("reduce", &case.wasm, &options, &case.steps, Ask::THOROUGH);
     let Err(report) = first else {
@@ -62,18 +84,25 @@ pub fn reduce(judge: &mut Judge, case: &Case) -> Result<Case, String> {
     let guilty = blame::guilty(judge, &options, &small, wanted);
     let expected = judge.expectations(&small.wasm, &options, &small.steps)?;
     let last = judge.judge("reduce", &small.wasm, &options, &small.steps, wanted.ask);
-    let stage = last.err().and_then(|report| judge.blame(&report));
-    Ok(Case {
+    let last = last.err().unwrap_or(report);
+    let pass = judge.blame(&last);
+    let case = Case {
         found_by: case.found_by.clone(),
-        guilty: match stage {
-            Some(stage) => format!("{stage}: {guilty}"),
-            None => guilty,
+        guilty: match &pass {
+            Some(pass) => format!("{pass}: {guilty}"),
+            None => guilty.to_string(),
         },
         options,
         text: wasmprinter::print_bytes(&small.wasm).map_err(|e| e.to_string())?,
         wasm: small.wasm,
         steps: small.steps,
         expected,
+    };
+    Ok(Cause {
+        case,
+        difference: last.difference,
+        pass,
+        guilty,
     })
 }
 
@@ -107,6 +136,7 @@ pub fn shrink(mut best: Candidate, test: Test<'_>) -> Candidate {
         let before = best.wasm.len();
         let steps = best.steps.len();
         // Again after the edits: what they cut loose (imports, types, functions) it takes away.
+        structured(&mut best, test, start + LIMIT);
         generic(&mut best, test);
         edits(&mut best, test, start + LIMIT);
         fewer_steps(&mut best, test);
@@ -216,6 +246,31 @@ fn generic(best: &mut Candidate, test: Test<'_>) {
         .allow_empty(true)
         .run(start.wasm.clone(), |wasm| Ok(interesting(wasm)));
     *best = smallest;
+}
+
+/// Whole expressions and statements, largest first, until none can go.
+fn structured(best: &mut Candidate, test: Test<'_>, deadline: Instant) {
+    let mut at = 0;
+    loop {
+        let Some(module) = Module::read(&best.wasm) else {
+            return;
+        };
+        let all = structure::segments(&best.wasm);
+        let mut changed = false;
+        while at < all.len() && !changed {
+            if Instant::now() > deadline {
+                return;
+            }
+            changed = module
+                .replaced(&all[at])
+                .into_iter()
+                .any(|next| accept(best, next.encode(), test));
+            at += usize::from(!changed);
+        }
+        if !changed {
+            return;
+        }
+    }
 }
 
 /// Edits of single functions and of the module around them, until none helps.

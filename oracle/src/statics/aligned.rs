@@ -9,6 +9,7 @@ use super::Findings;
 use super::flow::{literal, successors};
 use super::section::{Code, Item, Section};
 use thumbsmith::isa::{self, Addr, Alu, Reg, RegSet, Sem, ShiftKind};
+use thumbsmith::seeded::{Bug, on};
 
 /// Registers known to hold multiples of four.
 type Known = RegSet;
@@ -122,7 +123,7 @@ fn transfer(section: &Section, item: &Item, before: Known) -> Known {
         _ => {}
     }
     // One whose condition fails leaves everything as it was.
-    if item.conditional() {
+    if item.conditional() && !on(Bug::StaticConditional) {
         after.and(before)
     } else {
         after

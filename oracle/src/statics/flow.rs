@@ -8,7 +8,8 @@
 use super::Findings;
 use super::section::{Code, Item, Section};
 use smallvec::SmallVec;
-use thumbsmith::isa::{Reg, Sem};
+use thumbsmith::isa::{Reg, Sem, literal_base};
+use thumbsmith::seeded::{Bug, on};
 
 /// Where an instruction may go next: instructions by number.
 pub(super) type Next = SmallVec<[usize; 2]>;
@@ -87,6 +88,9 @@ fn table(section: &Section, item: &Item, wide: bool) -> Result<Vec<i64>, String>
     if !wide && entries.len() > 1 && entries.last() == Some(&0) {
         entries.pop();
     }
+    if on(Bug::StaticTableEnd) && entries.len() > 1 {
+        entries.pop();
+    }
     Ok(entries.iter().map(|e| base + 2 * e).collect())
 }
 
@@ -102,6 +106,7 @@ pub(super) fn successors(section: &Section, code: &Code, number: usize) -> Resul
             .ok_or_else(|| format!("a jump to {to:#x}, where no instruction begins"))?;
         match code.items[target].it & 15 {
             0 => Ok(target),
+            _ if on(Bug::StaticIntoBlock) => Ok(target),
             _ => Err(format!("a jump into the IT block at {to:#x}")),
         }
     };
@@ -136,7 +141,7 @@ pub(super) fn literal(item: &Item) -> Option<i64> {
     use thumbsmith::isa::Addr::Literal;
     match item.inst.op.sem() {
         Sem::Load(_, Literal) | Sem::Adr => {
-            Some(((i64::from(item.at) + AHEAD) & !3) + i64::from(item.inst.imm))
+            Some(i64::from(literal_base(item.at)) + i64::from(item.inst.imm))
         }
         // The address form is the only thing that matters here; everything else names no literal.
         _ => None,

@@ -7,6 +7,7 @@
 //! executable section is judged, as code or as data that code refers to; an object without code is an error.
 
 mod aligned;
+pub mod cases;
 mod flow;
 pub mod second;
 mod section;

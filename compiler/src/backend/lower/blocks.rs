@@ -35,7 +35,7 @@ impl Lower<'_, '_> {
 
     /// The target of one of several edges: a block between, if the target has other predecessors.
     fn split(&mut self, e: &Edge) -> Target {
-        if self.cfg.preds[e.to.0 as usize].len() == 1 {
+        if self.cfg.preds(e.to).len() == 1 {
             let args = self.edge_args(e);
             return (MBlockId(e.to.0), args);
         }
@@ -162,8 +162,15 @@ impl Lower<'_, '_> {
         } else {
             n as i32
         };
+        let limit = match on(Bug::TableLimitByte) && limit > 256 {
+            true => limit & 0xff,
+            false => limit,
+        };
         let mut b = MInst::new(MOp::Branch, &[], &[]);
-        b.cond = Cond::Hs;
+        b.cond = match on(Bug::TableSigned) {
+            true => Cond::Ge,
+            false => Cond::Hs,
+        };
         self.emit(b);
         if isa::fits(I::CmpI, limit, false) {
             let mut c = MInst::new(MOp::Isa(I::CmpI), &[], &[r]);
@@ -206,7 +213,8 @@ impl Lower<'_, '_> {
             let mut b = MInst::new(MOp::Branch, &[], &[]);
             b.cond = Cond::Eq;
             let mut c = MInst::new(MOp::Isa(I::CmpI), &[], &[r]);
-            c.imm = i as i32;
+            let late = on(Bug::ChainLastCase) && n == CHAIN && i + 1 == n;
+            c.imm = i as i32 + late as i32;
             if i == 0 {
                 succs.extend([here, next.clone()]);
                 self.emit(b);

@@ -157,6 +157,9 @@ impl Lower<'_, '_> {
         if on(Bug::CallKeepsR12) {
             regs.clobbers.remove(Reg::R12);
         }
+        if on(Bug::CallKeepsLr) {
+            regs.clobbers.remove(Reg::LR);
+        }
         call.abi = Some(Box::new(regs));
         self.emit_all(loads);
         self.emit(call);

@@ -106,7 +106,9 @@ impl Lower<'_, '_> {
     /// `a cond b`; the condition returned may be another that says the same of what is compared.
     pub(super) fn compare_values(&mut self, a: Value, b: Value, cond: Cond) -> (FlagInsts, Cond) {
         if self.as_const(a).is_some() && self.as_const(b).is_none() {
-            return self.compare_values(b, a, cond.swap());
+            let stays = on(Bug::UnsignedSwap) && matches!(cond, Cond::Lo | Cond::Ls);
+            let cond = if stays { cond } else { cond.swap() };
+            return self.compare_values(b, a, cond);
         }
         let ra = self.reg(a);
         let Some(c) = self.as_const(b) else {
@@ -122,7 +124,11 @@ impl Lower<'_, '_> {
                 Some((c - 1, if cond == Cond::Lt { Cond::Le } else { Cond::Gt }))
             }
             Cond::Le | Cond::Gt if c != i32::MAX => {
-                Some((c + 1, if cond == Cond::Le { Cond::Lt } else { Cond::Ge }))
+                let strict = match on(Bug::NeighbourCondition) {
+                    true => Cond::Le,
+                    false => Cond::Lt,
+                };
+                Some((c + 1, if cond == Cond::Le { strict } else { Cond::Ge }))
             }
             Cond::Lo | Cond::Hs if c != 0 => Some((
                 c.wrapping_sub(1),
@@ -202,7 +208,7 @@ impl Lower<'_, '_> {
         let (a, b) = (self.f.node(n.args[0]), self.f.node(n.args[1]));
         let wanted = if n.op == Op::And { Op::Eq } else { Op::Ne };
         let chain = a.op == wanted
-            && b.op == wanted
+            && (b.op == wanted || on(Bug::ChainedOpposite) && matches!(b.op, Op::Eq | Op::Ne))
             && self.may_enter(n.args[0])
             && self.may_enter(n.args[1]);
         if !chain || !self.may_merge(v) {

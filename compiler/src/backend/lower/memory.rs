@@ -13,6 +13,7 @@ fn forms(op: Op) -> (I, I) {
         Op::Load8U => (I::LdrbI, I::LdrbR),
         Op::Load8S => (I::LdrsbI, I::LdrsbR),
         Op::Load16U => (I::LdrhI, I::LdrhR),
+        Op::Load16S if on(Bug::IndexedLoadSign) => (I::LdrshI, I::LdrhR),
         Op::Load16S => (I::LdrshI, I::LdrshR),
         Op::Store8 => (I::StrbI, I::StrbR),
         Op::Store16 => (I::StrhI, I::StrhR),
@@ -32,7 +33,7 @@ impl Lower<'_, '_> {
     fn address(&mut self, n: &Node, imm_form: I) -> Address {
         let (ptr, offset) = (n.args[0], n.imm as i32);
         let sum = self.f.node(ptr);
-        if offset == 0
+        if (offset == 0 || offset == 8 && on(Bug::IndexedOffset))
             && sum.op == Op::Add
             && self.may_enter(ptr)
             && self.as_const(sum.args[1]).is_none()
@@ -44,6 +45,11 @@ impl Lower<'_, '_> {
             && self.may_enter(ptr)
             && let Some(c) = self.as_const(sum.args[1])
         {
+            let c = if on(Bug::FoldedOffsetSign) {
+                c.wrapping_abs()
+            } else {
+                c
+            };
             let total = offset.wrapping_add(c);
             if isa::fits(imm_form, total, false) {
                 let r = self.reg(sum.args[0]);
@@ -78,13 +84,14 @@ impl Lower<'_, '_> {
             if s.op == Op::Shl
                 && inner == index
                 && self.may_enter(index)
-                && let Some(k @ 1..=3) = self.as_const(s.args[1])
+                && let Some(k) = self.as_const(s.args[1])
+                && (1..=3 + on(Bug::IndexScale16) as i32).contains(&k)
             {
                 let regs = SmallVec::from_slice(&[self.reg(base), self.reg(s.args[0])]);
                 let shift = if on(Bug::IndexScale) && k == 3 {
                     2
                 } else {
-                    k as u8
+                    k as u8 & 3
                 };
                 return Address {
                     regs,

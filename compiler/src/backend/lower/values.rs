@@ -204,7 +204,7 @@ impl Lower<'_, '_> {
             n.args[2],
             ops.0,
             ops.1,
-            hi.is_some() && !on(Bug::CarryLost),
+            hi.is_some() && !on(Bug::CarryLost) && !(lo.is_none() && on(Bug::CarryOfUnneeded)),
         );
         match hi {
             Some(h) => {
@@ -309,7 +309,10 @@ impl Lower<'_, '_> {
             m5.s = true;
             let (c, m6) = self.three(I::AsrR, h, over);
             let mut last = MInst::new(MOp::Isa(I::OrrR), &[d], &[ab, c, ab]);
-            last.cond = Cond::Pl;
+            last.cond = match on(Bug::WideShrSBy32) {
+                true => Cond::Gt,
+                false => Cond::Pl,
+            };
             seq.extend([m1, m2, m3, m4, m5, m6, last]);
         }
         if let Some(d) = hi {

@@ -1,0 +1,231 @@
+//! Functions about what is known of values: ranges, known bits, and what conditions say. A part of the family `rules`.
+//!
+//! Two shapes. One computes an operator over operands within small ranges and compares the result with constants beside
+//! what the ends of the ranges give, so that a range that is off by one decides a comparison wrongly. The other tests a value
+//! again inside of both arms of a condition on it; arms set a global, so that they stay branches. Invariant: operands are
+//! made so that no division traps.
+
+use super::body::{Body, Style};
+use super::draft::{Draft, GlobalDraft};
+use super::draw::Draw;
+use super::table::{NAMES, Partial, ROWS, Row};
+use crate::program::{Sig, Ty};
+use wasm_encoder::{BlockType, Instruction};
+
+/// A value within a range: its ends, as they are before they wrap.
+#[derive(Clone, Copy)]
+struct Range {
+    low: i64,
+    high: i64,
+}
+
+/// The global that arms set, added where there is none.
+fn global(draft: &mut Draft) -> u32 {
+    let found = draft
+        .globals
+        .iter()
+        .position(|g| g.mutable && g.ty == Ty::I32);
+    let index = found.unwrap_or_else(|| {
+        draft.globals.push(GlobalDraft {
+            ty: Ty::I32,
+            mutable: true,
+            value: 0,
+            imported: false,
+            exported: true,
+        });
+        draft.globals.len() - 1
+    });
+    index as u32
+}
+
+/// Adds a function of one of the shapes.
+pub fn one(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style) {
+    let ty = draw.pick(&[Ty::I32, Ty::I32, Ty::I64]);
+    let global = global(draft);
+    let sig = Sig {
+        params: vec![ty, ty],
+        results: vec![Ty::I32],
+    };
+    let mut facts = Facts {
+        body: Body::new(draw, draft, style, sig),
+        ty,
+        global,
+    };
+    match facts.body.draw.below(2) {
+        0 => facts.compared(),
+        _ => facts.nested(),
+    }
+    let ready = facts.body.finish(true);
+    draft.funcs.push(ready);
+}
+
+/// Whether the operator at this place of the table compares two values of the type.
+fn compares(at: usize, ty: Ty) -> bool {
+    let name = NAMES[at].get(3..).unwrap_or("");
+    let kind = ["Eq", "Ne", "Lt", "Gt", "Le", "Ge"];
+    ROWS[at].operands == [ty, ty] && kind.iter().any(|k| name.starts_with(k))
+}
+
+struct Facts<'d, 'a, 'm> {
+    body: Body<'d, 'a, 'm>,
+    ty: Ty,
+    global: u32,
+}
+
+impl Facts<'_, '_, '_> {
+    fn number(&mut self, value: i64) {
+        self.body.op(match self.ty {
+            Ty::I32 => Instruction::I32Const(value as i32),
+            Ty::I64 => Instruction::I64Const(value),
+        });
+    }
+
+    /// The operator of this name at the function's type.
+    fn named(&mut self, name: &str) {
+        let short = if self.ty == Ty::I32 { "I32" } else { "I64" };
+        let is = |n: &&str| n.strip_prefix(short) == Some(name);
+        if let Some(at) = NAMES.iter().position(|n| is(&n)) {
+            self.body.op(ROWS[at].instruction.clone());
+        }
+    }
+
+    /// Leaves a parameter within a small range; `positive` keeps it above zero.
+    fn ranged(&mut self, param: u32, positive: bool) -> Range {
+        let draw = &mut *self.body.draw;
+        let mask = draw.pick(&[0, 1, 3, 7, 15, 31, 127, 0xff, 0xffff]);
+        let offset = match positive {
+            true => draw.range(1, 4) as i64,
+            false => draw.pick(&[0, 0, 0, 1, 2, -1, -2, -8, -128, 100, 0x7fff_fff0]),
+        };
+        self.body.op(Instruction::LocalGet(param));
+        self.number(mask);
+        self.named("And");
+        if offset != 0 {
+            self.number(offset);
+            self.named("Add");
+        }
+        Range {
+            low: offset,
+            high: mask + offset,
+        }
+    }
+
+    /// A number that is an end of one of the ranges, or what arithmetic makes of two, or right beside.
+    fn beside(&mut self, a: Range, b: Range) -> i64 {
+        let draw = &mut *self.body.draw;
+        let (x, y) = (draw.pick(&[a.low, a.high]), draw.pick(&[b.low, b.high]));
+        let width = 32 * self.ty.words() as i64;
+        let near = match draw.below(12) {
+            0..=2 => x,
+            3 => y,
+            4 => x.wrapping_sub(y),
+            5 => x.wrapping_add(y),
+            6 => x.wrapping_mul(y),
+            7 => x.checked_div(y).unwrap_or(0),
+            8 => -y,
+            9 => width,
+            10 => draw.pick(&[0, 0x7fff, 0x80, -0x80, 0x7fff_ffff, -0x8000_0000]),
+            _ => x.wrapping_shl(y as u32 % width as u32),
+        };
+        near.wrapping_add(draw.pick(&[0, 0, 1, -1, 2]))
+    }
+
+    /// Leaves the comparison of a local with a constant, or with another local.
+    fn compare(&mut self, local: u32, with: Result<i64, u32>) {
+        let ty = self.ty;
+        let all: Vec<usize> = (0..ROWS.len()).filter(|at| compares(*at, ty)).collect();
+        let at = self.body.draw.pick(&all);
+        self.body.op(Instruction::LocalGet(local));
+        match with {
+            Ok(n) => self.number(n),
+            Err(other) => self.body.op(Instruction::LocalGet(other)),
+        }
+        self.body.op(ROWS[at].instruction.clone());
+    }
+
+    /// An operator over ranges, and comparisons of its result.
+    fn compared(&mut self) {
+        let ty = self.ty;
+        let fits = |row: &&Row| row.result == ty && row.operands.iter().all(|o| *o == ty);
+        let rows: Vec<&'static Row> = ROWS.iter().filter(fits).collect();
+        let row = self.body.draw.pick(&rows);
+        let a = self.ranged(0, false);
+        let mut b = a;
+        if row.operands.len() == 2 {
+            let divides = row.partial != Partial::Total;
+            if !divides && self.body.draw.chance(30) {
+                let n = self
+                    .body
+                    .draw
+                    .pick(&[0, 1, 2, 4, 8, 16, 24, 31, 32, 40, 63, 255, -4]);
+                self.number(n);
+                b = Range { low: n, high: n };
+            } else {
+                b = self.ranged(1, divides);
+            }
+        }
+        let local = self.body.local(ty);
+        self.body.op(row.instruction.clone());
+        self.body.op(Instruction::LocalSet(local));
+        for k in 0..4 {
+            let n = self.beside(a, b);
+            self.compare(local, Ok(n));
+            if k > 0 {
+                self.body.op(Instruction::I32Or);
+            }
+            if k < 3 {
+                self.body.op(Instruction::I32Const(1));
+                self.body.op(Instruction::I32Shl);
+            }
+        }
+    }
+
+    /// A condition on values, and in each of its arms another one.
+    fn nested(&mut self) {
+        let mut held = [0, 0];
+        let mut ranges = [Range { low: 0, high: 0 }; 2];
+        for (i, range) in ranges.iter_mut().enumerate() {
+            *range = self.ranged(i as u32, false);
+            held[i] = self.body.local(self.ty);
+            self.body.op(Instruction::LocalSet(held[i]));
+        }
+        self.condition(held, ranges);
+        if self.body.draw.chance(40) {
+            self.condition(held, ranges);
+            let both = self.body.draw.chance(60);
+            self.body.op(match both {
+                true => Instruction::I32And,
+                false => Instruction::I32Or,
+            });
+        }
+        self.body.op(Instruction::If(BlockType::Empty));
+        self.arm(held, ranges);
+        self.body.op(Instruction::Else);
+        self.arm(held, ranges);
+        self.body.op(Instruction::End);
+        self.body.op(Instruction::GlobalGet(self.global));
+    }
+
+    fn condition(&mut self, held: [u32; 2], ranges: [Range; 2]) {
+        let i = self.body.draw.below(2);
+        let with = match self.body.draw.chance(35) {
+            true => Err(held[1 - i]),
+            false => Ok(self.beside(ranges[i], ranges[i])),
+        };
+        self.compare(held[i], with);
+    }
+
+    fn arm(&mut self, held: [u32; 2], ranges: [Range; 2]) {
+        let first = self.body.draw.below(100) as i32;
+        self.condition(held, ranges);
+        self.body.op(Instruction::If(BlockType::Empty));
+        for value in [first, first + 1] {
+            self.body.op(Instruction::I32Const(value));
+            self.body.op(Instruction::GlobalSet(self.global));
+            if value == first {
+                self.body.op(Instruction::Else);
+            }
+        }
+        self.body.op(Instruction::End);
+    }
+}

@@ -1,0 +1,172 @@
+//! The tables of seeded bugs: a summary as JSON, and the page `docs/seeds.md`.
+//!
+//! In: what became of each bug. Out: text. Invariant: everything but the words around the tables is derived from the rows,
+//! so the page says what was measured; a bug that was not hunted is not counted as found.
+
+use super::{Alone, Sought};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// CPU seconds of the bugs that were found, in order.
+fn times(list: &[Sought]) -> Vec<f64> {
+    let found = list.iter().filter(|s| s.found);
+    let mut times: Vec<f64> = found.map(|s| s.cpu_seconds).collect();
+    times.sort_by(f64::total_cmp);
+    times
+}
+
+/// By class: how many were found, of how many.
+fn classes(list: &[Sought]) -> BTreeMap<&'static str, (usize, usize)> {
+    let mut all: BTreeMap<&'static str, (usize, usize)> = BTreeMap::new();
+    for sought in list {
+        let (found, total) = all
+            .entry(sought.seed().map_or("", |s| s.class))
+            .or_default();
+        *found += usize::from(sought.found);
+        *total += 1;
+    }
+    all
+}
+
+/// By name of who was alone: the numbers of the bugs that nobody else saw.
+pub fn only(list: &[Sought], of: fn(&Sought) -> &Alone) -> BTreeMap<&str, Vec<u16>> {
+    let mut all: BTreeMap<&str, Vec<u16>> = BTreeMap::new();
+    for sought in list {
+        for name in of(sought).keys() {
+            all.entry(name).or_default();
+        }
+        let mut seen = of(sought).iter().filter(|(_, time)| time.is_some());
+        if let (Some((name, _)), None) = (seen.next(), seen.next()) {
+            all.entry(name).or_default().push(sought.number);
+        }
+    }
+    all
+}
+
+/// The results as one JSON object.
+pub fn json(list: &[Sought]) -> Value {
+    let times = times(list);
+    let slow = list.iter().filter(|s| s.found && s.cpu_seconds > 15.0);
+    json!({
+        "bugs": list.len(),
+        "found": times.len(),
+        "missed": list.iter().filter(|s| !s.found).map(|s| s.number).collect::<Vec<_>>(),
+        "median_seconds": times.get(times.len() / 2),
+        "slowest_seconds": times.last(),
+        "slow": slow.map(|s| s.number).collect::<Vec<_>>(),
+        "classes": classes(list),
+        "only_family": only(list, |s| &s.families),
+        "only_voice": only(list, |s| &s.voices),
+        "rows": list.iter().map(Sought::json).collect::<Vec<_>>(),
+    })
+}
+
+const HEAD: &str = "\
+# Seeded bugs
+
+Written by `oracle seeds --results FILE --markdown`. Each bug is a row of `compiler/src/seeded.rs` and is hunted in a process of
+its own, one thread, seed 1. CPU seconds depend on the machine and on what else runs; functions judged until then do not. `family`
+is who made the case in which it showed first, `voice` who noticed (see [fuzzing.md](fuzzing.md)); `regalloc`, `encoding`
+and `judges` are checks of parts and both.
+";
+
+/// The page.
+pub fn page(list: &[Sought]) -> String {
+    let mut out = HEAD.to_owned();
+    let times = times(list);
+    let at = |n: usize| times.get(n).copied().unwrap_or(0.0);
+    let _ = write!(
+        out,
+        "\n{} bugs in {} classes, {} found; median {:.2} s, slowest {:.2} s.\n\n| class | found |\n|---|---|\n",
+        list.len(),
+        classes(list).len(),
+        times.len(),
+        at(times.len() / 2),
+        at(times.len().saturating_sub(1)),
+    );
+    for (class, (found, total)) in classes(list) {
+        let _ = writeln!(out, "| {class} | {found} of {total} |");
+    }
+    out += "\n| bug | class | stage | family | voice | functions | CPU s |\n|---|---|---|---|---|---|---|\n";
+    for s in list {
+        let Some(seed) = s.seed() else { continue };
+        let _ = write!(
+            out,
+            "| {} {} | {} | {} | ",
+            seed.number, seed.name, seed.class, seed.stage
+        );
+        let _ = match s.found {
+            true => writeln!(
+                out,
+                "{} | {} | {} | {:.2} |",
+                s.family, s.voice, s.functions, s.cpu_seconds
+            ),
+            false => writeln!(
+                out,
+                "not found | | {} | {:.2} |",
+                s.functions, s.cpu_seconds
+            ),
+        };
+    }
+    alone(&mut out, list, "Families alone", |s| &s.families);
+    alone(&mut out, list, "Voices alone", |s| &s.voices);
+    out
+}
+
+/// Who sees which bugs without the others, and which of them nobody else sees.
+fn alone(out: &mut String, list: &[Sought], title: &str, of: fn(&Sought) -> &Alone) {
+    let asked = list.iter().filter(|s| !of(s).is_empty()).count();
+    if asked == 0 {
+        return;
+    }
+    let _ = write!(
+        out,
+        "\n## {title}\n\nOf {asked} bugs that were hunted so, each for the time that `--matrix` gave.\n\n\
+         | alone | sees | and nobody else |\n|---|---|---|\n"
+    );
+    for (name, numbers) in only(list, of) {
+        let sees = |s: &&Sought| of(s).get(name).is_some_and(Option::is_some);
+        let count = list.iter().filter(sees).count();
+        let numbers: Vec<String> = numbers.iter().map(u16::to_string).collect();
+        let _ = writeln!(out, "| {name} | {count} | {} |", numbers.join(", "));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Sought, json, only, page};
+    use thumbsmith::seeded::BUGS;
+
+    fn rows() -> Vec<Sought> {
+        let row = |(i, seed): (usize, &thumbsmith::seeded::Seed)| Sought {
+            number: seed.number,
+            found: i > 0,
+            cpu_seconds: i as f64,
+            families: [("ops", i % 2 == 0), ("rules", true)]
+                .map(|(name, seen)| (name.to_owned(), seen.then_some(1.0)))
+                .into(),
+            ..Sought::default()
+        };
+        BUGS.iter().take(20).enumerate().map(row).collect()
+    }
+
+    #[test]
+    fn what_is_derived_is_right() {
+        let rows = rows();
+        let all = json(&rows);
+        assert_eq!(all["found"], 19);
+        assert_eq!(all["missed"], serde_json::json!([BUGS[0].number]));
+        assert_eq!(all["median_seconds"], 10.0);
+        assert_eq!(only(&rows, |s| &s.families)["rules"].len(), 10);
+        assert!(page(&rows).contains("| 1 DivZeroGuardLost | traps | translate | not found |"));
+    }
+
+    #[test]
+    fn rows_read_back() {
+        for row in rows() {
+            let again = Sought::from_json(&row.json()).expect("a row");
+            assert_eq!(again.json(), row.json());
+        }
+    }
+}
