@@ -12,6 +12,7 @@ pub mod opt;
 pub mod optimizations;
 pub mod options;
 pub mod pipeline;
+mod plan;
 pub mod regalloc;
 pub mod report;
 pub mod seeded;

@@ -168,6 +168,9 @@ pub struct Options {
     pub fuel: Option<u64>,
     /// Optimizations that are left out: names of [`crate::optimizations::names`].
     pub without: Vec<String>,
+    /// The passes to run, in order, by the names of [`crate::pipeline::PASSES`]; `None` is those of the level. Passes that
+    /// every level runs occur once, others any number of times, in any order that the table admits.
+    pub passes: Option<Vec<String>>,
 }
 
 impl Default for Options {
@@ -182,6 +185,7 @@ impl Default for Options {
             choices: crate::choices::Source::Heuristic,
             fuel: None,
             without: Vec::new(),
+            passes: None,
         }
     }
 }

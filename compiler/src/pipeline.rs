@@ -18,6 +18,8 @@ use crate::opt::simplify::{IfConversion, Known};
 use crate::opt::{self, address::GlobalLayout, inline, schedule::Schedule};
 use crate::optimizations;
 use crate::options::{Level, Options};
+pub use crate::plan::check_order;
+pub(crate) use crate::plan::passes_of;
 use crate::regalloc::{self, Allocation};
 use crate::stages::Form;
 use crate::wasm::Bodies;
@@ -61,8 +63,8 @@ pub struct Cx<'a> {
     /// By function: bytes of stack that a caller must have checked for.
     depth: Vec<u32>,
     listing: bool,
-    /// Text of functions after the pass that was asked for.
-    dump: Option<(String, String)>,
+    /// Place of the pass that was asked for, and text of functions after it.
+    dump: Option<(usize, String)>,
     /// Bodies after passes, those that were asked for.
     keep: Keep,
     kept: Vec<Kept>,
@@ -72,6 +74,8 @@ pub struct Cx<'a> {
 
 /// What a pass left, by symbol.
 pub(crate) struct Kept {
+    /// Place of the pass in the list: a name may occur more than once.
+    at: usize,
     pub(crate) pass: &'static str,
     pub(crate) gives: Gives,
     pub(crate) bodies: Vec<(SymbolKind, Form)>,
@@ -112,8 +116,8 @@ pub enum Phase {
     Late,
 }
 
-/// What a pass leaves.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What a pass leaves, in the order in which a function goes through it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Gives {
     /// IR, this far.
     Ir(Stage),
@@ -147,7 +151,8 @@ pub struct Pass {
     pub phase: Phase,
     /// Levels that run it, as in `Level::name`.
     pub levels: &'static str,
-    /// Passes that must stand before it, where they run at all.
+    /// Passes that must stand before it, where they run at all. What stands before it in the table only because code
+    /// becomes better that way is not named: any order that these admit is right.
     pub after: &'static [&'static str],
     /// What it leaves.
     pub gives: Gives,
@@ -156,7 +161,7 @@ pub struct Pass {
 
 impl Pass {
     /// Whether it runs under these options.
-    fn runs(&self, options: &Options) -> bool {
+    pub(crate) fn runs(&self, options: &Options) -> bool {
         let left_out = options.without.iter().any(|w| w == self.name);
         self.levels.contains(options.level.name()) && !left_out
     }
@@ -179,7 +184,7 @@ impl Pass {
 /// The name under which the IR before all passes can be asked for.
 pub const TRANSLATE: &str = "translate";
 
-const ALL: &str = "0123sz";
+pub(crate) const ALL: &str = "0123sz";
 const OPT: &str = "123sz";
 const FULL: &str = "23sz";
 
@@ -209,10 +214,10 @@ const fn pass(
 #[rustfmt::skip]
 pub const PASSES: &[Pass] = &[
     pass("simplify", Phase::Early, OPT, &[], SOURCE, simplify),
-    pass("inline", Phase::Early, OPT, &["simplify"], SOURCE, inline_calls),
+    pass("inline", Phase::Early, OPT, &[], SOURCE, inline_calls),
     pass("simplify-inlined", Phase::Early, OPT, &["inline"], SOURCE, simplify_inlined),
-    pass("ranges", Phase::Early, FULL, &["simplify", "inline"], SOURCE, ranges),
-    pass("wide", Phase::Late, ALL, &["ranges"], WORDS, wide),
+    pass("ranges", Phase::Early, FULL, &[], SOURCE, ranges),
+    pass("wide", Phase::Late, ALL, &[], WORDS, wide),
     pass("address", Phase::Late, ALL, &["wide"], MACHINE, addresses),
     pass("simplify-words", Phase::Late, OPT, &["wide", "address"], MACHINE, simplify),
     pass("lower", Phase::Late, ALL, &["address"], Gives::MachineIr, lower_func),
@@ -270,41 +275,18 @@ fn budget(level: Level) -> Budget {
     }
 }
 
-/// Checks the order constraints of the table, for the passes that run.
-///
-/// # Errors
-/// `Internal`, naming the row.
-pub fn check_order(passes: &[&Pass]) -> Result<()> {
-    let fail = |what: String| Err(Error::new(ErrorKind::Internal, what));
-    for (i, p) in passes.iter().enumerate() {
-        for a in p.after {
-            let Some(row) = PASSES.iter().find(|q| q.name == *a) else {
-                return fail(format!(
-                    "pass {} must stand after {a}, which there is not",
-                    p.name
-                ));
-            };
-            let stands = passes.iter().position(|q| q.name == *a);
-            if stands.is_some_and(|k| k > i) || stands.is_none() && row.levels == ALL {
-                return fail(format!("pass {} must stand after {a}", p.name));
-            }
-        }
-        if i > 0 && passes[i - 1].phase == Phase::Late && p.phase == Phase::Early {
-            return fail(format!(
-                "pass {} is early, and stands after late ones",
-                p.name
-            ));
-        }
-    }
-    Ok(())
-}
-
 /// The passes after which a dump can be had, in order: those that run under these options, or all.
 pub fn dumps(options: Option<&Options>) -> Vec<&'static str> {
-    let runs = |p: &&Pass| options.is_none_or(|o| p.runs(o));
+    let runs = match options {
+        Some(options) => passes_of(options).unwrap_or_default(),
+        None => PASSES.iter().collect(),
+    };
     let can = |p: &&Pass| p.gives != Gives::Code;
-    let rows = PASSES.iter().filter(runs).filter(can).map(|p| p.name);
-    std::iter::once(TRANSLATE).chain(rows).collect()
+    let rows = runs.into_iter().filter(can).map(|p| p.name);
+    let mut names: Vec<_> = std::iter::once(TRANSLATE).chain(rows).collect();
+    let mut seen = rustc_hash::FxHashSet::default();
+    names.retain(|n| seen.insert(*n));
+    names
 }
 
 /// Whether this pass makes code.
@@ -401,16 +383,6 @@ impl Input<'_> {
     }
 }
 
-/// The passes of a level, their order checked.
-///
-/// # Errors
-/// As [`check_order`].
-pub(crate) fn passes_of(options: &Options) -> Result<Vec<&'static Pass>> {
-    let passes: Vec<_> = PASSES.iter().filter(|p| p.runs(options)).collect();
-    check_order(&passes)?;
-    Ok(passes)
-}
-
 /// Compiles a module with these passes.
 ///
 /// # Errors
@@ -460,7 +432,7 @@ pub(crate) fn compile_module(
         bodies,
         graph,
         listing: request.listing || request.dump.is_some_and(is_layout),
-        dump: request.dump.map(|d| (d.to_owned(), String::new())),
+        dump: request.dump.map(|d| (place_of(d, passes), String::new())),
         keep: request.keep,
         kept: Vec::new(),
         own,
@@ -493,6 +465,15 @@ pub(crate) fn compile_module(
         module,
     };
     Ok((compiled, kept))
+}
+
+/// The place after which a dump is taken: that of the last pass with the name, counted from 1; 0 is before all of them.
+fn place_of(dump: &str, passes: &[&Pass]) -> usize {
+    match passes.iter().rposition(|p| p.name == dump) {
+        Some(at) => at + 1,
+        None if dump == TRANSLATE => 0,
+        None => usize::MAX,
+    }
 }
 
 /// By function: the functions that it calls, one entry a site.
@@ -594,19 +575,20 @@ impl Cx<'_> {
         if phase == Phase::Early {
             // A list that does not begin at the beginning is given what the passes before would have left.
             let given = passes.first().map_or(Stage::Source, |p| p.takes());
-            self.after(TRANSLATE, Gives::Ir(given), unit)
+            self.after(0, TRANSLATE, Gives::Ir(given), unit)
                 .map_err(|e| place(e, unit))?;
         }
-        for p in passes.iter().filter(|p| p.phase == phase) {
+        let numbered = (1..).zip(passes);
+        for (at, p) in numbered.filter(|(_, p)| p.phase == phase) {
             (p.run)(unit, self)
-                .and_then(|()| self.after(p.name, p.gives, unit))
+                .and_then(|()| self.after(at, p.name, p.gives, unit))
                 .map_err(|e| place(e, unit))?;
         }
         Ok(())
     }
 
-    /// What is done after every pass: checks, the dump, and keeping the body.
-    fn after(&mut self, pass: &'static str, gives: Gives, unit: &Unit) -> Result<()> {
+    /// What is done after every pass: checks, the dump, and keeping the body. `at` is its place, counted from 1.
+    fn after(&mut self, at: usize, pass: &'static str, gives: Gives, unit: &Unit) -> Result<()> {
         if self.options.verify {
             let found = match gives {
                 Gives::Ir(stage) => verify(&unit.func, stage, Some(self.module)),
@@ -620,7 +602,7 @@ impl Cx<'_> {
                 Error::new(ErrorKind::Internal, format!("{name} after {pass}: {e}"))
             })?;
         }
-        if self.dump.as_ref().is_some_and(|(name, _)| name == pass) {
+        if self.dump.as_ref().is_some_and(|(place, _)| *place == at) {
             let text = self.text_of(gives, unit);
             if let Some((_, out)) = &mut self.dump {
                 out.push_str(&text);
@@ -632,10 +614,11 @@ impl Cx<'_> {
             Keep::Backend => gives.stage().is_none(),
         };
         if wanted {
-            let at = match self.kept.iter().position(|k| k.pass == pass) {
-                Some(at) => at,
+            let row = match self.kept.iter().position(|k| k.at == at) {
+                Some(row) => row,
                 None => {
                     self.kept.push(Kept {
+                        at,
                         pass,
                         gives,
                         bodies: Vec::new(),
@@ -650,7 +633,7 @@ impl Cx<'_> {
                 Gives::Linear => Form::Linear(unit.items.clone()),
                 Gives::Code => Form::Code(unit.code.clone()),
             };
-            self.kept[at].bodies.push((unit.kind.clone(), form));
+            self.kept[row].bodies.push((unit.kind.clone(), form));
         }
         Ok(())
     }

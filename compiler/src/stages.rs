@@ -79,13 +79,7 @@ pub struct Between {
 /// As [`crate::compile`].
 pub fn stages(wasm: &[u8], options: &Options, only: Option<&str>) -> Result<Vec<Between>> {
     let (compiled, kept) = kept(wasm, options, Keep::Ir)?;
-    let wanted = |k: &Kept| only.is_none_or(|o| o == k.pass);
-    let kept = kept.into_iter().filter(wanted);
-    let between = |k: Kept| match k.gives {
-        Gives::Ir(stage) => Some(Between::new(k.pass, stage, k.bodies, &compiled)),
-        Gives::MachineIr | Gives::Allocation | Gives::Linear | Gives::Code => None,
-    };
-    Ok(kept.filter_map(between).collect())
+    Ok(betweens(&compiled, kept, only))
 }
 
 /// Compiles a module and gives its functions as they were after every pass of the backend. The decisions are those of
@@ -106,6 +100,35 @@ pub fn backend(wasm: &[u8], options: &Options) -> Result<Backend> {
         data: compiled.image.into_iter().map(|c| c.words).collect(),
         stages: kept.into_iter().map(stage).collect(),
     })
+}
+
+/// Gives a module of IR as it is after every pass whose result is IR, [`TRANSLATE`] first. Its functions are as translation
+/// would have left them, or as anything else made them that [`crate::ir::verify`] accepts at
+/// [`Stage::Source`](crate::ir::verify::Stage::Source).
+///
+/// # Errors
+/// As [`crate::compile`].
+pub fn after_each(module: Module, options: &Options) -> Result<Vec<Between>> {
+    let request = Request {
+        keep: Keep::Ir,
+        ..Request::default()
+    };
+    let input = Input {
+        module,
+        waiting: None,
+    };
+    let (compiled, kept) = compile_module(input, options, &passes_of(options)?, &request)?;
+    Ok(betweens(&compiled, kept, None))
+}
+
+fn betweens(compiled: &Compiled, kept: Vec<Kept>, only: Option<&str>) -> Vec<Between> {
+    let wanted = |k: &Kept| only.is_none_or(|o| o == k.pass);
+    let kept = kept.into_iter().filter(wanted);
+    let between = |k: Kept| match k.gives {
+        Gives::Ir(stage) => Some(Between::new(k.pass, stage, k.bodies, compiled)),
+        Gives::MachineIr | Gives::Allocation | Gives::Linear | Gives::Code => None,
+    };
+    kept.filter_map(between).collect()
 }
 
 fn kept(wasm: &[u8], options: &Options, keep: Keep) -> Result<(Compiled, Vec<Kept>)> {

@@ -10,25 +10,24 @@ use crate::arm::executor::ExecutorCore;
 use crate::arm::machine::Machine;
 use crate::arm::staged::StageCore;
 use crate::arm::unicorn::UnicornCore;
+pub use crate::case::{CALLS, Case, Setup};
 use crate::compare::{Difference, Kind, Step, Tally, lockstep};
 use crate::encoding;
-use crate::engine::{Engine, Outcome, mix};
-use crate::generate::draw::Draw;
-use crate::generate::{Family, Made};
+use crate::engine::{Engine, Outcome};
 use crate::judges;
-use crate::plan;
 use crate::program::{Info, Program};
 use crate::qemu;
 use crate::reference::Reference;
 use crate::stage::{self, StageEngine};
 use crate::statics::StaticJudge;
+use crate::statistics::{Seen, Statistics};
+use crate::{objects, optimizer};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 use std::time::Duration;
-use thumbsmith::choices::Source;
-use thumbsmith::{Bounds, Cpu, ErrorKind, Level, Options, TrapKind, pipeline, stages};
+use thumbsmith::{Cpu, ErrorKind, Options, TrapKind, pipeline, stages};
 
 /// A case that failed: all that is needed to see it again.
 #[derive(Clone, Debug)]
@@ -103,23 +102,6 @@ impl std::fmt::Display for Report {
 /// What a check found.
 pub type Verdict = Result<(), Box<Report>>;
 
-/// Restrictions of a hunt; empty lists mean everything.
-#[derive(Clone, Debug, Default)]
-pub struct Setup {
-    /// Families to draw from.
-    pub families: Vec<Family>,
-    /// CPUs to compile for.
-    pub cpus: Vec<Cpu>,
-    /// Levels to compile at.
-    pub levels: Vec<Level>,
-    /// Bounds modes to compile with.
-    pub bounds: Vec<Bounds>,
-    /// Voices that are asked, each about every module; all of them, some about samples, if empty.
-    pub voices: Vec<Voice>,
-    /// One module of so many is given to QEMU, by a judge that listens to it; none for 0.
-    pub qemu: u64,
-}
-
 /// Who can notice that something is wrong with a module's code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Voice {
@@ -185,20 +167,33 @@ pub enum Direct {
     Regalloc,
     /// Encoder, decoder and executor, by single instructions in unicorn.
     Encoding,
+    /// The passes over IR, by execution of made-up modules of IR before and after each.
+    Optimizer,
+    /// Object file and header, by what modules with many names say about themselves.
+    Object,
     /// The comparison and the static judge, by differences and code that are wrong on purpose.
     Judges,
 }
 
 impl Direct {
     /// Every one.
-    pub const ALL: [Direct; 3] = [Direct::Regalloc, Direct::Encoding, Direct::Judges];
-    /// The checks in turn, as a hunt does them: the judges have the fewest ways to be wrong.
-    pub const TURNS: [Direct; 7] = [
+    pub const ALL: [Direct; 5] = [
         Direct::Regalloc,
         Direct::Encoding,
+        Direct::Optimizer,
+        Direct::Object,
+        Direct::Judges,
+    ];
+    /// The checks in turn, as a hunt does them: judges and objects have the fewest ways to be wrong.
+    pub const TURNS: [Direct; 10] = [
+        Direct::Regalloc,
+        Direct::Encoding,
+        Direct::Optimizer,
         Direct::Regalloc,
         Direct::Encoding,
         Direct::Judges,
+        Direct::Optimizer,
+        Direct::Object,
         Direct::Regalloc,
         Direct::Encoding,
     ];
@@ -208,6 +203,8 @@ impl Direct {
         match self {
             Direct::Regalloc => "regalloc",
             Direct::Encoding => "encoding",
+            Direct::Optimizer => "optimizer",
+            Direct::Object => "object",
             Direct::Judges => "judges",
         }
     }
@@ -233,6 +230,8 @@ pub struct Counts {
     pub direct: u64,
     /// Modules of each family, and inputs of each check without a module.
     pub families: BTreeMap<&'static str, u64>,
+    /// How good each family's modules were.
+    pub statistics: BTreeMap<&'static str, Statistics>,
     /// Times that each rule of the compiler fired.
     pub fired: BTreeMap<&'static str, u64>,
     /// Of those, times that it fired in a module each of whose exports was called and compared to the end.
@@ -256,6 +255,9 @@ impl Counts {
         for (name, n) in &other.families {
             *self.families.entry(name).or_default() += n;
         }
+        for (name, seen) in &other.statistics {
+            self.statistics.entry(name).or_default().add(seen);
+        }
         for (name, n) in &other.fired {
             *self.fired.entry(name).or_default() += n;
         }
@@ -269,20 +271,8 @@ impl Counts {
 const FUEL: u64 = 20_000_000;
 /// After this long a run of emitted code counts as endless.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
-/// Calls of each function with parameters.
-pub const CALLS: usize = 10;
-
 /// Instructions after which a run of the executor counts as endless.
 const INSTRUCTION_LIMIT: u64 = 30_000_000;
-
-/// One generated module of so many is also given to the executor, which is slower than the rest together.
-const EXECUTOR_SHARE: u64 = 8;
-
-/// One generated module of so many is also given to the interpreter of the IR, which costs a second compilation.
-const IR_SHARE: u64 = 8;
-
-/// One generated module of so many is compiled with every verifier and the allocation checker; in debug builds all are.
-const VERIFY_SHARE: u64 = 16;
 
 /// The voices that run emitted code for one CPU.
 struct Machines {
@@ -290,9 +280,6 @@ struct Machines {
     unicorn: Machine<UnicornCore>,
     executor: Machine<ExecutorCore>,
 }
-
-/// One generated module of so many is also run as one of the backend's passes left it: each pass gets its turn.
-const BACKEND_SHARE: u64 = 64;
 
 /// Which of the backend's passes are judged by what they leave, beside the object.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -361,6 +348,8 @@ pub struct Judge {
     staged: Vec<Machine<StageCore>>,
     bench: Option<encoding::Bench>,
     pub(crate) qemu: Option<qemu::Voice>,
+    /// Rules that fired in the module that is judged.
+    rules: Vec<&'static str>,
     /// The judge of code that is not run, with every instruction that it saw.
     pub statics: StaticJudge,
     /// What was judged so far.
@@ -491,6 +480,7 @@ impl Judge {
             staged: Vec::new(),
             bench: None,
             qemu: None,
+            rules: Vec::new(),
             statics: StaticJudge::default(),
             counts: Counts::default(),
         })
@@ -508,6 +498,7 @@ impl Judge {
         steps: &[Step],
         ask: Ask,
     ) -> Verdict {
+        self.rules.clear();
         let result = self.differ(origin, wasm, options, steps, ask);
         result.map_err(|difference| {
             let end = difference.step.map_or(0, |s| s + 1).min(steps.len());
@@ -553,6 +544,7 @@ impl Judge {
         };
         for (name, n) in &output.stats.rules_fired {
             *self.counts.fired.entry(name).or_default() += n;
+            self.rules.push(name);
         }
         if ask.statics {
             let judged = self.statics.judge(&output.object, options.cpu);
@@ -755,9 +747,24 @@ impl Judge {
     /// # Errors
     /// The report of a difference.
     pub fn generated(&mut self, bytes: &[u8], setup: &Setup) -> Verdict {
-        let Some(case) = Case::from_bytes(bytes, setup) else {
-            return Ok(());
-        };
+        match Case::from_bytes(bytes, setup) {
+            Some(case) => self.case(&case),
+            None => Ok(()),
+        }
+    }
+
+    /// Judges a case, and counts what it says about its family.
+    ///
+    /// # Errors
+    /// The report of a difference.
+    pub fn case(&mut self, case: &Case) -> Verdict {
+        let traps = |tally: &Tally| tally.traps.iter().sum::<u64>();
+        let before = (
+            self.counts.functions,
+            self.counts.tally.executions,
+            traps(&self.counts.tally),
+            self.counts.instructions,
+        );
         *self.counts.families.entry(case.family.name()).or_default() += 1;
         let verdict = self.judge(
             case.family.name(),
@@ -767,11 +774,22 @@ impl Judge {
             case.ask,
         );
         match verdict {
-            // wasm-smith may leave the compiler's scope; our own families may not.
-            Err(report)
-                if case.family == Family::Smith && report.difference.kind == Kind::Refused =>
-            {
+            // What wasm-smith or wasm-mutate made may leave the compiler's scope; our own families may not.
+            Err(report) if case.made.foreign && report.difference.kind == Kind::Refused => {
                 self.counts.refused += 1;
+                Ok(())
+            }
+            Ok(()) => {
+                let seen = Seen {
+                    functions: self.counts.functions - before.0,
+                    executions: self.counts.tally.executions - before.1,
+                    traps: traps(&self.counts.tally) - before.2,
+                    instructions: self.counts.instructions - before.3,
+                    rules: &self.rules,
+                };
+                let all = &mut self.counts.statistics;
+                let statistics = all.entry(case.family.name()).or_default();
+                statistics.count(&case.made.wasm, &seen);
                 Ok(())
             }
             other => other,
@@ -788,6 +806,8 @@ impl Judge {
         *self.counts.families.entry(which.name()).or_default() += 1;
         let done = match which {
             Direct::Regalloc => quietly(|| allocation::judge(bytes).map(drop)),
+            Direct::Optimizer => quietly(|| optimizer::judge(bytes).map(drop)),
+            Direct::Object => quietly(|| objects::judge(bytes).map(drop)),
             Direct::Judges => quietly(|| judges::judge(bytes)),
             Direct::Encoding => {
                 let bench = match self.bench.take() {
@@ -849,129 +869,6 @@ fn transcript(engine: &mut dyn Engine, steps: &[Step]) -> Vec<String> {
     lines
 }
 
-/// What bytes mean.
-pub struct Case {
-    /// The family.
-    pub family: Family,
-    /// The module.
-    pub made: Made,
-    /// What it is compiled with.
-    pub options: Options,
-    /// What is done with it.
-    pub steps: Vec<Step>,
-    /// How it is judged.
-    pub ask: Ask,
-}
-
-impl Case {
-    /// The case that these bytes mean; the first byte chooses the family. `None` if they mean none.
-    pub fn from_bytes(bytes: &[u8], setup: &Setup) -> Option<Case> {
-        let (first, rest) = bytes.split_first()?;
-        let family = match setup.families.as_slice() {
-            [] => Family::drawn(*first),
-            some => some[*first as usize % some.len()],
-        };
-        let mut draw = Draw::new(rest);
-        let mut options = options(&mut draw, setup);
-        let made = family.make(&mut draw)?;
-        let info = Info::read(&made.wasm).ok()?;
-        if info.symbol_clash().is_some() {
-            return None;
-        }
-        // `mask` wraps at a size that must be a fixed power of two.
-        let maskable = info
-            .memory
-            .is_none_or(|m| m.max == Some(m.min) && m.min.is_power_of_two());
-        if options.bounds == Bounds::Mask && !maskable {
-            options.bounds = Bounds::Check;
-        }
-        let seed = bytes.chunks(8).fold(0, |h, chunk| {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            mix(h ^ u64::from_le_bytes(word))
-        });
-        let steps = plan::steps(&info, seed, CALLS, made.fuel);
-        options.verify |= match setup.voices.as_slice() {
-            [] => (seed >> 32).is_multiple_of(VERIFY_SHARE),
-            some => some.contains(&Voice::Checks),
-        };
-        Some(Case {
-            family,
-            made,
-            options,
-            steps,
-            ask: asked(seed, setup),
-        })
-    }
-}
-
-/// Who is asked about the case with this number: the voices that were chosen, or the slower ones about samples.
-fn asked(number: u64, setup: &Setup) -> Ask {
-    let rest = number / (EXECUTOR_SHARE * IR_SHARE);
-    let qemu = setup.qemu > 0 && mix(number).is_multiple_of(setup.qemu);
-    let voices = &setup.voices;
-    if voices.is_empty() {
-        return Ask {
-            bounded: true,
-            executor: number.is_multiple_of(EXECUTOR_SHARE),
-            ir: (number / EXECUTOR_SHARE).is_multiple_of(IR_SHARE),
-            backend: backend_stages(rest),
-            qemu,
-            ..Ask::THOROUGH
-        };
-    }
-    let is = |voice| voices.contains(&voice);
-    Ask {
-        bounded: true,
-        executor: is(Voice::Executor),
-        ir: is(Voice::Interpreter),
-        backend: match is(Voice::Stages) {
-            true => Stages::One(rest),
-            false => Stages::None,
-        },
-        unicorn: is(Voice::Unicorn),
-        statics: is(Voice::Statics),
-        checks: is(Voice::Checks),
-        qemu,
-    }
-}
-
-/// The pass of the backend that a case with this number judges, if it judges one.
-fn backend_stages(number: u64) -> Stages {
-    match number.is_multiple_of(BACKEND_SHARE) {
-        true => Stages::One(number / BACKEND_SHARE),
-        false => Stages::None,
-    }
-}
-
-fn options(draw: &mut Draw<'_>, setup: &Setup) -> Options {
-    fn pick<T: Copy>(draw: &mut Draw<'_>, chosen: &[T], all: &[T]) -> T {
-        draw.pick(if chosen.is_empty() { all } else { chosen })
-    }
-    let bounds = match draw.below(10) {
-        n @ 0..=2 if setup.bounds.is_empty() => [Bounds::Mask, Bounds::Mpu, Bounds::None][n],
-        _ if setup.bounds.is_empty() => Bounds::Check,
-        _ => draw.pick(&setup.bounds),
-    };
-    let choices = match draw.below(4) {
-        0 => Source::Seed(draw.bits()),
-        1 => {
-            let n = draw.below(64);
-            Source::Bytes((0..n).map(|_| draw.below(256) as u8).collect())
-        }
-        _ => Source::Heuristic,
-    };
-    Options {
-        cpu: pick(draw, &setup.cpus, &Cpu::ALL),
-        level: pick(draw, &setup.levels, &Level::ALL),
-        bounds,
-        name: "m".into(),
-        stack_check: !draw.chance(10),
-        choices,
-        ..Options::default()
-    }
-}
-
 /// The check behind the fuzz target `lowering`: bytes make a module and options; emitted code against wasmtime.
 ///
 /// # Errors
@@ -1004,6 +901,30 @@ pub fn regalloc(bytes: &[u8]) -> Verdict {
 /// As [`lowering`].
 pub fn encoding(bytes: &[u8]) -> Verdict {
     with_judge(|judge| judge.direct(Direct::Encoding, bytes))
+}
+
+/// The check behind the fuzz target `optimizer`: bytes make a module of IR, options and a list of passes; what each pass
+/// leaves against what there was before, in the interpreter.
+///
+/// # Errors
+/// The report of a difference.
+///
+/// # Panics
+/// As [`lowering`].
+pub fn optimizer(bytes: &[u8]) -> Verdict {
+    with_judge(|judge| judge.direct(Direct::Optimizer, bytes))
+}
+
+/// The check behind the fuzz target `object`: bytes make a module with many names; symbols, relocations, trap table and
+/// header of its object against what it says.
+///
+/// # Errors
+/// The report of a difference.
+///
+/// # Panics
+/// As [`lowering`].
+pub fn object(bytes: &[u8]) -> Verdict {
+    with_judge(|judge| judge.direct(Direct::Object, bytes))
 }
 
 /// The judge of this thread, made on first use.

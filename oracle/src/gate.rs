@@ -2,8 +2,9 @@
 //!
 //! In: the folders of the repository. Out: [`Report`]: what ran, and what failed. Seven parts: every regression on every CPU
 //! and level; every workload of the corpus on every CPU, level and bounds mode, beside wasmtime; a hunt of one thread that
-//! goes on until every rule was observed; a differential run of fixed size from fixed seeds; QEMU's boards on all regressions, the corpus and a sample of that run; LLVM's opinion on every
-//! different instruction of these; size and speed of the workloads against the committed baseline. Each part has a least amount
+//! goes on until every rule was observed; a differential run of fixed size from fixed seeds, in which no family may
+//! degenerate; QEMU's boards on all regressions, the corpus and a sample of that run; LLVM's opinion on every different
+//! instruction of these; size and speed of the workloads against the committed baseline. Each part has a least amount
 //! that it must have run: a part that did less failed, whatever it found.
 
 use crate::bench;
@@ -14,6 +15,7 @@ use crate::ledger;
 use crate::qemu::board::BOARDS;
 use crate::replay;
 use crate::statics::{Word, second};
+use crate::statistics::{ENOUGH, Statistics};
 use rustc_hash::FxHashSet;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -256,6 +258,11 @@ fn hunt(demand: &Demand, report: &mut Report) -> FxHashSet<Word> {
     plan.setup.qemu = QEMU_SHARE;
     let bag = run(&plan);
     findings(&bag, report);
+    report.failures.extend(bag.degenerate());
+    let enough = |s: &&Statistics| s.modules >= ENOUGH;
+    let judged = bag.counts.statistics.values().filter(enough).count() as u64;
+    let families = Family::ALL.len() as u64;
+    report.part("families", judged, families, json!({ "judged": judged }));
     let (functions, executions) = (bag.counts.functions, bag.counts.tally.executions);
     report.part("functions", functions, demand.functions, json!(functions));
     report.part("executions", executions, demand.executions, bag.json());

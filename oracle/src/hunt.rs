@@ -6,6 +6,7 @@
 
 use crate::check::{Counts, Direct, Judge, Report, Setup};
 use crate::compare::Kind;
+use crate::generate::Family;
 use crate::random::Random;
 use crate::statics::Word;
 use rustc_hash::FxHashSet;
@@ -202,6 +203,19 @@ impl Bag {
             .collect()
     }
 
+    /// What is wrong with families below their thresholds.
+    pub fn degenerate(&self) -> Vec<String> {
+        let all = self.counts.statistics.iter();
+        let named = all.filter_map(|(name, s)| Some((Family::named(name)?, s)));
+        named.flat_map(|(f, s)| s.degenerate(f)).collect()
+    }
+
+    /// A line a family: how good its modules were.
+    pub fn statistics(&self) -> String {
+        let all = self.counts.statistics.iter();
+        all.map(|(name, s)| s.line(name) + "\n").collect()
+    }
+
     fn status(&self, seconds: f64) -> String {
         let (c, t) = (&self.counts, &self.counts.tally);
         let rate = |n: u64| n as f64 / seconds.max(0.001);
@@ -255,6 +269,8 @@ impl Bag {
             "qemu": c.qemu.json(),
             "traps": traps,
             "families": c.families,
+            "statistics": c.statistics.iter().map(|(n, s)| (*n, s.json())).collect::<BTreeMap<_, _>>(),
+            "degenerate": self.degenerate(),
             "found": self.differences.keys().collect::<Vec<_>>(),
             "found_by": self.differences.values().map(Report::found_by).collect::<Vec<_>>(),
             "found_in": self.differences.values().map(|r| &r.origin).collect::<Vec<_>>(),

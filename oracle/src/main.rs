@@ -217,7 +217,7 @@ struct HuntArgs {
     /// Start of the random streams; the clock without it.
     #[arg(long)]
     seed: Option<u64>,
-    /// Families to draw from; `regalloc`, `encoding` and `judges` are checks of those parts alone.
+    /// Families to draw from; `regalloc`, `encoding`, `optimizer`, `object` and `judges` are checks of those parts alone.
     #[arg(long, value_delimiter = ',')]
     families: Vec<String>,
     /// CPUs to compile for.
@@ -247,6 +247,9 @@ struct HuntArgs {
     /// No status line.
     #[arg(long)]
     json: bool,
+    /// Print how good each family's modules were; exit status 1 if one degenerates.
+    #[arg(long)]
+    stats: bool,
 }
 
 #[derive(Args)]
@@ -437,8 +440,14 @@ fn hunt(args: &HuntArgs) -> Outcome {
     summary["cpu_seconds"] = json!(seeds::cpu_seconds());
     let guilty = bag.differences.values().map(|r| r.guilty.as_deref());
     summary["guilty"] = json!(guilty.collect::<Vec<_>>());
+    if args.stats {
+        eprint!("{}", bag.statistics());
+        for wrong in bag.degenerate() {
+            eprintln!("{wrong}");
+        }
+    }
     println!("{summary}");
-    Ok(bag.clean())
+    Ok(bag.clean() && !(args.stats && !bag.degenerate().is_empty()))
 }
 
 /// A number, or two with `..` between.
@@ -498,7 +507,7 @@ fn check(
     if let Some(case) = written_case(file) {
         return check_case(&mut judge, file, &case);
     }
-    let steps = plan::steps(&info, seed, calls, None);
+    let steps = plan::steps(&info, &wasm, seed, calls, None);
     let stem = file
         .file_stem()
         .map_or_else(|| "module".into(), |s| s.to_string_lossy().into_owned());
@@ -568,7 +577,7 @@ fn case_of(judge: &mut Judge, file: &Path, asked: &Target) -> Result<regression:
     if let Some(case) = written_case(file) {
         return Ok(case);
     }
-    let steps = plan::steps(&Info::read(&wasm)?, 0, CALLS, None);
+    let steps = plan::steps(&Info::read(&wasm)?, &wasm, 0, CALLS, None);
     match judge.judge("check", &wasm, &target(asked)?, &steps, Ask::THOROUGH) {
         Ok(()) => Err("the module does not differ under these options".into()),
         Err(report) => Ok(regression::Case::from_report(&report)),

@@ -1,16 +1,58 @@
 //! Inputs: which exports are called with which arguments, in which order.
 //!
-//! In: a module's surface and a seed. Out: steps. Arguments sit on boundaries more often than not, and relate to each
-//! other: equal, one apart, negated, one the shift amount of the other.
+//! In: a module and a seed. Out: steps. Arguments sit on boundaries more often than not, or on and beside constants of the
+//! function itself, where its comparisons turn, and relate to each other: equal, one apart, negated, one the shift amount
+//! of the other.
 
 use crate::compare::Step;
 use crate::generate::draw::Draw;
 use crate::program::{Info, Ty};
 use crate::random::Random;
+use wasmparser::{Operator, Parser, Payload};
 
-/// Steps for every export: about `each` calls of a function with parameters, two of one without.
+/// Most constants of a function that are remembered.
+const CONSTANTS: usize = 24;
+
+/// By function with a body: constants that occur in it.
+fn constants(wasm: &[u8]) -> Vec<Vec<u64>> {
+    let of = |body: wasmparser::FunctionBody<'_>| {
+        let mut found = Vec::new();
+        let Ok(mut reader) = body.get_operators_reader() else {
+            return found;
+        };
+        while found.len() < CONSTANTS && !reader.eof() {
+            match reader.read() {
+                Ok(Operator::I32Const { value }) => found.push(u64::from(value as u32)),
+                Ok(Operator::I64Const { value }) => found.push(value as u64),
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        found
+    };
+    let payloads = Parser::new(0).parse_all(wasm).map_while(Result::ok);
+    let bodies = payloads.filter_map(|payload| match payload {
+        Payload::CodeSectionEntry(body) => Some(of(body)),
+        _ => None,
+    });
+    bodies.collect()
+}
+
+/// Steps for every export: about `each` calls of a function with parameters, a sixth of that of one without.
 /// `fuel` names the global that has to be refilled before each call, and its value.
-pub fn steps(info: &Info, seed: u64, each: usize, fuel: Option<(u32, u32)>) -> Vec<Step> {
+pub fn steps(
+    info: &Info,
+    wasm: &[u8],
+    seed: u64,
+    each: usize,
+    fuel: Option<(u32, u32)>,
+) -> Vec<Step> {
+    let constants = constants(wasm);
+    let constants = |func: u32| {
+        let body = (func as usize).checked_sub(info.imports.len());
+        let found = body.and_then(|b| constants.get(b));
+        found.map_or(&[][..], Vec::as_slice)
+    };
     let mut random = Random::new(seed);
     let bytes = random.bytes(info.exports.len() * each * 48 + 64);
     let mut draw = Draw::new(&bytes);
@@ -22,7 +64,7 @@ pub fn steps(info: &Info, seed: u64, each: usize, fuel: Option<(u32, u32)>) -> V
     let mut steps = Vec::new();
     for (export, function) in info.exports.iter().enumerate() {
         let times = if function.sig.params.is_empty() {
-            2
+            (each / 6).max(2)
         } else {
             each
         };
@@ -37,7 +79,7 @@ pub fn steps(info: &Info, seed: u64, each: usize, fuel: Option<(u32, u32)>) -> V
             }
             steps.push(Step::Call(
                 export,
-                arguments(&mut draw, &function.sig.params),
+                arguments(&mut draw, &function.sig.params, constants(function.func)),
             ));
         }
     }
@@ -72,14 +114,30 @@ fn extremes(draw: &mut Draw<'_>, types: &[Ty]) -> Vec<u64> {
     out
 }
 
+/// A constant of the function, its neighbour, or its negative.
+fn near(draw: &mut Draw<'_>, constants: &[u64]) -> u64 {
+    let constant = draw.pick(constants);
+    match draw.below(6) {
+        0 => constant.wrapping_add(1),
+        1 => constant.wrapping_sub(1),
+        2 => constant.wrapping_neg(),
+        _ => constant,
+    }
+}
+
 /// One argument vector.
-fn arguments(draw: &mut Draw<'_>, types: &[Ty]) -> Vec<u64> {
+fn arguments(draw: &mut Draw<'_>, types: &[Ty], constants: &[u64]) -> Vec<u64> {
     if draw.chance(6) {
         return extremes(draw, types);
     }
     let mut args: Vec<u64> = Vec::with_capacity(types.len());
     for ty in types {
-        let related = if args.is_empty() { 0 } else { draw.below(12) };
+        // The first has nothing to relate to.
+        let related = if args.is_empty() {
+            7 + draw.below(6)
+        } else {
+            draw.below(12)
+        };
         let base = if args.is_empty() {
             0
         } else {
@@ -91,6 +149,7 @@ fn arguments(draw: &mut Draw<'_>, types: &[Ty]) -> Vec<u64> {
             4 => base.wrapping_neg(),
             5 => !base,
             6 => base.wrapping_sub(1),
+            7 | 8 if !constants.is_empty() => near(draw, constants),
             _ => value(draw, *ty),
         }));
     }

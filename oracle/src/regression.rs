@@ -63,8 +63,12 @@ pub fn options_text(o: &Options) -> String {
         [] => String::new(),
         names => format!(" without={}", names.join(",")),
     };
+    let passes = match &o.passes {
+        None => String::new(),
+        Some(names) => format!(" passes={}", names.join(",")),
+    };
     format!(
-        "{} -O{} {} choices={choices}{stack}{fuel}{without}",
+        "{} -O{} {} choices={choices}{stack}{fuel}{without}{passes}",
         o.cpu.name(),
         o.level.name(),
         o.bounds.name()
@@ -93,6 +97,8 @@ pub fn parse_options(text: &str) -> Result<Options, String> {
             options.fuel = Some(fuel.parse().map_err(|_| bad())?);
         } else if let Some(names) = word.strip_prefix("without=") {
             options.without = names.split(',').map(str::to_owned).collect();
+        } else if let Some(names) = word.strip_prefix("passes=") {
+            options.passes = Some(names.split(',').map(str::to_owned).collect());
         } else if let Ok(cpu) = by_name("cpu", word, &Cpu::ALL, Cpu::name) {
             options.cpu = cpu;
         } else {
@@ -320,7 +326,7 @@ mod tests {
 
     const TEXT: &str = r#";; found-by: a test
 ;; guilty: nobody
-;; options: cortex-m7 -Oz mask choices=seed:0x2a stack-check=off fuel=9 without=inline,hoist
+;; options: cortex-m7 -Oz mask choices=seed:0x2a stack-check=off fuel=9 without=inline,hoist passes=ranges,simplify,ranges,wide,address,lower,regalloc,emit,finish,layout
 (module
   (func (export "a b") (param i32) (result i32) (local.get 0))
   (func (export "f") (param i64) (result i32) (i32.div_u (i32.const 1) (i32.wrap_i64 (local.get 0))))

@@ -80,6 +80,7 @@ pub fn replay_case(judge: &mut Judge, name: &str, case: &Case, done: &mut Replay
                 level,
                 choices: Default::default(),
                 fuel: None,
+                passes: None,
                 ..case.options.clone()
             });
         }

@@ -6,7 +6,9 @@
 
 pub mod body;
 pub mod calls;
+pub mod chaos;
 pub mod control;
+pub mod donor;
 pub mod draft;
 pub mod draw;
 pub mod facts;
@@ -14,6 +16,7 @@ pub mod memory;
 pub mod near;
 pub mod ops;
 pub mod pressure;
+pub mod real;
 pub mod rules;
 pub mod scale;
 pub mod smith;
@@ -30,6 +33,8 @@ pub struct Made {
     pub wasm: Vec<u8>,
     /// The exported global that bounds its running time and must be set before each call, and to what.
     pub fuel: Option<(u32, u32)>,
+    /// Whether another crate had a hand in it, so that it may leave the compiler's scope.
+    pub foreign: bool,
 }
 
 /// A family of modules: one row each.
@@ -44,11 +49,13 @@ pub enum Family {
     Rules,
     Scale,
     Smith,
+    Chaos,
+    Real,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Family; 8] = [
+    pub const ALL: [Family; 10] = [
         Family::Ops,
         Family::Pressure,
         Family::Control,
@@ -57,12 +64,14 @@ impl Family {
         Family::Rules,
         Family::Scale,
         Family::Smith,
+        Family::Chaos,
+        Family::Real,
     ];
 
     /// The family that a byte chooses where all are wanted. A module of `scale` costs as much as fifty others: it
     /// is one of 64, the others share the rest alike.
     pub fn drawn(byte: u8) -> Family {
-        const OTHERS: [Family; 7] = [
+        const OTHERS: [Family; 9] = [
             Family::Ops,
             Family::Pressure,
             Family::Control,
@@ -70,6 +79,8 @@ impl Family {
             Family::Calls,
             Family::Rules,
             Family::Smith,
+            Family::Chaos,
+            Family::Real,
         ];
         match byte {
             252..=255 => Family::Scale,
@@ -88,6 +99,8 @@ impl Family {
             Family::Rules => "rules",
             Family::Scale => "scale",
             Family::Smith => "smith",
+            Family::Chaos => "chaos",
+            Family::Real => "real",
         }
     }
 
@@ -102,6 +115,7 @@ impl Family {
             Some(Made {
                 wasm: draft.encode(),
                 fuel: None,
+                foreign: false,
             })
         };
         match self {
@@ -113,6 +127,8 @@ impl Family {
             Family::Rules => own(rules::make(draw)),
             Family::Scale => own(scale::make(draw)),
             Family::Smith => smith::make(draw),
+            Family::Chaos => chaos::make(draw),
+            Family::Real => Some(real::make(draw)),
         }
     }
 }

@@ -70,6 +70,7 @@ pub fn make(draw: &mut Draw<'_>) -> Option<Made> {
     Some(Made {
         wasm,
         fuel: Some((fuel, FUEL)),
+        foreign: true,
     })
 }
 

@@ -1,12 +1,14 @@
 //! The reducer: from a difference to a few operators.
 //!
 //! In: a case that differs. Out: a smaller case that differs in the same kind, with the reference's values. First the
+//! options: no choices, list of passes or fuel that it does not need ([`simpler`]). Then the
 //! steps: only the failing call if that is enough. Then whole expressions and statements by [`structure`], then wasm-shrink
 //! takes away functions and sections, then edits over the operator sequence of [`edit`], smallest first, each kept only if the module still validates and
 //! still differs. Last, the guilty rewrite is named by bisecting fuel ([`blame`]). Invariant: every accepted candidate was judged, so the result differs by construction.
 
 pub mod blame;
 pub mod edit;
+mod simpler;
 pub mod structure;
 #[cfg(test)]
 mod tests;
@@ -70,14 +72,15 @@ pub fn cause(judge: &mut Judge, case: &Case) -> Result<Cause, String> {
         kind: report.difference.kind,
         ask: Ask::again(&report.difference),
     };
+    let first = Candidate {
+        wasm: case.wasm.clone(),
+        steps: report.steps.clone(),
+    };
+    let options = simpler::simpler(options, &mut |o| differs(judge, o, &first, wanted));
     let mut test = |c: &Candidate| differs(judge, &options, c, wanted);
-    let small = shrink(
-        Candidate {
-            wasm: case.wasm.clone(),
-            steps: report.steps.clone(),
-        },
-        &mut test,
-    );
+    let small = shrink(first, &mut test);
+    // A small module may need less.
+    let options = simpler::simpler(options, &mut |o| differs(judge, o, &small, wanted));
     let guilty = blame::guilty(judge, &options, &small, wanted);
     let expected = judge.expectations(&small.wasm, &options, &small.steps)?;
     let last = judge.judge("reduce", &small.wasm, &options, &small.steps, wanted.ask);
