@@ -25,6 +25,8 @@ pub struct Setup {
     pub bounds: Vec<Bounds>,
     /// Voices that are asked, each about every module; all of them, some about samples, if empty.
     pub voices: Vec<Voice>,
+    /// One module of so many is given to QEMU, by a judge that listens to it; none for 0.
+    pub qemu: u64,
 }
 
 /// Calls of each function with parameters.
@@ -96,20 +98,23 @@ impl Case {
             made,
             options,
             steps,
-            ask: asked(seed, &setup.voices),
+            ask: asked(seed, setup),
         })
     }
 }
 
 /// Who is asked about the case with this number: the voices that were chosen, or the slower ones about samples.
-fn asked(number: u64, voices: &[Voice]) -> Ask {
+fn asked(number: u64, setup: &Setup) -> Ask {
     let rest = number / (EXECUTOR_SHARE * IR_SHARE);
+    let qemu = setup.qemu > 0 && crate::engine::mix(number).is_multiple_of(setup.qemu);
+    let voices = &setup.voices;
     if voices.is_empty() {
         return Ask {
             bounded: true,
             executor: number.is_multiple_of(EXECUTOR_SHARE),
             ir: (number / EXECUTOR_SHARE).is_multiple_of(IR_SHARE),
             backend: backend_stages(rest),
+            qemu,
             ..Ask::THOROUGH
         };
     }
@@ -125,6 +130,7 @@ fn asked(number: u64, voices: &[Voice]) -> Ask {
         unicorn: is(Voice::Unicorn),
         statics: is(Voice::Statics),
         checks: is(Voice::Checks),
+        qemu,
     }
 }
 

@@ -16,6 +16,7 @@ use crate::encoding;
 use crate::engine::{Engine, Outcome};
 use crate::judges;
 use crate::program::{Info, Program};
+use crate::qemu;
 use crate::reference::Reference;
 use crate::stage::{self, StageEngine};
 use crate::statics::StaticJudge;
@@ -237,6 +238,8 @@ pub struct Counts {
     pub observed: BTreeMap<&'static str, u64>,
     /// What the comparisons covered.
     pub tally: Tally,
+    /// What QEMU ran.
+    pub qemu: qemu::Counts,
 }
 
 impl Counts {
@@ -248,6 +251,7 @@ impl Counts {
         self.refused += other.refused;
         self.direct += other.direct;
         self.tally.add(&other.tally);
+        self.qemu.add(&other.qemu);
         for (name, n) in &other.families {
             *self.families.entry(name).or_default() += n;
         }
@@ -305,6 +309,8 @@ pub struct Ask {
     pub statics: bool,
     /// A compiler that fails is a difference; otherwise such a module is passed over.
     pub checks: bool,
+    /// QEMU is asked too, if the judge listens to it.
+    pub qemu: bool,
 }
 
 impl Ask {
@@ -317,6 +323,7 @@ impl Ask {
         unicorn: true,
         statics: true,
         checks: true,
+        qemu: true,
     };
 
     /// What shows this difference again: what passes of the backend leave costs more than the rest together.
@@ -342,6 +349,7 @@ pub struct Judge {
     bench: Option<encoding::Bench>,
     /// Rules that fired in the module that is judged.
     rules: Vec<&'static str>,
+    pub(crate) qemu: Option<qemu::Voice>,
     /// The judge of code that is not run, with every instruction that it saw.
     pub statics: StaticJudge,
     /// What was judged so far.
@@ -472,6 +480,7 @@ impl Judge {
             staged: Vec::new(),
             bench: None,
             rules: Vec::new(),
+            qemu: None,
             statics: StaticJudge::default(),
             counts: Counts::default(),
         })
@@ -490,7 +499,7 @@ impl Judge {
         ask: Ask,
     ) -> Verdict {
         self.rules.clear();
-        let result = self.differ(wasm, options, steps, ask);
+        let result = self.differ(origin, wasm, options, steps, ask);
         result.map_err(|difference| {
             let end = difference.step.map_or(0, |s| s + 1).min(steps.len());
             Box::new(Report {
@@ -506,6 +515,7 @@ impl Judge {
 
     fn differ(
         &mut self,
+        origin: &str,
         wasm: &[u8],
         options: &Options,
         steps: &[Step],
@@ -601,7 +611,10 @@ impl Judge {
                 *self.counts.observed.entry(name).or_default() += n;
             }
         }
-        Ok(())
+        match &mut self.qemu {
+            Some(voice) if ask.qemu => voice.hear(origin, &program, steps, reference),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Which pass is to blame for a difference in what a program does: the first that leaves something which does

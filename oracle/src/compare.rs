@@ -2,12 +2,14 @@
 //!
 //! In: a loaded program on all sides and a list of steps. Out: nothing, or the first [`Difference`]. Compared after every
 //! step: how it ended, results bit for bit, import calls with their arguments, the whole linear memory and its size,
-//! every visible global, and the machine's contract. Invariant: whatever ends the comparison early is counted in
+//! every visible global, and the machine's contract. Where several voices are judged together, a difference says what each
+//! of the others says. Invariant: whatever ends the comparison early is counted in
 //! the [`Tally`], so that "equal" always says over how much.
 
 use crate::arm::staged::VOICE;
 use crate::engine::{Engine, Outcome};
 use crate::program::Program;
+use smallvec::SmallVec;
 use thumbsmith::seeded::{Bug, on};
 use thumbsmith::{Bounds, TrapKind};
 
@@ -131,10 +133,40 @@ impl Tally {
 }
 
 /// Whether there is more to compare after a step.
-#[derive(PartialEq, Eq)]
+#[derive(PartialEq, Eq, Debug)]
 enum Next {
     Go,
     Stop,
+}
+
+/// What one voice's step was judged to be.
+type Said = Result<Next, Box<Difference>>;
+
+/// The verdicts of a step as one: the first difference, and what the other voices say, if there are others. Leaves `said`
+/// empty.
+fn together(said: &mut SmallVec<[Said; 4]>, voices: &[&mut dyn Engine]) -> Said {
+    if said.iter().all(Result::is_ok) {
+        let stop = said.contains(&Ok(Next::Stop));
+        said.clear();
+        return Ok(if stop { Next::Stop } else { Next::Go });
+    }
+    let first = said.iter().position(Result::is_err).unwrap_or(0);
+    let others = said.iter().zip(voices).enumerate();
+    let others: Vec<String> = others
+        .filter(|(n, _)| *n != first)
+        .map(|(_, (said, voice))| match said {
+            Ok(_) => format!("{} says what wasmtime says", voice.name()),
+            Err(d) => format!("{} says {}", voice.name(), d.got),
+        })
+        .collect();
+    let mut verdict = said.swap_remove(first);
+    said.clear();
+    if let Err(difference) = &mut verdict
+        && !others.is_empty()
+    {
+        difference.got += &format!(" ({})", others.join("; "));
+    }
+    verdict
 }
 
 struct Pair<'a> {
@@ -176,11 +208,13 @@ pub fn lockstep(
     // A module whose initialization trapped has no instance: the specification says nothing about the rest.
     let alive = expected == Outcome::Returned(Default::default());
     let mut next = if alive { Next::Go } else { Next::Stop };
+    let mut said: SmallVec<[Said; 4]> = SmallVec::new();
     for other in others.iter_mut() {
         let got = other.instantiate();
-        if judge(reference, *other, None, &expected, &got, alive)? == Next::Stop {
-            next = Next::Stop;
-        }
+        said.push(judge(reference, *other, None, &expected, &got, alive));
+    }
+    if together(&mut said, others)? == Next::Stop {
+        next = Next::Stop;
     }
     for (i, step) in steps.iter().enumerate() {
         if next == Next::Stop {
@@ -198,10 +232,9 @@ pub fn lockstep(
                 let expected = reference.call(*export, args);
                 for other in others.iter_mut() {
                     let got = other.call(*export, args);
-                    if judge(reference, *other, Some(i), &expected, &got, true)? == Next::Stop {
-                        next = Next::Stop;
-                    }
+                    said.push(judge(reference, *other, Some(i), &expected, &got, true));
                 }
+                next = together(&mut said, others)?;
                 if next == Next::Go {
                     tally.count(&expected);
                 }

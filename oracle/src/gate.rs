@@ -1,9 +1,10 @@
 //! The gate: what a change of the compiler must pass beside the tests.
 //!
-//! In: the folders of the repository. Out: [`Report`]: what ran, and what failed. Six parts: every regression on every CPU
+//! In: the folders of the repository. Out: [`Report`]: what ran, and what failed. Seven parts: every regression on every CPU
 //! and level; every workload of the corpus on every CPU, level and bounds mode, beside wasmtime; a hunt of one thread that
-//! goes on until every rule was observed; a differential run of fixed size from fixed seeds, in which no family may degenerate; LLVM's
-//! opinion on every different instruction of these; size and speed of the workloads against the committed baseline. Each part has a least amount
+//! goes on until every rule was observed; a differential run of fixed size from fixed seeds, in which no family may
+//! degenerate; QEMU's boards on all regressions, the corpus and a sample of that run; LLVM's opinion on every different
+//! instruction of these; size and speed of the workloads against the committed baseline. Each part has a least amount
 //! that it must have run: a part that did less failed, whatever it found.
 
 use crate::bench;
@@ -11,6 +12,7 @@ use crate::check::{Ask, Direct, Judge, Setup};
 use crate::generate::Family;
 use crate::hunt::{Bag, Hunt, run};
 use crate::ledger;
+use crate::qemu::board::BOARDS;
 use crate::replay;
 use crate::statics::{Word, second};
 use crate::statistics::{ENOUGH, Statistics};
@@ -22,6 +24,9 @@ use thumbsmith::{Bounds, Cpu, Level, Options, optimizations};
 /// Least number of different instructions given to the second judge of encodings.
 const ENCODINGS: u64 = 5_000;
 
+/// One module of the differential run of so many is given to QEMU's boards.
+const QEMU_SHARE: u64 = 3;
+
 /// What the gate demands.
 #[derive(Clone, Copy, Debug)]
 pub struct Demand {
@@ -29,6 +34,8 @@ pub struct Demand {
     pub functions: u64,
     /// Executions that it must reach.
     pub executions: u64,
+    /// Modules of it that QEMU's boards must have run.
+    pub qemu: u64,
     /// Seed of the run.
     pub seed: u64,
     /// Worker threads.
@@ -54,6 +61,21 @@ impl Report {
         }
         self.parts.push((name, what));
     }
+
+    /// A part of QEMU's: `of` programs were judged on all CPUs alike, so the boards have run their share of them.
+    fn boards(&mut self, name: &'static str, judge: &mut Judge, of: u64) -> Result<(), String> {
+        let found = judge.settle(true)?;
+        self.failures.extend(found.iter().map(ToString::to_string));
+        let ran = std::mem::take(&mut judge.counts.qemu);
+        let least = of * BOARDS.len() as u64 / Cpu::ALL.len() as u64;
+        let least = least.saturating_sub(ran.left_out);
+        self.part(name, ran.cases, least, ran.json());
+        if ran.left_out * 10 > of {
+            let text = format!("{name}: {} of {of} left out", ran.left_out);
+            self.failures.push(text);
+        }
+        Ok(())
+    }
 }
 
 /// Runs all parts. `root` is the repository.
@@ -63,9 +85,10 @@ impl Report {
 pub fn gate(root: &Path, demand: &Demand) -> Result<Report, String> {
     let mut report = Report::default();
     let mut judge = Judge::new()?;
+    judge.listen(false)?;
     regressions(root, &mut judge, &mut report)?;
     let workloads = bench::workloads(&root.join("corpus"))?;
-    corpus(&workloads, &mut judge, &mut report);
+    corpus(&workloads, &mut judge, &mut report)?;
     let mut words = rules(demand, &mut report);
     words.extend(hunt(demand, &mut report));
     words.extend(judge.statics.seen());
@@ -105,6 +128,10 @@ fn release(
     report.failures.extend(failures);
     let what = json!({ "optimizations": all, "runs": runs });
     report.part("ledger", runs, 2 * all * workloads.len() as u64, what);
+    let found = judge.settle(true)?;
+    report
+        .failures
+        .extend(found.iter().map(ToString::to_string));
     Ok(())
 }
 
@@ -118,10 +145,14 @@ fn regressions(root: &Path, judge: &mut Judge, report: &mut Report) -> Result<()
         least,
         json!({ "files": done.files, "runs": done.runs }),
     );
-    Ok(())
+    report.boards("regressions in QEMU", judge, least)
 }
 
-fn corpus(workloads: &[bench::Workload], judge: &mut Judge, report: &mut Report) {
+fn corpus(
+    workloads: &[bench::Workload],
+    judge: &mut Judge,
+    report: &mut Report,
+) -> Result<(), String> {
     let before = judge.counts.tally.executions;
     let mut runs = 0;
     for w in workloads {
@@ -157,6 +188,7 @@ fn corpus(workloads: &[bench::Workload], judge: &mut Judge, report: &mut Report)
         96 * workloads.len().max(1) as u64,
         what,
     );
+    report.boards("corpus in QEMU", judge, runs)
 }
 
 /// Seconds on one core in which every rule must have been observed.
@@ -222,7 +254,9 @@ fn findings(bag: &Bag, report: &mut Report) {
 
 /// The differential run; gives every different instruction that it judged.
 fn hunt(demand: &Demand, report: &mut Report) -> FxHashSet<Word> {
-    let bag = run(&fixed(demand));
+    let mut plan = fixed(demand);
+    plan.setup.qemu = QEMU_SHARE;
+    let bag = run(&plan);
     findings(&bag, report);
     report.failures.extend(bag.degenerate());
     let enough = |s: &&Statistics| s.modules >= ENOUGH;
@@ -232,5 +266,7 @@ fn hunt(demand: &Demand, report: &mut Report) -> FxHashSet<Word> {
     let (functions, executions) = (bag.counts.functions, bag.counts.tally.executions);
     report.part("functions", functions, demand.functions, json!(functions));
     report.part("executions", executions, demand.executions, bag.json());
+    let heard = bag.counts.qemu;
+    report.part("sample in QEMU", heard.cases, demand.qemu, heard.json());
     bag.words
 }

@@ -59,7 +59,7 @@ pub struct Bag {
     pub mismatches: u64,
     /// Wall time in seconds.
     pub seconds: f64,
-    /// Engines that did not start.
+    /// Engines that did not start, or stopped.
     pub broken: Vec<String>,
     /// Every different instruction that the static judge saw.
     pub words: FxHashSet<Word>,
@@ -99,18 +99,15 @@ impl Shared<'_> {
     }
 
     fn work(&self, thread: usize) {
-        let mut judge = match Judge::new() {
+        let mut judge = match self.judge() {
             Ok(judge) => judge,
-            Err(e) => {
-                self.bag().broken.push(e);
-                return self.stop.store(true, Ordering::Relaxed);
-            }
+            Err(e) => return self.broke(e),
         };
         let mut random = Random::new(self.hunt.seed ^ (thread as u64) << 48);
         let mut cases = 0;
         while !self.over() {
             cases += 1;
-            let mut verdict = match self.direct(cases) {
+            let verdict = match self.direct(cases) {
                 Some(which) => {
                     let (least, more) = DIRECT_BYTES;
                     let count = least + random.word() as usize % more;
@@ -118,21 +115,12 @@ impl Shared<'_> {
                 }
                 None => judge.generated(&random.bytes(CASE_BYTES), &self.hunt.setup),
             };
-            let counts = std::mem::take(&mut judge.counts);
-            if let Err(report) = &mut verdict
-                && self.bag().is_new(report)
-            {
-                report.guilty = judge.blame(report);
-            }
-            let mut bag = self.bag();
-            bag.counts.add(&counts);
-            if let Err(report) = verdict {
-                bag.mismatches += 1;
-                bag.keep(*report);
-                if self.hunt.first {
-                    self.stop.store(true, Ordering::Relaxed);
-                }
-            }
+            let found = judge.settle(false).map(|mut reports| {
+                reports.extend(verdict.err().map(|report| *report));
+                reports
+            });
+            self.account(&mut judge, found);
+            let bag = self.bag();
             let enough = self.hunt.functions > 0 && bag.counts.functions >= self.hunt.functions;
             let late =
                 self.hunt.seconds > 0.0 && self.start.elapsed().as_secs_f64() >= self.hunt.seconds;
@@ -143,7 +131,47 @@ impl Shared<'_> {
                 self.stop.store(true, Ordering::Relaxed);
             }
         }
+        // What still waits for QEMU.
+        let found = judge.settle(true);
+        self.account(&mut judge, found);
         self.bag().words.extend(judge.statics.seen());
+    }
+
+    /// The engines of a worker.
+    fn judge(&self) -> Result<Judge, String> {
+        let mut judge = Judge::new()?;
+        if self.hunt.setup.qemu > 0 {
+            judge.listen(false)?;
+        }
+        Ok(judge)
+    }
+
+    /// An engine does not start, or stopped: the hunt is over, and not clean.
+    fn broke(&self, what: String) {
+        self.bag().broken.push(what);
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes over what a judge counted and found.
+    fn account(&self, judge: &mut Judge, found: Result<Vec<Report>, String>) {
+        let counts = std::mem::take(&mut judge.counts);
+        self.bag().counts.add(&counts);
+        match found {
+            Err(e) => self.broke(e),
+            Ok(reports) => {
+                for mut report in reports {
+                    if self.bag().is_new(&report) {
+                        report.guilty = judge.blame(&report);
+                    }
+                    let mut bag = self.bag();
+                    bag.mismatches += 1;
+                    bag.keep(report);
+                    if self.hunt.first {
+                        self.stop.store(true, Ordering::Relaxed);
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -238,6 +266,7 @@ impl Bag {
             "refused": c.refused,
             "void": t.void,
             "direct": c.direct,
+            "qemu": c.qemu.json(),
             "traps": traps,
             "families": c.families,
             "statistics": c.statistics.iter().map(|(n, s)| (*n, s.json())).collect::<BTreeMap<_, _>>(),

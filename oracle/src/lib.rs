@@ -22,6 +22,7 @@ pub mod optimizer;
 pub mod plan;
 pub mod program;
 pub mod proof;
+pub mod qemu;
 pub mod random;
 pub mod reduce;
 pub mod reference;

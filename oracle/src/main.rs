@@ -47,6 +47,9 @@ enum Command {
         /// Folder for the report of a mismatch.
         #[arg(long)]
         out: Option<PathBuf>,
+        /// Ask QEMU's boards too.
+        #[arg(long)]
+        qemu: bool,
     },
     /// Shrinks a mismatch (a case that `hunt` wrote, or a module) and prints the regression file.
     Reduce {
@@ -57,6 +60,9 @@ enum Command {
         /// Where to write the regression file; standard output without it.
         #[arg(short, long)]
         output: Option<PathBuf>,
+        /// Ask QEMU's boards too: for a mismatch that only they see.
+        #[arg(long)]
+        qemu: bool,
     },
     /// From a mismatch to its cause: reduces it, asks every voice, names pass and rewrite, and leaves a folder with a
     /// report (text and HTML), a trace, the forms before and after, and the regression file.
@@ -77,6 +83,9 @@ enum Command {
         /// Folder of regression files.
         #[arg(default_value = "regressions")]
         dir: PathBuf,
+        /// Ask QEMU's boards too.
+        #[arg(long)]
+        qemu: bool,
     },
     /// Hunts each seeded bug in a process of its own and reports which were found and how fast.
     Seeds {
@@ -137,6 +146,9 @@ enum Command {
         /// Executions that it must reach.
         #[arg(long, default_value_t = 1_000_000)]
         executions: u64,
+        /// Modules of it that QEMU's boards must have run.
+        #[arg(long, default_value_t = 1_000)]
+        qemu: u64,
         /// Seed of the run.
         #[arg(long, default_value_t = 1)]
         seed: u64,
@@ -182,6 +194,9 @@ enum Command {
         args: Vec<String>,
         #[command(flatten)]
         target: Target,
+        /// Ask QEMU's board too.
+        #[arg(long)]
+        qemu: bool,
     },
 }
 
@@ -220,6 +235,9 @@ struct HuntArgs {
     /// Worker threads; all cores without it.
     #[arg(long)]
     threads: Option<usize>,
+    /// Give one module of so many to QEMU's boards too, in batches.
+    #[arg(long, num_args = 0..=1, default_missing_value = "50", value_name = "SHARE")]
+    qemu: Option<u64>,
     /// Stop at the first mismatch.
     #[arg(long)]
     first: bool,
@@ -262,19 +280,24 @@ fn main() -> ExitCode {
             calls,
             seed,
             out,
-        } => check(&file, &target, calls, seed, out.as_deref()),
+            qemu,
+        } => judge_with(qemu)
+            .and_then(|judge| check(judge, &file, &target, calls, seed, out.as_deref())),
         Command::Reduce {
             file,
             target,
             output,
-        } => reduce_file(&file, &target, output.as_deref()),
+            qemu,
+        } => {
+            judge_with(qemu).and_then(|judge| reduce_file(judge, &file, &target, output.as_deref()))
+        }
         Command::Triage {
             file,
             target,
             check,
             output,
         } => triage_file(&file, &target, check.as_deref(), &output),
-        Command::Replay { dir } => replay_all(&dir),
+        Command::Replay { dir, qemu } => replay_all(&dir, qemu),
         Command::Seeds {
             results: Some(path),
             markdown: true,
@@ -311,6 +334,7 @@ fn main() -> ExitCode {
             root,
             functions,
             executions,
+            qemu,
             seed,
             release,
         } => pass_gate(
@@ -318,6 +342,7 @@ fn main() -> ExitCode {
             &gate::Demand {
                 functions,
                 executions,
+                qemu,
                 seed,
                 threads: cores(),
                 release,
@@ -339,7 +364,8 @@ fn main() -> ExitCode {
             export,
             args,
             target,
-        } => run_export(&file, &export, &args, &target),
+            qemu,
+        } => judge_with(qemu).and_then(|judge| run_export(judge, &file, &export, &args, &target)),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -383,6 +409,7 @@ fn hunt(args: &HuntArgs) -> Outcome {
         levels: named("level", &args.level, &Level::ALL, Level::name)?,
         bounds: named("bounds", &args.bounds, &Bounds::ALL, Bounds::name)?,
         voices: args.voices.iter().map(voice).collect::<Result<_, _>>()?,
+        qemu: args.qemu.unwrap_or(0),
     };
     let clock = || {
         std::time::UNIX_EPOCH
@@ -458,10 +485,25 @@ fn target(target: &Target) -> Result<Options, String> {
     Ok(options)
 }
 
-fn check(file: &Path, asked: &Target, calls: usize, seed: u64, out: Option<&Path>) -> Outcome {
+/// A judge, which asks QEMU of each module at once if it is told to.
+fn judge_with(qemu: bool) -> Result<Judge, String> {
+    let mut judge = Judge::new()?;
+    if qemu {
+        judge.listen(true)?;
+    }
+    Ok(judge)
+}
+
+fn check(
+    mut judge: Judge,
+    file: &Path,
+    asked: &Target,
+    calls: usize,
+    seed: u64,
+    out: Option<&Path>,
+) -> Outcome {
     let wasm = module(file)?;
     let info = Info::read(&wasm)?;
-    let mut judge = Judge::new()?;
     if let Some(case) = written_case(file) {
         return check_case(&mut judge, file, &case);
     }
@@ -489,10 +531,15 @@ fn check(file: &Path, asked: &Target, calls: usize, seed: u64, out: Option<&Path
             }
         }
     }
+    judge.settle(true)?;
     let tally = &judge.counts.tally;
+    let heard = match judge.counts.qemu.cases {
+        0 => String::new(),
+        n => format!(", {n} modules in QEMU"),
+    };
     let traps: u64 = tally.traps.iter().sum();
     println!(
-        "{}: {} functions, {} executions compared, {traps} traps, {} ended early: {}",
+        "{}: {} functions, {} executions compared, {traps} traps, {} ended early{heard}: {}",
         file.display(),
         info.exports.len(),
         tally.executions,
@@ -568,8 +615,7 @@ fn triage_file(file: &Path, asked: &Target, check: Option<&str>, out: &Path) -> 
     Ok(true)
 }
 
-fn reduce_file(file: &Path, asked: &Target, output: Option<&Path>) -> Outcome {
-    let mut judge = Judge::new()?;
+fn reduce_file(mut judge: Judge, file: &Path, asked: &Target, output: Option<&Path>) -> Outcome {
     let case = case_of(&mut judge, file, asked)?;
     let case = reduce::reduce(&mut judge, &case)?;
     match output {
@@ -656,15 +702,25 @@ fn pass_gate(root: &Path, demand: &gate::Demand) -> Outcome {
     Ok(report.failures.is_empty())
 }
 
-fn replay_all(dir: &Path) -> Outcome {
+fn replay_all(dir: &Path, qemu: bool) -> Outcome {
     let mut judge = Judge::new()?;
-    let done = replay::replay(&mut judge, dir)?;
+    if qemu {
+        judge.listen(false)?;
+    }
+    let mut done = replay::replay(&mut judge, dir)?;
+    let found = judge.settle(true)?;
+    done.failures.extend(found.iter().map(ToString::to_string));
     for failure in &done.failures {
         println!("{failure}");
     }
     println!(
         "{}",
-        json!({ "files": done.files, "runs": done.runs, "failures": done.failures.len() })
+        json!({
+            "files": done.files,
+            "runs": done.runs,
+            "qemu": judge.counts.qemu.json(),
+            "failures": done.failures.len(),
+        })
     );
     Ok(done.failures.is_empty())
 }
@@ -736,7 +792,13 @@ fn prove_rules(root: &Path, all: bool, only: &[String], seconds: u64) -> Outcome
     Ok(problems.is_empty())
 }
 
-fn run_export(file: &Path, export: &str, args: &[String], asked: &Target) -> Outcome {
+fn run_export(
+    mut judge: Judge,
+    file: &Path,
+    export: &str,
+    args: &[String],
+    asked: &Target,
+) -> Outcome {
     let wasm = module(file)?;
     let info = Info::read(&wasm)?;
     let at = info
@@ -756,8 +818,12 @@ fn run_export(file: &Path, export: &str, args: &[String], asked: &Target) -> Out
         .zip(params)
         .map(number)
         .collect::<Result<_, _>>()?;
-    let answers = Judge::new()?.answers(&wasm, &target(asked)?, &[Step::Call(at, values)])?;
+    let (options, steps) = (target(asked)?, [Step::Call(at, values)]);
+    let answers = judge.answers(&wasm, &options, &steps)?;
     for line in answers.iter().flatten() {
+        println!("{line}");
+    }
+    if let Some(line) = judge.board_says(&wasm, &options, &steps)? {
         println!("{line}");
     }
     Ok(true)

@@ -9,14 +9,13 @@
 mod made;
 
 use crate::arm::link::{Image, link};
-use crate::arm::memory::Kind;
+use crate::arm::memory::{Kind, Map};
 use crate::generate::draw::Draw;
 use crate::program::{Info, import_symbol};
 use crate::statics::StaticJudge;
 use made::made;
 use object::read::elf::ElfFile32;
 use object::{LittleEndian, Object, ObjectSymbol, elf};
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use thumbsmith::{Bounds, Cpu, ErrorKind, Level, Options, TrapKind};
 
@@ -182,12 +181,11 @@ fn inside(
         needed.insert(format!("{PREFIX}_stack_limit"), Thing::Variable(4));
     }
     let compared = symbols(&output.object, surface, &needed)?;
-    let asked = RefCell::new(BTreeSet::new());
-    let image = link(&output.object, &format!("{PREFIX}_memory"), 0, &|name| {
-        asked.borrow_mut().insert(name.to_owned());
+    let memory = format!("{PREFIX}_memory");
+    let image = link(&output.object, Map::SPARSE, &memory, 0, &|name| {
         needed.get(name).map(|thing| match thing {
-            Thing::Function => Kind::Stubs.base() | 1,
-            Thing::Variable(_) => Kind::Ram.base(),
+            Thing::Function => Map::SPARSE.base(Kind::Stubs) | 1,
+            Thing::Variable(_) => Map::SPARSE.base(Kind::Ram),
         })
     })?;
     traps(&image, made, options)?;
@@ -245,7 +243,7 @@ fn symbols(
 /// Every entry of the table of traps is an `UDF` of a trap that the module can have, from an operator of the module.
 fn traps(image: &Image, made: &made::Surface, options: &Options) -> Result<(), String> {
     for (address, offset) in &image.traps {
-        let base = Kind::Code.base();
+        let base = Map::SPARSE.base(Kind::Code);
         let at = address.wrapping_sub(base) as usize;
         let half = image
             .code

@@ -343,6 +343,7 @@ fn sig(ty: &wasmparser::FuncType) -> Result<Sig, String> {
 }
 
 /// A module ready to be judged: binary, surface, and the object that the compiler made of it.
+#[derive(Clone)]
 pub struct Program {
     /// The WebAssembly binary, as the compiler saw it.
     pub wasm: Vec<u8>,

@@ -47,7 +47,7 @@ pub fn internal(ty: &FuncType) -> Signature {
             Place::Stack(at - 4)
         });
     }
-    s.stack_bytes = at.next_multiple_of(if on(Bug::CallAreaOdd) { 4 } else { 8 });
+    s.stack_bytes = at.next_multiple_of(8);
     s
 }
 
@@ -86,9 +86,7 @@ fn params(ty: &FuncType, first: u32, s: &mut Signature) -> u32 {
                 .extend((0..words).map(|w| Place::Reg(Reg((reg + w) as u8))));
             reg += words;
         } else {
-            if !on(Bug::RegistersBackfilled) {
-                reg = 4;
-            }
+            reg = 4;
             if !on(Bug::StackPairMisaligned) {
                 stack = stack.next_multiple_of(4 * words);
             }

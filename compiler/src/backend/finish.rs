@@ -6,7 +6,7 @@
 
 use super::code::{Item, Kind, Label};
 use crate::choices::Choices;
-use crate::isa::{self, Cond, Inst, Op as I, Place};
+use crate::isa::{self, Cond, Inst, Op as I, Place, Reg};
 use crate::options::Cpu;
 use crate::seeded::{Bug, on};
 
@@ -16,6 +16,9 @@ pub fn finish(mut items: Vec<Item>, cpu: Cpu, choices: &mut Choices) -> Vec<Item
     if choices.allows("jumps") {
         thread(&mut items);
         drop_jumps(&mut items);
+    }
+    if on(Bug::PairAtAnyAddress) {
+        pair_loads(&mut items);
     }
     if choices.allows("narrow") {
         narrow(&mut items, cpu, choices);
@@ -215,6 +218,32 @@ fn remove_jumps_to_next(items: &[Item], spots: &mut Vec<usize>, labels: usize) {
     }
 }
 
+/// A seeded bug: two loads of neighbouring words become one LDRD, which faults unless its address is a multiple of four
+/// (Arm v7-M manual, A3.2.1). Those from the stack stay, since the stack pointer is aligned.
+fn pair_loads(items: &mut Vec<Item>) {
+    let load = |item: &Item| match &item.kind {
+        Kind::Inst(i) if i.op == I::LdrI && i.cond == Cond::Al && i.regs[1] != Reg::SP => {
+            Some((i.regs[0], i.regs[1], i.imm))
+        }
+        _ => None,
+    };
+    let mut at = 1;
+    while at < items.len() {
+        if let (Some((low, base, offset)), Some((high, other, next))) =
+            (load(&items[at - 1]), load(&items[at]))
+            && (base, offset + 4) == (other, next)
+            && low != base
+            && low != high
+            && (0..=1020).contains(&offset)
+            && offset % 4 == 0
+        {
+            items[at - 1].kind = Kind::Inst(Inst::new(I::LdrdI, &[low, high, base], offset));
+            items.remove(at);
+        }
+        at += 1;
+    }
+}
+
 /// Takes 16-bit encodings that set the flags where nothing reads them.
 fn narrow(items: &mut [Item], cpu: Cpu, choices: &mut Choices) {
     let mut live = false;
@@ -233,8 +262,7 @@ fn narrow(items: &mut [Item], cpu: Cpu, choices: &mut Choices) {
                 if ends {
                     live = false;
                 }
-                if isa::reads_flags(i)
-                    || i.cond != Cond::Al && !(ends && on(Bug::ConditionalFlags))
+                if isa::reads_flags(i) || i.cond != Cond::Al && !(ends && on(Bug::ConditionalFlags))
                 {
                     live = true;
                 }

@@ -14,10 +14,10 @@
 use super::eval::{eval, sext};
 use super::func::{Block, Func, Node, TermOp, Value};
 use super::module::Module;
-use crate::seeded::{Bug, on};
 use super::ops::{Op, SymKind, Ty};
 use super::order::Order;
 use super::{Cfg, Class};
+use crate::seeded::{Bug, on};
 use crate::trap::TrapKind;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;

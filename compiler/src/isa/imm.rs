@@ -105,7 +105,8 @@ impl Imm {
             Imm::Negative(unit) => scaled(imm.checked_neg()?, unit, w).filter(|v| *v != 0)?,
             Imm::Signed(unit) | Imm::SignedXor(unit) => {
                 let mut q = imm / unit;
-                if imm % unit != 0 || q < -(1 << (w - 1))
+                if imm % unit != 0
+                    || q < -(1 << (w - 1))
                     || q >= (1 << (w - 1)) + on(Bug::BranchLimit) as i32
                 {
                     return None;

@@ -183,8 +183,7 @@ impl Writer<'_> {
         }
         if let Some(m) = &c.module.memory {
             // An access that wraps by its mask may still end past the last byte.
-            let masked = self.options.bounds == Bounds::Mask && !on(Bug::MaskSlack);
-            let slack = if masked {
+            let slack = if self.options.bounds == Bounds::Mask {
                 8
             } else {
                 0

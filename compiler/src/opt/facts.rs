@@ -343,7 +343,11 @@ pub fn of(op: Op, ty: Ty, arg_ty: Ty, imm: i64, a: &[&Fact]) -> Fact {
             ..Fact::top(ty)
         },
         Op::Load16U => Fact {
-            umax: if on(Bug::LoadRangeTop) { 0x7fff } else { 0xffff },
+            umax: if on(Bug::LoadRangeTop) {
+                0x7fff
+            } else {
+                0xffff
+            },
             ..Fact::top(ty)
         },
         Op::Load8S => Fact {

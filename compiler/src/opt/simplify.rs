@@ -294,8 +294,7 @@ impl Copy<'_, '_> {
                 }
                 args[0] = n.args[0];
             }
-            let alike = on(Bug::EdgesAlike) && edges[0].to == edges[1].to;
-            if alike || edges[0] == edges[1] {
+            if edges[0] == edges[1] {
                 edges.truncate(1);
                 let op = TermOp::Jump;
                 self.e.f.block_mut(new).term = Term {

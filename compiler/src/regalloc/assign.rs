@@ -612,7 +612,9 @@ impl Assigner<'_, '_> {
                 .iter()
                 .zip(&abi.uses)
                 .any(|(u, &f)| u.0 == v && f == r);
-            if stays.contains(r) || (own && (!lost.contains(r) || seeded::on(Bug::CallArgumentKept))) {
+            if stays.contains(r)
+                || (own && (!lost.contains(r) || seeded::on(Bug::CallArgumentKept)))
+            {
                 homes.push((v, r));
                 taken.insert(r);
             } else {

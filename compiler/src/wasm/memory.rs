@@ -165,7 +165,9 @@ impl Accesses {
     fn check(&self, t: &mut Translator<'_>, addr: Value, reach: u64) -> Value {
         let one = t.iconst(Ty::I32, 1);
         let limit = match self.pages {
-            None if reach + on(Bug::ReachIsSize) as u64 > self.min_bytes => return t.guard(addr, one, TrapKind::OutOfBounds),
+            None if reach + on(Bug::ReachIsSize) as u64 > self.min_bytes => {
+                return t.guard(addr, one, TrapKind::OutOfBounds);
+            }
             None => t.iconst(Ty::I32, self.min_bytes - reach),
             Some(_) if reach > (self.max_pages as u64) << 16 => {
                 return t.guard(addr, one, TrapKind::OutOfBounds);

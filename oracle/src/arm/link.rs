@@ -5,7 +5,7 @@
 //! addend, a lost Thumb bit or an out-of-range branch shows here on every single function. Every relocation
 //! type that it does not know is an error.
 
-use super::memory::Kind;
+use super::memory::{Kind, Map};
 use object::elf;
 use object::read::elf::ElfFile32;
 use object::{
@@ -62,13 +62,14 @@ pub type Externals<'a> = &'a dyn Fn(&str) -> Option<u32>;
 
 type Elf<'a> = ElfFile32<'a, LittleEndian>;
 
-/// Links one object. `memory` is the name of the linear memory's symbol, whose section goes to its own region;
+/// Links one object to the addresses of `map`. `memory` is the name of the linear memory's symbol, whose section goes to its own region;
 /// `reserve` bytes at the start of RAM stay free for the firmware's own variables.
 ///
 /// # Errors
 /// Text that names the symbol, section or relocation that cannot be linked.
 pub fn link(
     object: &[u8],
+    map: Map,
     memory: &str,
     reserve: usize,
     externals: Externals<'_>,
@@ -78,9 +79,9 @@ pub fn link(
         ram: vec![CANARY; reserve.next_multiple_of(GAP)],
         ..Image::default()
     };
-    let homes = place(&elf, memory, &mut image)?;
+    let homes = place(&elf, map, memory, &mut image)?;
     symbols(&elf, &homes, &mut image)?;
-    relocate(&elf, &homes, externals, &mut image)?;
+    relocate(&elf, map, &homes, externals, &mut image)?;
     Ok(image)
 }
 
@@ -94,7 +95,7 @@ fn flags(section: &object::read::elf::ElfSection32<'_, '_, LittleEndian>) -> u64
     }
 }
 
-fn place(elf: &Elf<'_>, memory: &str, image: &mut Image) -> Result<Homes, String> {
+fn place(elf: &Elf<'_>, map: Map, memory: &str, image: &mut Image) -> Result<Homes, String> {
     let linear = elf
         .symbols()
         .find(|s| s.name() == Ok(memory) && s.is_definition());
@@ -119,13 +120,13 @@ fn place(elf: &Elf<'_>, memory: &str, image: &mut Image) -> Result<Homes, String
             }
             image.linear = size;
             image.linear_data = data.to_vec();
-            homes.insert(index.0, Kind::Linear.base());
+            homes.insert(index.0, map.base(Kind::Linear));
             continue;
         }
         let (bytes, base, fill) = if flags & elf::SHF_WRITE.0 != 0 {
-            (&mut image.ram, Kind::Ram.base(), CANARY)
+            (&mut image.ram, map.base(Kind::Ram), CANARY)
         } else {
-            (&mut image.code, Kind::Code.base(), 0)
+            (&mut image.code, map.base(Kind::Code), 0)
         };
         let align = (section.align() as usize).max(1);
         let gap = if fill == CANARY { GAP } else { 0 };
@@ -184,6 +185,7 @@ fn symbols(elf: &Elf<'_>, homes: &Homes, image: &mut Image) -> Result<(), String
 
 fn relocate(
     elf: &Elf<'_>,
+    map: Map,
     homes: &Homes,
     externals: Externals<'_>,
     image: &mut Image,
@@ -215,7 +217,7 @@ fn relocate(
                     .ok_or_else(|| format!("{name}+{offset:#x}: undefined symbol {text}"))?,
             };
             let (bytes, at, place) = match home {
-                Some(address) => locate(image, address, offset as usize)?,
+                Some(address) => locate(image, map, address, offset as usize)?,
                 None => (&mut table, offset as usize, 0),
             };
             apply(r_type, bytes, at, target, place)
@@ -233,14 +235,15 @@ fn relocate(
 /// The buffer, index and address of byte `offset` of the section at `address`.
 fn locate(
     image: &mut Image,
+    map: Map,
     address: u32,
     offset: usize,
 ) -> Result<(&mut Vec<u8>, usize, u32), String> {
     let place = address.wrapping_add(offset as u32);
-    let index = |base: Kind| address.wrapping_sub(base.base()) as usize + offset;
-    if address >= Kind::Linear.base() {
+    let index = |kind: Kind| address.wrapping_sub(map.base(kind)) as usize + offset;
+    if address >= map.base(Kind::Linear) {
         Ok((&mut image.linear_data, index(Kind::Linear), place))
-    } else if address >= Kind::Ram.base() {
+    } else if address >= map.base(Kind::Ram) {
         Ok((&mut image.ram, index(Kind::Ram), place))
     } else {
         Ok((&mut image.code, index(Kind::Code), place))

@@ -7,7 +7,7 @@
 
 use super::abi::{Convention, Results};
 use super::link::{CANARY, Image, link};
-use super::memory::{Kind, Memory};
+use super::memory::{Kind, Map, Memory};
 use super::{Core, LR, PC, Regs, SP, Stop};
 use crate::engine::{Engine, Outcome, Values, answer, imported_global, mix};
 use crate::program::{ImportFn, Info, Program, Sig, Ty, import_symbol};
@@ -15,21 +15,21 @@ use std::rc::Rc;
 use thumbsmith::TrapKind;
 
 /// Bytes of stack for a program.
-const STACK: usize = 2 << 20;
+pub const STACK: usize = 2 << 20;
 /// Bytes below the stack limit that nobody may touch.
-pub(super) const GUARD: usize = 256;
+pub const GUARD: usize = 256;
 /// Bytes of the caller's frame above arguments and results that nobody may touch.
 const ABOVE: usize = 128;
 /// Offset of the first import stub; the return address is offset 0.
 const FIRST_STUB: u32 = 16;
 /// `UDF #0xfe`, which fills the stub region: a code that no trap has.
-const STUB: u16 = 0xdefe;
+pub const STUB: u16 = 0xdefe;
 /// Offset in RAM of the first imported global; the stack limit is at offset 0.
 pub(super) const FIRST_GLOBAL: usize = 8;
 
 /// Address of the stub of an import, with the Thumb bit.
-pub(super) fn stub(import: usize) -> u32 {
-    (Kind::Stubs.base() + FIRST_STUB + 2 * import as u32) | 1
+pub(super) fn stub(map: Map, import: usize) -> u32 {
+    (map.base(Kind::Stubs) + FIRST_STUB + 2 * import as u32) | 1
 }
 
 /// Something that is called: its address with the Thumb bit, type and convention.
@@ -69,7 +69,12 @@ pub struct Machine<C: Core> {
 impl<C: Core> Machine<C> {
     /// A machine around a core.
     pub fn new(core: C) -> Machine<C> {
-        let mut memory = Memory::new([4096, 256 << 10, 64 << 10, 64 << 10, STACK]);
+        Machine::at(Map::SPARSE, core)
+    }
+
+    /// A machine around a core, with its regions where `map` says.
+    pub fn at(map: Map, core: C) -> Machine<C> {
+        let mut memory = Memory::new(map, [4096, 256 << 10, 64 << 10, 64 << 10, STACK]);
         fill_stubs(&mut memory);
         memory.bytes_mut(Kind::Stack).fill(0xa3);
         memory.bytes_mut(Kind::Stack)[..GUARD].fill(CANARY);
@@ -105,9 +110,19 @@ impl<C: Core> Machine<C> {
         &mut self.core
     }
 
+    /// Bytes of the region of stubs that the loaded program uses.
+    pub fn stub_bytes(&self) -> usize {
+        FIRST_STUB as usize + 2 * self.info.imports.len()
+    }
+
     /// The linked program.
     pub fn image(&self) -> &Image {
         &self.image
+    }
+
+    /// First address of a region.
+    fn base(&self, kind: Kind) -> u32 {
+        self.memory.map().base(kind)
     }
 
     /// Another core, which needs an image of its own next.
@@ -120,13 +135,13 @@ impl<C: Core> Machine<C> {
         self.image.code.len()
     }
 
-    fn linked(program: &Program) -> Result<Image, String> {
+    fn linked(map: Map, program: &Program) -> Result<Image, String> {
         let info = &program.info;
         let name = &program.options.name;
         let limit = format!("{name}_stack_limit");
         let external = |symbol: &str| {
             if symbol == limit {
-                return Some(Kind::Ram.base());
+                return Some(map.base(Kind::Ram));
             }
             let function = info
                 .imports
@@ -138,12 +153,13 @@ impl<C: Core> Machine<C> {
                     .position(|g| g.import.is_some() && g.symbol().as_deref() == Some(symbol))
             };
             function
-                .map(stub)
-                .or_else(|| global().map(|g| Kind::Ram.base() + (FIRST_GLOBAL + 8 * g) as u32))
+                .map(|f| stub(map, f))
+                .or_else(|| global().map(|g| map.base(Kind::Ram) + (FIRST_GLOBAL + 8 * g) as u32))
         };
         let imported = info.imported_globals();
         link(
             &program.object,
+            map,
             &format!("{name}_memory"),
             FIRST_GLOBAL + 8 * imported,
             &external,
@@ -155,7 +171,7 @@ impl<C: Core> Machine<C> {
         self.image = image;
         self.info = program.info.clone();
         self.resolve(program)?;
-        let stubs = FIRST_STUB as usize + 2 * self.info.imports.len();
+        let stubs = self.stub_bytes();
         if stubs > self.memory.bytes(Kind::Stubs).len() {
             self.memory.resize(Kind::Stubs, stubs, false);
             fill_stubs(&mut self.memory);
@@ -189,7 +205,7 @@ impl<C: Core> Machine<C> {
         self.globals.clear();
         for (i, global) in self.info.globals.iter().enumerate() {
             self.globals.push(match (&global.import, global.symbol()) {
-                (Some(_), _) => Some(Kind::Ram.base() + (FIRST_GLOBAL + 8 * i) as u32),
+                (Some(_), _) => Some(self.base(Kind::Ram) + (FIRST_GLOBAL + 8 * i) as u32),
                 (None, Some(symbol)) => Some(need(&symbol)?),
                 (None, None) => None,
             });
@@ -217,8 +233,9 @@ impl<C: Core> Machine<C> {
         linear.fill(0);
         linear[..self.image.linear_data.len()].copy_from_slice(&self.image.linear_data);
         self.memory.bytes_mut(Kind::Ram)[..self.image.ram.len()].copy_from_slice(&self.image.ram);
-        let limit = Kind::Stack.base() + GUARD as u32;
-        self.memory.write(Kind::Ram.base(), &limit.to_le_bytes());
+        let limit = self.base(Kind::Stack) + GUARD as u32;
+        self.memory
+            .write(self.base(Kind::Ram), &limit.to_le_bytes());
         for i in 0..self.info.globals.len() {
             if self.info.globals[i].import.is_some() {
                 let ty = self.info.globals[i].ty;
@@ -259,7 +276,7 @@ impl<C: Core> Machine<C> {
             Results::Indirect(_, size) => size.next_multiple_of(8),
         };
         let stack_bytes = convention.stack_words as u32 * 4;
-        let top = Kind::Stack.base() + STACK as u32;
+        let top = self.base(Kind::Stack) + STACK as u32;
         let sp = top - ((stack_bytes + size + ABOVE as u32) & !7);
         let structure = sp + stack_bytes;
         let frame = self.memory.bytes(Kind::Stack).len() - (top - sp) as usize;
@@ -269,17 +286,14 @@ impl<C: Core> Machine<C> {
         for r in &mut regs[..13] {
             *r = self.junk();
         }
-        (regs[SP], regs[LR], regs[PC]) = (sp, Kind::Stubs.base() | 1, entry.address & !1);
+        (regs[SP], regs[LR], regs[PC]) = (sp, self.base(Kind::Stubs) | 1, entry.address & !1);
         if size > 0 {
             regs[0] = structure;
         }
         self.pass(&mut regs, sp, sig, convention, args);
-        let before = regs;
+        let (before, home) = (regs, self.base(Kind::Stubs));
         loop {
-            match self
-                .core
-                .run(&mut regs, &mut self.memory, Kind::Stubs.base())
-            {
+            match self.core.run(&mut regs, &mut self.memory, home) {
                 Stop::Until => break,
                 Stop::Udf(code) => match self.trapped(&mut regs, code) {
                     Some(outcome) => return outcome,
@@ -343,7 +357,7 @@ impl<C: Core> Machine<C> {
             .locate(pc, 2)
             .is_some_and(|(kind, _)| kind == Kind::Stubs)
         {
-            let index = pc.wrapping_sub(Kind::Stubs.base() + FIRST_STUB) as usize / 2;
+            let index = pc.wrapping_sub(self.base(Kind::Stubs) + FIRST_STUB) as usize / 2;
             return if index < self.info.imports.len() {
                 self.import(regs, index).err()
             } else {
@@ -511,7 +525,7 @@ impl<C: Core> Engine for Machine<C> {
     }
 
     fn load(&mut self, program: &Program) -> Result<(), String> {
-        self.load_image(Self::linked(program)?, program)
+        self.load_image(Self::linked(self.memory.map(), program)?, program)
     }
 
     fn instantiate(&mut self) -> Outcome {
@@ -561,7 +575,7 @@ impl<C: Core> Engine for Machine<C> {
                 ));
             }
         }
-        if ram[..4] != (Kind::Stack.base() + GUARD as u32).to_le_bytes() {
+        if ram[..4] != (self.base(Kind::Stack) + GUARD as u32).to_le_bytes() {
             found.push("the firmware's stack limit was overwritten".into());
         }
         let guard = &mut self.memory.bytes_mut(Kind::Stack)[..GUARD];

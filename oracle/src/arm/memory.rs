@@ -27,7 +27,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Every kind, in address order.
+    /// Every kind.
     pub const ALL: [Kind; 5] = [
         Kind::Stubs,
         Kind::Code,
@@ -36,24 +36,33 @@ impl Kind {
         Kind::Stack,
     ];
 
-    /// First address of the region.
-    pub fn base(self) -> u32 {
-        match self {
-            // Within the reach of a BL from the code.
-            Kind::Stubs => 0x07ff_0000,
-            Kind::Code => 0x0800_0000,
-            Kind::Ram => 0x2000_0000,
-            Kind::Linear => 0x4000_0000,
-            Kind::Stack => 0x3000_0000,
-        }
-    }
-
     /// Whether the simulated program may write here.
     pub fn writable(self) -> bool {
         match self {
             Kind::Stubs | Kind::Code => false,
             Kind::Ram | Kind::Linear | Kind::Stack => true,
         }
+    }
+}
+
+/// The first address of each region, in the order of [`Kind::ALL`]. Stubs are within the reach of a BL from the code, and
+/// code lies below RAM, RAM below the linear memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Map(pub [u32; 5]);
+
+impl Map {
+    /// Regions far apart, for simulators that map whatever they are asked to.
+    pub const SPARSE: Map = Map([
+        0x07ff_0000,
+        0x0800_0000,
+        0x2000_0000,
+        0x4000_0000,
+        0x3000_0000,
+    ]);
+
+    /// First address of a region.
+    pub const fn base(self, kind: Kind) -> u32 {
+        self.0[kind as usize]
     }
 }
 
@@ -107,18 +116,28 @@ impl Drop for Region {
 
 /// All regions.
 pub struct Memory {
+    map: Map,
     regions: [Region; 5],
     generation: u64,
+    /// Address and size of each [`write`](Memory::write), if they are kept.
+    journal: Option<Vec<(u32, usize)>>,
 }
 
 impl Memory {
     /// Regions of these sizes, in the order of [`Kind::ALL`], each rounded up to pages.
-    pub fn new(sizes: [usize; 5]) -> Memory {
+    pub fn new(map: Map, sizes: [usize; 5]) -> Memory {
         let region = |size: usize| Region::new(size.next_multiple_of(PAGE));
         Memory {
+            map,
             regions: sizes.map(region),
             generation: 1,
+            journal: None,
         }
+    }
+
+    /// Where the regions begin.
+    pub fn map(&self) -> Map {
+        self.map
     }
 
     /// Makes a region at least (`exact`: exactly) this large; its contents become zero if it has to be made anew.
@@ -158,7 +177,7 @@ impl Memory {
     /// Where an address range lies, if one region holds all of it.
     pub fn locate(&self, address: u32, size: usize) -> Option<(Kind, usize)> {
         Kind::ALL.into_iter().find_map(|kind| {
-            let offset = address.checked_sub(kind.base())? as usize;
+            let offset = address.checked_sub(self.map.base(kind))? as usize;
             (offset.checked_add(size)? <= self.regions[kind as usize].size)
                 .then_some((kind, offset))
         })
@@ -180,10 +199,18 @@ impl Memory {
         ))
     }
 
+    /// Address and size of each [`write`](Memory::write) since this was asked before; they are kept from the first time on.
+    pub fn written(&mut self) -> Vec<(u32, usize)> {
+        self.journal.replace(Vec::new()).unwrap_or_default()
+    }
+
     /// Writes bytes from the host's side; `false` if they do not lie in one region.
     pub fn write(&mut self, address: u32, data: &[u8]) -> bool {
         match self.locate(address, data.len()) {
             Some((kind, at)) => {
+                if let Some(journal) = &mut self.journal {
+                    journal.push((address, data.len()));
+                }
                 self.bytes_mut(kind)[at..at + data.len()].copy_from_slice(data);
                 true
             }

@@ -9,7 +9,7 @@
 use super::executor::{ExecutorCore, View};
 use super::link::{CANARY, GAP, Image, apply};
 use super::machine::{FIRST_GLOBAL, GUARD, Machine, stub};
-use super::memory::{Kind, Memory};
+use super::memory::{Kind, Map, Memory};
 use super::{Core, PC, Regs, Stop};
 use crate::program::Program;
 use object::elf;
@@ -124,14 +124,14 @@ impl<'a> Places<'a> {
             at: FxHashMap::default(),
             image: Image::default(),
         };
-        let mut end = Kind::Code.base();
+        let mut end = Map::SPARSE.base(Kind::Code);
         for (kind, form) in &stage.functions {
             places.at.insert(kind.clone(), end | 1);
             end = (end + extent(form) + BETWEEN).next_multiple_of(4);
         }
-        places.image.code = vec![0; (end - Kind::Code.base()) as usize];
+        places.image.code = vec![0; (end - Map::SPARSE.base(Kind::Code)) as usize];
         for (i, words) in backend.data.iter().enumerate() {
-            let at = Kind::Code.base() + places.image.code.len() as u32;
+            let at = Map::SPARSE.base(Kind::Code) + places.image.code.len() as u32;
             places.at.insert(SymbolKind::Data(i as u32), at);
             let bytes = words.iter().flat_map(|w| w.to_le_bytes());
             places.image.code.extend(bytes);
@@ -145,10 +145,11 @@ impl<'a> Places<'a> {
     /// Globals: imported ones where the machine has them, the module's own behind them, each by itself.
     fn variables(&mut self, program: &Program) {
         let module = &self.backend.module;
-        let limit = Kind::Ram.base();
+        let limit = Map::SPARSE.base(Kind::Ram);
         self.at.insert(SymbolKind::StackLimit, limit);
         for i in 0..program.info.imports.len() {
-            self.at.insert(SymbolKind::Func(i as u32), stub(i));
+            self.at
+                .insert(SymbolKind::Func(i as u32), stub(Map::SPARSE, i));
         }
         let reserve = FIRST_GLOBAL + 8 * program.info.imported_globals();
         self.image.ram = vec![CANARY; reserve.next_multiple_of(GAP)];
@@ -157,7 +158,7 @@ impl<'a> Places<'a> {
         for i in self.own_symbols() {
             let (global, kind) = (&module.globals[i], SymbolKind::Global(i as u32));
             if global.import.is_some() {
-                let at = Kind::Ram.base() + (FIRST_GLOBAL + 8 * i) as u32;
+                let at = Map::SPARSE.base(Kind::Ram) + (FIRST_GLOBAL + 8 * i) as u32;
                 self.at.insert(kind, at);
             } else {
                 self.variable(kind, 4 * global.ty.words() as usize);
@@ -180,7 +181,8 @@ impl<'a> Places<'a> {
         ram.resize(start, CANARY);
         ram.resize(start + size, 0);
         self.image.owned.push(start..start + size);
-        self.at.insert(kind, Kind::Ram.base() + start as u32);
+        self.at
+            .insert(kind, Map::SPARSE.base(Kind::Ram) + start as u32);
     }
 
     fn linear_memory(&mut self, program: &Program) -> Result<(), String> {
@@ -195,7 +197,8 @@ impl<'a> Places<'a> {
             Bounds::Mask | Bounds::Check | Bounds::Mpu | Bounds::None => 0,
         };
         self.image.linear = bytes as usize + slack;
-        self.at.insert(SymbolKind::Memory, Kind::Linear.base());
+        self.at
+            .insert(SymbolKind::Memory, Map::SPARSE.base(Kind::Linear));
         Ok(())
     }
 
@@ -241,7 +244,7 @@ impl<'a> Places<'a> {
                 Form::Ir(_) => return Err("IR is no code".into()),
             }
         }
-        let limit = Kind::Stack.base() + GUARD as u32;
+        let limit = Map::SPARSE.base(Kind::Stack) + GUARD as u32;
         Ok(match (mir.is_empty(), items.is_empty(), bytes) {
             (false, true, 0) => Body::Mir(Box::new(Interp::new(cpu, mir, limit, &address)?)),
             (true, false, 0) => Body::Linear(Box::new(Linear::new(cpu, &items, &address)?)),
@@ -262,7 +265,7 @@ impl<'a> Places<'a> {
     }
 
     fn place(&mut self, at: u32, code: &Code) -> Result<(), String> {
-        let start = (at - Kind::Code.base()) as usize;
+        let start = (at - Map::SPARSE.base(Kind::Code)) as usize;
         let end = start + code.bytes.len();
         self.image.code[start..end].copy_from_slice(&code.bytes);
         for r in &code.relocs {

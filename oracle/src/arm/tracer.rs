@@ -93,15 +93,10 @@ impl Bus for Watch<'_> {
     }
 
     fn store(&mut self, address: u32, size: u32, value: u32) -> Result<(), BusFault> {
-        for kind in [Kind::Linear, Kind::Ram] {
-            if let Some(offset) = address.checked_sub(kind.base())
-                && offset < Kind::Stack.base() - Kind::Ram.base()
-                && (kind == Kind::Linear || address < Kind::Stack.base())
-            {
-                let value = value & (u32::MAX >> (32 - 8 * size));
-                self.stored = Some(format!("{kind:?} +{offset:#x} = {value:#x}, {size} bytes"));
-                break;
-            }
+        let home = self.view.0.locate(address, size as usize);
+        if let Some((kind @ (Kind::Linear | Kind::Ram), offset)) = home {
+            let value = value & (u32::MAX >> (32 - 8 * size));
+            self.stored = Some(format!("{kind:?} +{offset:#x} = {value:#x}, {size} bytes"));
         }
         self.view.store(address, size, value)
     }

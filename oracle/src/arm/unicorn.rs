@@ -154,7 +154,7 @@ impl UnicornCore {
     fn map(&mut self, memory: &mut Memory) -> Result<(), uc_error> {
         for kind in Kind::ALL {
             let region = memory.region(kind);
-            let (base, size) = (u64::from(kind.base()), region.size() as u64);
+            let (base, size) = (u64::from(memory.map().base(kind)), region.size() as u64);
             let new = (region.pointer() as u64, size);
             let old = self.mapped[kind as usize];
             if old == new {

@@ -45,11 +45,6 @@ impl Lower<'_, '_> {
             && self.may_enter(ptr)
             && let Some(c) = self.as_const(sum.args[1])
         {
-            let c = if on(Bug::FoldedOffsetSign) {
-                c.wrapping_abs()
-            } else {
-                c
-            };
             let total = offset.wrapping_add(c);
             if isa::fits(imm_form, total, false) {
                 let r = self.reg(sum.args[0]);

@@ -309,10 +309,7 @@ impl Lower<'_, '_> {
             m5.s = true;
             let (c, m6) = self.three(I::AsrR, h, over);
             let mut last = MInst::new(MOp::Isa(I::OrrR), &[d], &[ab, c, ab]);
-            last.cond = match on(Bug::WideShrSBy32) {
-                true => Cond::Gt,
-                false => Cond::Pl,
-            };
+            last.cond = Cond::Pl;
             seq.extend([m1, m2, m3, m4, m5, m6, last]);
         }
         if let Some(d) = hi {
