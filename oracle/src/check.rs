@@ -347,9 +347,9 @@ pub struct Judge {
     /// Machines for what passes of the backend leave, as many as were ever needed.
     staged: Vec<Machine<StageCore>>,
     bench: Option<encoding::Bench>,
-    pub(crate) qemu: Option<qemu::Voice>,
     /// Rules that fired in the module that is judged.
     rules: Vec<&'static str>,
+    pub(crate) qemu: Option<qemu::Voice>,
     /// The judge of code that is not run, with every instruction that it saw.
     pub statics: StaticJudge,
     /// What was judged so far.
@@ -479,8 +479,8 @@ impl Judge {
             machines: Vec::new(),
             staged: Vec::new(),
             bench: None,
-            qemu: None,
             rules: Vec::new(),
+            qemu: None,
             statics: StaticJudge::default(),
             counts: Counts::default(),
         })

@@ -447,7 +447,7 @@ fn hunt(args: &HuntArgs) -> Outcome {
         }
     }
     println!("{summary}");
-    Ok(bag.clean() && !(args.stats && !bag.degenerate().is_empty()))
+    Ok(bag.clean() && (!args.stats || bag.degenerate().is_empty()))
 }
 
 /// A number, or two with `..` between.

@@ -16,7 +16,6 @@ use crate::statics::StaticJudge;
 use made::made;
 use object::read::elf::ElfFile32;
 use object::{LittleEndian, Object, ObjectSymbol, elf};
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use thumbsmith::{Bounds, Cpu, ErrorKind, Level, Options, TrapKind};
 
@@ -182,20 +181,13 @@ fn inside(
         needed.insert(format!("{PREFIX}_stack_limit"), Thing::Variable(4));
     }
     let compared = symbols(&output.object, surface, &needed)?;
-    let asked = RefCell::new(BTreeSet::new());
-    let image = link(
-        &output.object,
-        Map::SPARSE,
-        &format!("{PREFIX}_memory"),
-        0,
-        &|name| {
-            asked.borrow_mut().insert(name.to_owned());
-            needed.get(name).map(|thing| match thing {
-                Thing::Function => Map::SPARSE.base(Kind::Stubs) | 1,
-                Thing::Variable(_) => Map::SPARSE.base(Kind::Ram),
-            })
-        },
-    )?;
+    let memory = format!("{PREFIX}_memory");
+    let image = link(&output.object, Map::SPARSE, &memory, 0, &|name| {
+        needed.get(name).map(|thing| match thing {
+            Thing::Function => Map::SPARSE.base(Kind::Stubs) | 1,
+            Thing::Variable(_) => Map::SPARSE.base(Kind::Ram),
+        })
+    })?;
     traps(&image, made, options)?;
     StaticJudge::default().judge(&output.object, options.cpu)?;
     header(&output.header, surface, &needed)?;
