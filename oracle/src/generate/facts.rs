@@ -84,7 +84,7 @@ impl Facts<'_, '_, '_> {
     fn named(&mut self, name: &str) {
         let short = if self.ty == Ty::I32 { "I32" } else { "I64" };
         let is = |n: &&str| n.strip_prefix(short) == Some(name);
-        if let Some(at) = NAMES.iter().position(|n| is(&n)) {
+        if let Some(at) = NAMES.iter().position(is) {
             self.body.op(ROWS[at].instruction.clone());
         }
     }

@@ -187,10 +187,10 @@ pub(super) fn html(t: &Triage) -> String {
         for line in s.body.lines() {
             match class(line) {
                 Some(class) => {
-                    let _ = write!(out, "<span class=\"{class}\">{}</span>\n", escape(line));
+                    let _ = writeln!(out, "<span class=\"{class}\">{}</span>", escape(line));
                 }
                 None => {
-                    let _ = write!(out, "{}\n", escape(line));
+                    let _ = writeln!(out, "{}", escape(line));
                 }
             }
         }
