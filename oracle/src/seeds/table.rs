@@ -7,6 +7,7 @@ use super::{Alone, Sought};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use thumbsmith::seeded::BUGS;
 
 /// CPU seconds of the bugs that were found, in order.
 fn times(list: &[Sought]) -> Vec<f64> {
@@ -78,7 +79,8 @@ pub fn page(list: &[Sought]) -> String {
     let at = |n: usize| times.get(n).copied().unwrap_or(0.0);
     let _ = write!(
         out,
-        "\n{} bugs in {} classes, {} found; median {:.2} s, slowest {:.2} s.\n\n| class | found |\n|---|---|\n",
+        "\nOf {} bugs {} were hunted, in {} classes, and {} found; median {:.2} s, slowest {:.2} s.\n\n| class | found |\n|---|---|\n",
+        BUGS.len(),
         list.len(),
         classes(list).len(),
         times.len(),
