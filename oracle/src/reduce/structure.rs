@@ -76,6 +76,7 @@ fn function(
         let (pops, _) = arity.unwrap_or((0, 0));
         let mut operands = stack.split_off(stack.len().saturating_sub(pops as usize));
         let mut from = operands.first().map_or(at, |m| m.from);
+        let ends_function = frames.is_empty() && matches!(operator, Operator::End);
         match operator {
             Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
                 frames.push((from, stack.len()));
@@ -108,7 +109,7 @@ fn function(
                 ty,
             });
         }
-        if !opens && made <= 1 && !(frames.is_empty() && matches!(operator, Operator::End)) {
+        if !opens && made <= 1 && !ends_function {
             let ty = (made == 1).then(|| stack[stack.len() - 1].ty);
             let parts = operands.iter().filter(|m| Some(m.ty) == ty);
             out.push(Segment {
