@@ -1,6 +1,7 @@
 //! Thumbsmith: an optimizing ahead-of-time compiler from WebAssembly to ARM Thumb-2.
 
 pub mod backend;
+mod budget;
 pub mod choices;
 pub mod error;
 pub mod helpers;

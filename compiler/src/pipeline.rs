@@ -9,12 +9,13 @@ use crate::backend::code::{self, Code, RelocKind};
 use crate::backend::mir::{MFunc, MOp, Symbol};
 use crate::backend::symbols::{SymbolKind, Symbols, text};
 use crate::backend::{self, abi, alloc_text, code_text, emit, finish, layout, lower, mir_text};
+use crate::budget::Budget;
 use crate::choices::Choices;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::verify::{Stage, verify};
 use crate::ir::{self, Cfg, Func, FuncType, Module, Node, Op, Ty};
 use crate::opt::callgraph::{CallGraph, called};
-use crate::opt::simplify::{IfConversion, Known};
+use crate::opt::simplify::Known;
 use crate::opt::{self, address::GlobalLayout, inline, schedule::Schedule};
 use crate::optimizations;
 use crate::options::{Level, Options};
@@ -227,54 +228,6 @@ pub const PASSES: &[Pass] = &[
     pass("layout", Phase::Late, ALL, &["finish"], Gives::Code, layout_func),
 ];
 
-/// What differs between levels beyond which passes run.
-struct Budget {
-    /// Largest function that is inlined wherever it is called.
-    small: usize,
-    /// Largest function that is inlined where it is called once.
-    once: usize,
-    /// Largest function after inlining.
-    total: usize,
-    /// If-conversion.
-    convert: IfConversion,
-}
-
-fn budget(level: Level) -> Budget {
-    let convert = |nodes, selects| IfConversion { nodes, selects };
-    match level {
-        Level::O0 | Level::O1 => Budget {
-            small: 4,
-            once: 40,
-            total: 1000,
-            convert: convert(2, 1),
-        },
-        Level::O2 => Budget {
-            small: 14,
-            once: 400,
-            total: 4000,
-            convert: convert(4, 2),
-        },
-        Level::O3 => Budget {
-            small: 40,
-            once: 1000,
-            total: 8000,
-            convert: convert(6, 3),
-        },
-        Level::Os => Budget {
-            small: 8,
-            once: 200,
-            total: 2000,
-            convert: convert(3, 2),
-        },
-        Level::Oz => Budget {
-            small: 5,
-            once: 100,
-            total: 1000,
-            convert: convert(2, 1),
-        },
-    }
-}
-
 /// The passes after which a dump can be had, in order: those that run under these options, or all.
 pub fn dumps(options: Option<&Options>) -> Vec<&'static str> {
     let runs = match options {
@@ -420,7 +373,7 @@ pub(crate) fn compile_module(
     let mut cx = Cx {
         module: &module,
         options,
-        budget: budget(options.level),
+        budget: Budget::of(options.level),
         choices: Choices::new(options.choices.clone(), options.fuel)
             .without(optimizations::left_out(&options.without)?),
         hits: vec![0; opt::rules::table().all().len()],

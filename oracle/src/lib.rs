@@ -34,3 +34,4 @@ pub mod stage;
 pub mod statics;
 pub mod statistics;
 pub mod triage;
+pub mod voice;
