@@ -45,6 +45,20 @@ pub struct Node {
     pub loc: u32,
 }
 
+impl Node {
+    /// The same operation on other operands.
+    pub fn with_args(&self, args: Args) -> Node {
+        let (op, ty, imm, loc) = (self.op, self.ty, self.imm, self.loc);
+        Node {
+            op,
+            ty,
+            args,
+            imm,
+            loc,
+        }
+    }
+}
+
 /// A way to a block, with a value for each of its parameters.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Edge {

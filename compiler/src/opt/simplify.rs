@@ -197,15 +197,7 @@ impl Copy<'_, '_> {
 
     /// Pins a copy of a node with other operands.
     fn pin(&mut self, new: Block, n: &Node, args: Args) -> Value {
-        let (op, ty, imm, loc) = (n.op, n.ty, n.imm, n.loc);
-        let copy = Node {
-            op,
-            ty,
-            args,
-            imm,
-            loc,
-        };
-        self.e.pin(new, copy)
+        self.e.pin(new, n.with_args(args))
     }
 
     /// The new value of an old one; copies floating nodes on demand, operands first.
@@ -238,15 +230,7 @@ impl Copy<'_, '_> {
             }
             self.stack.pop();
             let args = map_args(&n.args, |a| self.mapped(a));
-            let (op, ty, imm, loc) = (n.op, n.ty, n.imm, n.loc);
-            let copy = Node {
-                op,
-                ty,
-                args,
-                imm,
-                loc,
-            };
-            self.map[top.0 as usize] = Some(self.e.make_node(copy));
+            self.map[top.0 as usize] = Some(self.e.make_node(n.with_args(args)));
         }
         self.mapped(v)
     }

@@ -13,7 +13,8 @@ mod verdict;
 use crate::check::{Ask, Direct, Judge};
 use crate::compare::Difference;
 use crate::reduce::{self, blame::Guilty};
-use crate::regression::{Case, options_text};
+use crate::regression::Case;
+pub use page::text;
 use std::path::Path;
 use thumbsmith::{Bounds, Cpu, Level, Options, pipeline};
 pub use trace::Trace;
@@ -165,7 +166,6 @@ fn forms(case: &Case, pass: Option<&str>, guilty: &Guilty) -> Option<Forms> {
         let compiled = pipeline::compile(&case.wasm, options, Some(after), false);
         compiled.ok().and_then(|c| c.dump)
     };
-    let names = |before: String, after: String| (before, after);
     let ((before_name, after_name), before, after) = match guilty {
         Guilty::Rewrite { number, name, .. } => {
             let with = |fuel| Options {
@@ -173,7 +173,7 @@ fn forms(case: &Case, pass: Option<&str>, guilty: &Guilty) -> Option<Forms> {
                 ..case.options.clone()
             };
             (
-                names(
+                (
                     format!("after {pass}, without {name}"),
                     format!("after {pass}, with {name}"),
                 ),
@@ -186,7 +186,7 @@ fn forms(case: &Case, pass: Option<&str>, guilty: &Guilty) -> Option<Forms> {
             let at = all.iter().position(|p| *p == pass)?;
             let previous = all[at.checked_sub(1)?];
             (
-                names(format!("before {pass}"), format!("after {pass}")),
+                (format!("before {pass}"), format!("after {pass}")),
                 text(previous, &case.options)?,
                 text(pass, &case.options)?,
             )
@@ -277,14 +277,4 @@ pub fn write(dir: &Path, t: &Triage) -> std::io::Result<()> {
         std::fs::write(dir.join("trace.txt"), trace.print(None))?;
     }
     Ok(())
-}
-
-/// The report of a triage as text for a terminal.
-pub fn text(t: &Triage) -> String {
-    page::text(t)
-}
-
-/// Options in one line, for reports.
-fn options_line(o: &Options) -> String {
-    options_text(o)
 }

@@ -3,7 +3,8 @@
 //! In: a [`Triage`]. Out: the same sections in both forms, from one list. Invariant: nothing in the page is fetched from
 //! elsewhere, and every text in it is escaped.
 
-use super::{Triage, options_line};
+use super::Triage;
+use crate::regression::options_text;
 use similar::TextDiff;
 use std::fmt::Write;
 
@@ -109,7 +110,7 @@ fn voices(t: &Triage) -> String {
 
 /// A row a CPU and level, a letter a bounds mode: `X` differs, `.` does not.
 fn matrix(t: &Triage) -> String {
-    let mut out = format!("found under: {}\n", options_line(&t.case.options));
+    let mut out = format!("found under: {}\n", options_text(&t.case.options));
     let plain = t.case.options.stack_check;
     let mut line = String::new();
     for (o, fails) in t.matrix.iter().filter(|(o, _)| o.stack_check == plain) {
@@ -137,7 +138,7 @@ fn matrix(t: &Triage) -> String {
 }
 
 /// The report for a terminal.
-pub(super) fn text(t: &Triage) -> String {
+pub fn text(t: &Triage) -> String {
     let mut out = String::new();
     for s in sections(t) {
         let _ = write!(out, "== {}\n\n{}\n", s.title, s.body);
