@@ -351,6 +351,7 @@ bugs! {
     720 LiteralRoundedUp "checkers" "isa" "everybody rounds the base of literals up: what is shared is wrong for all that share it";
     722 MachineResults "checkers" "machine-ir" "the interpreter of machine IR reads results past the second word of the stack lower";
     724 TableUnmarked "relocations" "object" "a jump table has no mapping symbol";
+    800 LoopTestsOther "ranges" "ranges" "a loop that tests another value is taken to count to its bound";
 }
 
 /// The line of a table of rules as the bug that is on leaves it: what a table is made of, once a process.
