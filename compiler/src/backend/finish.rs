@@ -17,7 +17,7 @@ pub fn finish(mut items: Vec<Item>, cpu: Cpu, choices: &mut Choices) -> Vec<Item
         thread(&mut items);
         drop_jumps(&mut items);
     }
-    if on(Bug::PairAtAnyAddress) {
+    if on(Bug::PairAtAnyAddress) || on(Bug::AlignmentForgotten) {
         pair_loads(&mut items);
     }
     if choices.allows("narrow") {
