@@ -32,6 +32,9 @@ pub struct Setup {
 /// Calls of each function with parameters.
 pub const CALLS: usize = 24;
 
+/// Percent of modules of the family `rules` that are compiled without half of the other rewrites.
+const ALONE: usize = 20;
+
 /// One generated module of so many is also given to the executor, which is slower than the rest together.
 const EXECUTOR_SHARE: u64 = 8;
 
@@ -65,8 +68,10 @@ impl Case {
         };
         let mut draw = Draw::new(rest);
         let mut options = options(&mut draw, setup);
-        if family == Family::Chaos {
-            options = chaos::options(&mut draw, options);
+        match family {
+            Family::Chaos => options = chaos::options(&mut draw, options),
+            Family::Rules if draw.chance(ALONE) => options.without = chaos::half(&mut draw),
+            _ => {}
         }
         let made = family.make(&mut draw)?;
         let info = Info::read(&made.wasm).ok()?;

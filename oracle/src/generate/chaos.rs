@@ -83,6 +83,15 @@ pub fn options(draw: &mut Draw<'_>, base: Options) -> Options {
     }
 }
 
+/// About half of the groups of rules and of the decisions, to be left out: what another rewrite does first hides what a
+/// rule does, so that some conditions only show their limits without it.
+pub fn half(draw: &mut Draw<'_>) -> Vec<String> {
+    let is_pass = |name: &String| PASSES.iter().any(|p| p.name == name);
+    let names = optimizations::names().into_iter();
+    let others = names.filter(|name| !is_pass(name));
+    others.filter(|_| draw.chance(50)).collect()
+}
+
 /// A list of passes that the table admits: those that code needs, and others in any number, order and place.
 fn passes(draw: &mut Draw<'_>) -> Vec<String> {
     let (optional, mut list): (Vec<&Pass>, Vec<&Pass>) =

@@ -19,6 +19,7 @@ pub mod pressure;
 pub mod real;
 pub mod rules;
 pub mod scale;
+pub mod scene;
 pub mod smith;
 pub mod table;
 
@@ -69,9 +70,9 @@ impl Family {
     ];
 
     /// The family that a byte chooses where all are wanted. A module of `scale` costs as much as fifty others: it
-    /// is one of 64, the others share the rest alike.
+    /// is one of 64; the others share the rest alike, but `rules`, which has some two hundred rules to show, has two shares.
     pub fn drawn(byte: u8) -> Family {
-        const OTHERS: [Family; 9] = [
+        const OTHERS: [Family; 10] = [
             Family::Ops,
             Family::Pressure,
             Family::Control,
@@ -81,6 +82,7 @@ impl Family {
             Family::Smith,
             Family::Chaos,
             Family::Real,
+            Family::Rules,
         ];
         match byte {
             252..=255 => Family::Scale,
