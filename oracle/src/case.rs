@@ -32,8 +32,8 @@ pub struct Setup {
 /// Calls of each function with parameters.
 pub const CALLS: usize = 24;
 
-/// Percent of modules of the family `rules` that are compiled without half of the other rewrites.
-const ALONE: usize = 20;
+/// Percent of modules of the family `rules` that are compiled without many of the other rewrites.
+const ALONE: usize = 25;
 
 /// One generated module of so many is also given to the executor, which is slower than the rest together.
 const EXECUTOR_SHARE: u64 = 8;
@@ -70,7 +70,9 @@ impl Case {
         let mut options = options(&mut draw, setup);
         match family {
             Family::Chaos => options = chaos::options(&mut draw, options),
-            Family::Rules if draw.chance(ALONE) => options.without = chaos::half(&mut draw),
+            Family::Rules if draw.chance(ALONE) => {
+                options.without = chaos::without_others(&mut draw)
+            }
             _ => {}
         }
         let made = family.make(&mut draw)?;

@@ -10,6 +10,7 @@ use crate::arm::staged::{StageCore, VOICE, broken};
 use crate::compare::{Difference, Kind, Step, Tally, lockstep};
 use crate::engine::{Engine, Outcome, Values, answer, imported_global};
 use crate::program::{Info, Program, Ty};
+use thumbsmith::Bounds;
 use thumbsmith::ir::interp::{self, Host, Limits, Space, State, Stop};
 use thumbsmith::ir::verify::Stage;
 use thumbsmith::stages::{self, Between};
@@ -153,9 +154,14 @@ impl StageEngine {
 }
 
 impl Loaded {
-    fn new(between: &Between, info: &Info) -> Result<Loaded, String> {
-        let m = &between.module;
+    fn new(between: &Between, program: &Program) -> Result<Loaded, String> {
+        let (m, info) = (&between.module, &program.info);
         let memory = m.memory.as_ref().map_or(0, |m| m.max_bytes());
+        // An access that wraps by its mask may end past the last byte.
+        let slack = match program.options.bounds {
+            Bounds::Mask => 8,
+            Bounds::Check | Bounds::Mpu | Bounds::None => 0,
+        };
         if memory > MEMORY_LIMIT {
             return Err(format!("memory of {} pages is too large", memory >> 16));
         }
@@ -167,7 +173,7 @@ impl Loaded {
             init,
             funcs: info.exports.iter().map(|e| e.func).collect(),
             globals: m.globals.len(),
-            memory: memory as usize,
+            memory: memory as usize + slack,
             min_pages: m.memory.as_ref().map_or(0, |m| m.min_pages),
             pages_global: m.memory.as_ref().and_then(|m| m.pages_global),
             words: between.stage > Stage::Source,
@@ -194,7 +200,7 @@ impl Engine for StageEngine {
                 &compiled
             }
         };
-        let loaded = Loaded::new(between, &program.info)?;
+        let loaded = Loaded::new(between, program)?;
         self.world = World {
             info: program.info.clone(),
             words: loaded.words,

@@ -20,6 +20,8 @@ pub const STACK: usize = 2 << 20;
 pub const GUARD: usize = 256;
 /// Bytes of the caller's frame above arguments and results that nobody may touch.
 const ABOVE: usize = 128;
+/// Bytes of the frame that an import is taken to have.
+const CALLEE: u32 = 128;
 /// Offset of the first import stub; the return address is offset 0.
 const FIRST_STUB: u32 = 16;
 /// `UDF #0xfe`, which fills the stub region: a code that no trap has.
@@ -427,7 +429,22 @@ impl<C: Core> Machine<C> {
             }
         }
         self.side_effects(reply.store, reply.set);
+        self.spoil_below(sp);
         Ok(())
+    }
+
+    /// Fills the words below the stack pointer with junk, as a callee's frame does.
+    fn spoil_below(&mut self, sp: u32) {
+        let junk = self.junk().to_le_bytes();
+        let floor = self.base(Kind::Stack) + GUARD as u32;
+        let low = sp.saturating_sub(CALLEE).max(floor);
+        let size = sp.saturating_sub(low) as usize;
+        if let Some((Kind::Stack, at)) = self.memory.locate(low, size) {
+            let below = &mut self.memory.bytes_mut(Kind::Stack)[at..at + size];
+            below
+                .chunks_mut(4)
+                .for_each(|word| word.copy_from_slice(&junk[..word.len()]));
+        }
     }
 
     fn store_results(

@@ -83,9 +83,15 @@ pub fn options(draw: &mut Draw<'_>, base: Options) -> Options {
     }
 }
 
-/// About half of the groups of rules and of the decisions, to be left out: what another rewrite does first hides what a
-/// rule does, so that some conditions only show their limits without it.
-pub fn half(draw: &mut Draw<'_>) -> Vec<String> {
+/// Rewrites to be left out: all decisions, or about half of them and of the groups of rules. What another rewrite does
+/// first hides what a rule does, so that some conditions only show their limits without it.
+pub fn without_others(draw: &mut Draw<'_>) -> Vec<String> {
+    if draw.chance(40) {
+        return optimizations::DECISIONS
+            .iter()
+            .map(|d| (*d).to_owned())
+            .collect();
+    }
     let is_pass = |name: &String| PASSES.iter().any(|p| p.name == name);
     let names = optimizations::names().into_iter();
     let others = names.filter(|name| !is_pass(name));

@@ -176,8 +176,14 @@ pub fn surroundings(draw: &mut Draw<'_>, shape: &Shape) -> Draft {
         for _ in 0..draw.below(4) {
             let bytes: Vec<u8> = (0..draw.below(24)).map(|_| draw.below(256) as u8).collect();
             let room = (min as usize) << 16;
-            let at = draw.pick(&[0, 1, 16, 255, 4096, 0x7ff8, room - 24]);
-            draft.data.push((at as u32, bytes));
+            let at = match draft.data.last() {
+                // Inside the one before, or over its end.
+                Some((before, long)) if draw.chance(40) => {
+                    *before as usize + draw.below(long.len() + 1)
+                }
+                _ => draw.pick(&[0, 1, 16, 255, 4096, 0x7ff8, room - 24]),
+            };
+            draft.data.push((at.min(room - 24) as u32, bytes));
         }
     }
     draft

@@ -260,8 +260,14 @@ impl Walk<'_, '_> {
                 scene.set_source(v, source);
             }
         }
+        // Where sums wrap, conditions that forget it hold by chance only.
+        let least = 1u64 << (self.width - 1);
+        let extreme = self.draw.chance(30);
         for c in 0..MOST {
-            scene.consts[c] = self.number(ty, &scene.consts[..c]);
+            scene.consts[c] = match extreme {
+                true => ty.wrap(self.draw.pick(&[least, least - 1, u64::MAX, 0])),
+                false => self.number(ty, &scene.consts[..c]),
+            };
         }
         scene
     }
