@@ -1,7 +1,7 @@
 //! Family `calls`: the calling convention from both sides.
 //!
 //! Arguments past four words, i64 holes in registers and on the stack, many results, imports that change the
-//! memory and globals behind the caller's back, internal functions that are not exported, bounded recursion, start.
+//! memory and globals behind the caller's back or call exports in turn, internal functions that are not exported, bounded recursion, start.
 
 use super::body::{Body, Expr, Stmt, Style};
 use super::draft::Draft;
@@ -50,6 +50,7 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
             memory: 50,
         },
     );
+    draft.calls_back = draw.chance(40);
     for _ in 0..draw.range(10, 24) {
         let style = style(draw);
         let many = draw.pick(&[2, 4, 6, 12]);

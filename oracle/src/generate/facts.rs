@@ -99,6 +99,15 @@ impl Facts<'_, '_, '_> {
     /// Leaves a parameter within a small range; `positive` keeps it above zero.
     fn ranged(&mut self, param: u32, positive: bool) -> Range {
         let draw = &mut *self.body.draw;
+        if !positive && draw.chance(15) {
+            // Nothing is known: what an operator says by itself.
+            self.body.op(Instruction::LocalGet(param));
+            let (low, high) = match self.ty {
+                Ty::I32 => (i64::from(i32::MIN), i64::from(i32::MAX)),
+                Ty::I64 => (i64::MIN, i64::MAX),
+            };
+            return Range { low, high };
+        }
         let mask = draw.pick(&[0, 1, 3, 7, 15, 31, 127, 0xff, 0xffff]);
         let offset = match positive {
             true => draw.range(1, 4) as i64,
@@ -129,7 +138,7 @@ impl Facts<'_, '_, '_> {
             5 => x.wrapping_add(y),
             6 => x.wrapping_mul(y),
             7 => x.checked_div(y).unwrap_or(0),
-            8 => -y,
+            8 => y.wrapping_neg(),
             9 => width,
             10 => draw.pick(&[0, 0x7fff, 0x80, -0x80, 0x7fff_ffff, -0x8000_0000]),
             _ => x.wrapping_shl(y as u32 % width as u32),
