@@ -351,7 +351,9 @@ bugs! {
     713 CheckerOldInstance "checkers" "checker" "old instances of parameters stay known on edges";
     714 CheckerMeet "checkers" "checker" "of paths that meet the first one counts";
     720 LiteralRoundedUp "checkers" "isa" "everybody rounds the base of literals up: what is shared is wrong for all that share it";
+    721 AlignmentForgotten "checkers" "isa" "two loads of neighbouring words at a sum become LDRD, the executor does not mind, and the static judge takes every sum for aligned";
     722 MachineResults "checkers" "machine-ir" "the interpreter of machine IR reads results past the second word of the stack lower";
+    723 ExecutorStale "checkers" "executor" "the executor goes on with instructions of the code before";
     724 TableUnmarked "relocations" "object" "a jump table has no mapping symbol";
 }
 

@@ -152,6 +152,14 @@ impl Direct {
         }
     }
 
+    /// The voice that it asks, where that is one of those that are asked about modules too.
+    pub fn asks(self) -> Option<Voice> {
+        match self {
+            Direct::Encoding => Some(Voice::Unicorn),
+            Direct::Regalloc | Direct::Optimizer | Direct::Object | Direct::Judges => None,
+        }
+    }
+
     /// The check of this name.
     pub fn named(name: &str) -> Option<Direct> {
         Direct::ALL.into_iter().find(|d| d.name() == name)
