@@ -493,7 +493,7 @@ fn with_imports(wat: &str, language: &str, source: &str) -> Option<Kind> {
         .map(|i| Step::Call((i % exports) as usize, vec![i * 7]))
         .collect();
     let (result, tally) = compare(wat, object(language, source), &steps);
-    assert!(result.is_err() || tally.executions == 61, "{tally:?}");
+    assert!(result.is_err() || tally.executions == 60, "{tally:?}");
     result.err().map(|d| d.kind)
 }
 

@@ -12,15 +12,15 @@ use super::draft::Draft;
 use super::draw::Draw;
 use super::scene::{MOST, Scene, Source};
 use super::table::{NAMES, ROWS, Row};
-use super::{Shape, facts, near, surroundings};
+use super::{Shape, facts, near, scene, surroundings};
 use crate::program::{Sig, Ty};
 use std::sync::OnceLock;
 use thumbsmith::ir::{self, Op};
 use thumbsmith::opt::rule::{Bindings, Expr as Condition, Pat};
 use wasm_encoder::Instruction;
 
-/// How often a rule with a condition is taken for one without: it has more ways to be wrong.
-const CONDITIONAL: u32 = 3;
+/// How often a rule with a condition is taken for one without, and how often more for each conjunct: each may be wrong.
+const CONDITIONAL: u32 = 2;
 
 fn style() -> Style {
     Style {
@@ -80,7 +80,7 @@ fn patterns() -> &'static [(u32, Guarded)] {
         let rewrites = rewrites.map(|r| (&r.pattern, r.condition.as_ref()));
         let all = rewrites.chain(lowerings.map(|r| (&r.pattern, r.condition.as_ref())));
         let weigh = |rule: Guarded| match rule.1 {
-            Some(_) => (CONDITIONAL, rule),
+            Some(condition) => (CONDITIONAL + scene::conjuncts(condition) as u32, rule),
             None => (1, rule),
         };
         all.map(weigh).collect()

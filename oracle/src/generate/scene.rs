@@ -147,6 +147,13 @@ impl Scene {
     }
 }
 
+/// How many conjuncts a condition has.
+pub fn conjuncts(condition: &Expr) -> usize {
+    let mut all = Vec::new();
+    split(condition, &mut all);
+    all.len()
+}
+
 /// The conjuncts of a condition.
 fn split<'e>(condition: &'e Expr, out: &mut Vec<&'e Expr>) {
     match condition {
@@ -403,8 +410,16 @@ impl Walk<'_, '_> {
                 add: 0,
             },
             _ => {
-                let and = low(self.draw.pick(&[1, 1, 2, 7, 8, 9, 15, 16, width - 2]));
-                let by = self.number(ty, &[and, and.wrapping_neg()]);
+                let any = self.draw.range(1, width - 1);
+                let and = low(self.draw.pick(&[1, 1, 2, 7, 8, 9, 15, 16, any, any]));
+                let by = match self.draw.below(6) {
+                    // It ends at zero or beside it, or has zero in its middle.
+                    0 => and.wrapping_neg(),
+                    1 => and.wrapping_neg().wrapping_add(1),
+                    2 => !(and >> 1),
+                    _ => self.number(ty, &[and, and.wrapping_neg()]),
+                };
+                let by = ty.wrap(by);
                 Source::Shaped {
                     and,
                     or: 0,
