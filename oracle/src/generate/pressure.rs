@@ -111,55 +111,66 @@ fn far(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style, sig: Sig, callee: 
     draft.funcs.push(ready);
 }
 
-/// A local that is the same small constant on both ways to a join, set aside while everything else is used, and then compared:
-/// it is made again between the two halves of one condition.
+/// Locals that are the same small constants on both ways to a join, set aside while everything else is used, and then
+/// compared: each is made again between the two halves of a condition.
 fn rejoined(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style, sig: Sig) {
     let mut body = Body::new(draw, draft, style, sig);
-    let (same, small) = (body.local(Ty::I32), body.draw.below(4) as i32);
-    let others: Vec<u32> = (0..14).map(|_| body.local(Ty::I32)).collect();
+    let constants: Vec<(u32, i32)> = (0..5)
+        .map(|_| (body.local(Ty::I32), body.draw.below(2) as i32))
+        .collect();
+    let others: Vec<u32> = (0..16).map(|_| body.local(Ty::I32)).collect();
+    let folded = body.local(Ty::I32);
     body.leaf(Ty::I32);
     body.op(Instruction::If(BlockType::Empty));
-    for arm in 0..2 {
+    for end in [Instruction::Else, Instruction::End] {
         for other in &others {
+            // Small, so that they are often equal.
             body.leaf(Ty::I32);
+            body.op(Instruction::I32Const(1));
+            body.op(Instruction::I32And);
             body.op(Instruction::LocalSet(*other));
         }
-        body.op(Instruction::I32Const(small));
-        body.op(Instruction::LocalSet(same));
-        body.op(match arm {
-            0 => Instruction::Else,
-            _ => Instruction::End,
-        });
+        for (local, value) in &constants {
+            body.op(Instruction::I32Const(*value));
+            body.op(Instruction::LocalSet(*local));
+        }
+        body.op(end);
     }
     body.op(Instruction::LocalGet(others[0]));
     for other in &others[1..] {
         body.op(Instruction::LocalGet(*other));
         body.combine(Ty::I32);
     }
-    let folded = body.local(Ty::I32);
-    body.op(Instruction::LocalTee(folded));
-    body.op(Instruction::I32Const(3));
-    body.op(Instruction::I32And);
-    body.op(Instruction::LocalTee(folded));
-    let both = body.draw.chance(50);
-    let (compare, join) = match both {
+    body.op(Instruction::LocalSet(folded));
+    for (i, (local, _)) in constants.iter().enumerate() {
+        body.op(Instruction::LocalGet(others[i]));
+        body.op(Instruction::LocalGet(folded));
+        both_halves(
+            &mut body,
+            [others[i + 1], others[i + 2], others[i + 3]],
+            *local,
+        );
+        body.op(Instruction::Select);
+        body.op(Instruction::LocalSet(folded));
+    }
+    body.results(17);
+    let ready = body.finish(true);
+    draft.funcs.push(ready);
+}
+
+/// Two comparisons for equality joined by `and`, or for inequality by `or`; one is of a local and a constant's local.
+fn both_halves(body: &mut Body<'_, '_, '_>, others: [u32; 3], constant: u32) {
+    let (compare, join) = match body.draw.chance(50) {
         true => (Instruction::I32Eq, Instruction::I32And),
         false => (Instruction::I32Ne, Instruction::I32Or),
     };
-    body.op(Instruction::LocalGet(others[1]));
-    body.op(Instruction::I32Const(3));
-    body.op(Instruction::I32And);
-    body.op(compare.clone());
-    let other = body.draw.pick(&others);
-    body.op(Instruction::LocalGet(other));
-    body.op(Instruction::LocalGet(same));
-    body.op(compare);
+    let first = body.draw.chance(50);
+    for half in [first, !first] {
+        let [a, b, c] = others;
+        let (one, other) = if half { (a, constant) } else { (b, c) };
+        body.op(Instruction::LocalGet(one));
+        body.op(Instruction::LocalGet(other));
+        body.op(compare.clone());
+    }
     body.op(join);
-    body.op(Instruction::If(BlockType::Empty));
-    body.leaf(Ty::I32);
-    body.op(Instruction::LocalSet(folded));
-    body.op(Instruction::End);
-    body.results(18);
-    let ready = body.finish(true);
-    draft.funcs.push(ready);
 }
