@@ -42,7 +42,7 @@ impl Setup {
 pub const CALLS: usize = 24;
 
 /// Percent of modules of the family `rules` that are compiled without many of the other rewrites.
-const ALONE: usize = 25;
+const ALONE: usize = 33;
 
 /// One generated module of so many is also given to the executor, which is slower than the rest together.
 const EXECUTOR_SHARE: u64 = 8;

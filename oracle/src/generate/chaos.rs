@@ -91,7 +91,7 @@ pub fn options(draw: &mut Draw<'_>, base: Options) -> Options {
 /// Rewrites to be left out: all decisions, or about half of them and of the groups of rules. What another rewrite does
 /// first hides what a rule does, so that some conditions only show their limits without it.
 pub fn without_others(draw: &mut Draw<'_>) -> Vec<String> {
-    if draw.chance(40) {
+    if draw.chance(50) {
         return optimizations::DECISIONS
             .iter()
             .map(|d| (*d).to_owned())
