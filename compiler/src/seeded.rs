@@ -335,6 +335,9 @@ bugs! {
     605 MaskBeforeOffset "bounds checks" "translate" "an address is masked before its offset is added";
     610 FoldRotr "widths" "fold" "a rotation right of a 64-bit constant is folded modulo 32";
     616 PlacedAtLastUse "schedule" "schedule" "a value is placed for its last use only";
+    620 ZeroBranchToNext "relaxation" "layout" "CBZ is taken to reach the next instruction";
+    621 SkippedElse "control" "translate" "the else of an if in unreachable code makes what follows reachable";
+    622 EqualEdges "control" "simplify" "of several edges between two blocks only the first one's values count";
     700 CompareLastWord "checkers" "compare" "the last word of memory is not compared";
     701 CompareGlobalHalf "checkers" "compare" "the high word of globals is not compared";
     702 CompareTrapKinds "checkers" "compare" "kinds of traps are not compared";
