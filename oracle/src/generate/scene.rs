@@ -262,7 +262,7 @@ impl Walk<'_, '_> {
             facts: [Source::Plain.fact(ty); MOST],
         };
         for v in 0..MOST {
-            if self.draw.chance(60) {
+            if self.draw.chance(75) {
                 let source = self.source(ty);
                 scene.set_source(v, source);
             }
@@ -382,7 +382,7 @@ impl Walk<'_, '_> {
     fn source(&mut self, ty: Ty) -> Source {
         let width = self.width as usize;
         let low = |bits: usize| ty.wrap((1u64 << bits.min(63)) - 1);
-        match self.draw.below(12) {
+        match self.draw.below(15) {
             0 => Source::Byte,
             1 => Source::Half,
             2 => Source::Bool,
@@ -399,12 +399,12 @@ impl Walk<'_, '_> {
                 or: 0,
                 add: 0,
             },
-            6..=8 => Source::Shaped {
+            6 | 7 => Source::Shaped {
                 and: low(self.draw.range(1, width - 1)),
                 or: 0,
                 add: 0,
             },
-            9 => Source::Shaped {
+            8 => Source::Shaped {
                 and: self.draw.pick(&[0xf0, 0xff, 0x7f, 0x1f, 0x7fff]),
                 or: self.draw.pick(&[1, 8, 0x100]),
                 add: 0,
