@@ -17,6 +17,8 @@ use thumbsmith::opt::rule::{self, Bin, Bindings, Expr, FactOf, Func};
 
 /// Steps of one walk.
 const STEPS: usize = 48;
+/// Most steps by which a constant is moved to where a condition ends.
+const PUSHED: usize = 16;
 /// Walks before a wish is given up.
 const WALKS: usize = 3;
 /// Bytes of decisions for the walks: they come from a stream of their own, so that a case does not run out of bytes.
@@ -133,7 +135,13 @@ impl Scene {
         }
         let mut scene = walk.fresh(ty);
         for _ in 0..WALKS {
-            if conjuncts.is_empty() || walk.reaches(&mut scene, &conjuncts, holds) {
+            if conjuncts.is_empty() {
+                break;
+            }
+            if walk.reaches(&mut scene, &conjuncts, holds) {
+                if holds {
+                    walk.push(&mut scene, &conjuncts);
+                }
                 break;
             }
             scene = walk.fresh(ty);
@@ -314,6 +322,28 @@ impl Walk<'_, '_> {
             }
         }
         open.is_empty()
+    }
+
+    /// Moves one constant up or down as far as the condition goes on to hold: an equality has its limits there.
+    fn push(&mut self, scene: &mut Scene, conjuncts: &[&Expr]) {
+        let (mut values, mut consts) = (Vec::new(), Vec::new());
+        conjuncts
+            .iter()
+            .for_each(|e| names(e, &mut values, &mut consts));
+        if consts.is_empty() || !self.draw.chance(40) {
+            return;
+        }
+        let c = self.draw.pick(&consts);
+        let by = self.draw.pick(&[1, u64::MAX]);
+        for _ in 0..PUSHED {
+            let before = scene.consts[c];
+            scene.consts[c] = scene.ty.wrap(before.wrapping_add(by));
+            let held = |e: &&Expr| rule::eval(e, self.width, scene) != 0;
+            if !conjuncts.iter().all(held) {
+                scene.consts[c] = before;
+                return;
+            }
+        }
     }
 
     /// Changes one name of an expression so that its margin may move by `-gap`.
