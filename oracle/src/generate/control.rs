@@ -127,7 +127,8 @@ fn edge(body: &mut Body<'_, '_, '_>, shape: Edge, operators: usize, random: &mut
         for _ in 0..operators {
             // Each local goes on in itself: nothing is dead, and two bytes are enough.
             let word = (random.word() >> 32) as u32;
-            let (to, other) = (word & 3, word + 1 + (word >> 2) % 3 & 3);
+            let to = word & 3;
+            let other = (to + 1 + (word >> 2) % 3) & 3;
             body.op(Instruction::LocalGet(to));
             body.op(Instruction::LocalGet(other));
             body.op(match word >> 8 & 3 {
