@@ -140,8 +140,6 @@ bugs! {
         "shl-shr-s-fits: (shr_s (shl x A) A) => x if sle(asr(1 << (N - 1), A), smin(x))";
     312 RuleShlShrSFitsBelow "rewrite rules" "rewrite" "the lower limit is not looked at" as
         "shl-shr-s-fits: (shr_s (shl x A) A) => x if sle(smax(x), mask(N - 1 - A))";
-    313 RuleShrSAddLow "rewrite rules" "rewrite" "the low bits of the constant are not looked at" as
-        "shr-s-add: (shr_s (add (shl x A) B) A) => (add (shr_s (shl x A) A) {asr(B, A)}) if sadd_ok(smin(x) << A, B) && sadd_ok(smax(x) << A, B) && asr(smin(x) << A, A) == smin(x) && asr(smax(x) << A, A) == smax(x)";
     314 RuleShrSAddOverflow "rewrite rules" "rewrite" "overflow at the top is not looked at" as
         "shr-s-add: (shr_s (add (shl x A) B) A) => (add (shr_s (shl x A) A) {asr(B, A)}) if (B & mask(A)) == 0 && sadd_ok(smin(x) << A, B) && asr(smin(x) << A, A) == smin(x) && asr(smax(x) << A, A) == smax(x)";
     315 RuleSext8FitsAbove "rewrite rules" "rewrite" "128 counts as a signed byte" as
@@ -184,14 +182,16 @@ bugs! {
         "max-u-fits: (max_u x C) => x if C <= umin(x) + 1";
     334 RuleMinSBelow "rewrite rules" "rewrite" "the limit is one too high" as
         "min-s-below: (min_s x C) => C if sle(C - 1, smin(x))";
-    335 RuleAddMinS "rewrite rules" "rewrite" "overflow of the constants is not looked at" as
-        "add-min-s: (add (min_s x A) B) => (min_s (add x B) {A + B}) if sadd_ok(smin(x), B) && sadd_ok(smax(x), B)";
     336 RuleAddMaxS "rewrite rules" "rewrite" "overflow at the bottom is not looked at" as
         "add-max-s: (add (max_s x A) B) => (max_s (add x B) {A + B}) if sadd_ok(smax(x), B) && sadd_ok(A, B)";
     337 RuleXorXor "rewrite rules" "rewrite" "two constants are joined as if they had no bit in common" as
         "xor-xor: (xor (xor x A) B) => (xor x {A | B})";
     338 RuleNeSub "rewrite rules" "rewrite" "a difference is compared with what it is not" as
         "ne-sub: (ne (sub x y) 0) => (lt_u y x)";
+    339 RuleShrSAddLost "rewrite rules" "rewrite" "the least value may lose bits in the shift" as
+        "shr-s-add: (shr_s (add (shl x A) B) A) => (add (shr_s (shl x A) A) {asr(B, A)}) if (B & mask(A)) == 0 && sadd_ok(smin(x) << A, B) && sadd_ok(smax(x) << A, B) && asr(smax(x) << A, A) == smax(x)";
+    340 RuleAddMinSTop "rewrite rules" "rewrite" "overflow at the top is not looked at" as
+        "add-min-s: (add (min_s x A) B) => (min_s (add x B) {A + B}) if sadd_ok(smin(x), B) && sadd_ok(A, B)";
     350 LowerAddLsrZero "lowering" "lower" "a shift by zero is taken into the sum" as
         "add-lsr: (add x (shr_u y K)) => AddR x y lsr K";
     351 LowerUxtab "lowering" "lower" "a mask of seven bits is taken for a byte" as
@@ -293,14 +293,16 @@ bugs! {
     500 StackPairMisaligned "calling convention" "abi" "64-bit arguments on the stack are not aligned";
     502 StructMisaligned "calling convention" "abi" "64-bit members of a result struct are not aligned";
     505 CallKeepsLr "calls" "abi" "lr is taken to survive calls";
+    508 GlobalAcrossImport "calls" "wide" "what a global held before an import call is used after it";
     510 FrameOdd "frame" "frame" "the stack pointer is not kept at multiples of 8";
     511 ResultPopped "frame" "frame" "the fourth result word is overwritten by the register that pads the frame";
     512 FarStoreOffset "frame" "emit" "a store far from the stack pointer forgets the word pushed for it";
     513 BorrowedItself "frame" "emit" "a store far from the stack pointer borrows the register it stores";
     517 FarFrame "frame" "emit" "a frame beyond one immediate is as large as the first part";
     518 LiteralHalves "pools" "emit" "a constant in two halves adds one to the upper if the lower is negative";
+    519 SlotBelow "frame" "emit" "the only spill slot lies below the stack pointer";
     520 FarSymbolOffset "pools" "emit" "an offset from a symbol keeps its first part only";
-    527 ItFourth "IT blocks" "finish" "the fourth instruction of an IT block has the condition of an even one";
+    528 ItTooLong "IT blocks" "finish" "an IT block over a comparison takes in the next instruction";
     529 ConditionalFlags "IT blocks" "finish" "a conditional instruction that sets flags ends the life of those before it";
     535 RelaxOnce "relaxation" "layout" "branches are measured once";
     536 TableByteLimit "jump tables" "layout" "a table of bytes reaches one halfword too far";
@@ -313,11 +315,11 @@ bugs! {
     564 CallArgumentKept "allocator" "assign" "an argument that lives on stays in its register across the call";
     565 TiedFreed "allocator" "assign" "the register of a tied result counts as free for the next";
     568 EdgeTemporary "moves" "assign" "a move on an edge takes a register that is held";
-    569 SwapUnsaved "moves" "moves" "one of two exchanged registers is not noted as written";
     570 RingReversed "moves" "moves" "a cycle is done by exchanges in the wrong order";
     571 EmergencyShared "moves" "moves" "both emergency slots are one";
     572 SweepsSkipped "spills" "liveness" "liveness around loops is believed after one sweep";
     573 SlotOneEarly "spills" "slots" "a slot is free one instruction before its last load";
+    574 RematUnsaved "moves" "moves" "a register in which a value is made again is not noted as written";
     581 ContainedSegment "initialization" "init" "a data segment inside another cuts it short";
     585 GlobalsOverlap "initialization" "address" "a 64-bit global takes four bytes";
     586 SecondNameThumb "relocations" "object" "the second name of a function has no Thumb bit";

@@ -41,6 +41,9 @@ impl Setup {
 /// Calls of each function with parameters.
 pub const CALLS: usize = 24;
 
+/// Percent of modules of the family `rules` that are compiled without many of the other rewrites.
+const ALONE: usize = 33;
+
 /// One generated module of so many is also given to the executor, which is slower than the rest together.
 const EXECUTOR_SHARE: u64 = 8;
 
@@ -71,8 +74,12 @@ impl Case {
         let family = Family::drawn(*first, &setup.families);
         let mut draw = Draw::new(rest);
         let mut options = options(&mut draw, setup);
-        if family == Family::Chaos {
-            options = chaos::options(&mut draw, options);
+        match family {
+            Family::Chaos => options = chaos::options(&mut draw, options),
+            Family::Rules if draw.chance(ALONE) => {
+                options.without = chaos::without_others(&mut draw)
+            }
+            _ => {}
         }
         let made = family.make(&mut draw, &setup.families)?;
         let info = Info::read(&made.wasm).ok()?;

@@ -279,6 +279,7 @@ impl Pair<'_> {
             Err(pair.difference(kind, e, g))
         };
         let checked = self.program.options.bounds == Bounds::Check;
+        let wraps = self.program.options.bounds == Bounds::Mask;
         match (expected, got) {
             (Outcome::Void(_), _) => return Ok(Next::Stop),
             // Where the stack ends is each engine's own affair, but its end is a trap, never a wild access.
@@ -286,6 +287,10 @@ impl Pair<'_> {
                 return fail(self, Kind::Fault);
             }
             (Outcome::Trapped(TrapKind::StackExhausted), _) => return Ok(Next::Stop),
+            // What wraps stays inside of the memory's section, whatever the address.
+            (Outcome::Trapped(TrapKind::OutOfBounds), Outcome::Fault(_)) if wraps => {
+                return fail(self, Kind::Fault);
+            }
             // Without checks an access outside of memory is the program's fault; what follows means nothing.
             (Outcome::Trapped(TrapKind::OutOfBounds), _) if !checked => return Ok(Next::Stop),
             (_, Outcome::Fault(_)) => return fail(self, Kind::Fault),

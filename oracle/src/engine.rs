@@ -2,7 +2,8 @@
 //!
 //! An engine loads a [`Program`], runs its initialization, then calls exports one after the other; memory and
 //! globals live on between calls. Invariant: imports are answered by [`answer`], a pure function of (import,
-//! number of import calls before, arguments), so that two engines that make the same calls see the same world.
+//! number of import calls before, arguments), so that two engines that make the same calls see the same world. An answer may
+//! begin with a call of an export: then what that returns is logged behind the import's arguments, and its trap is the caller's.
 
 use crate::program::{Info, Program, Ty};
 use smallvec::SmallVec;
@@ -65,7 +66,8 @@ pub trait Engine {
     /// Sets a visible mutable global from outside.
     fn set_global(&mut self, global: usize, value: u64);
 
-    /// Import calls since the last `instantiate` or `call` began: for each its number, then its arguments.
+    /// Import calls since the last `instantiate` or `call` began: for each its number, then its arguments, then what the
+    /// export returned that it called back.
     fn import_log(&self) -> &[u64];
 
     /// Violations of the machine's contract seen in the last `instantiate` or `call`.
@@ -84,6 +86,8 @@ pub struct Answer {
     pub results: Values,
     /// A byte that the host writes at this address modulo the memory's size, if it may see the memory.
     pub store: Option<(u32, u8)>,
+    /// An export that the host calls before it answers, and its arguments.
+    pub call: Option<(usize, Values)>,
     /// A settable global (by position in [`Info::settable_globals`], modulo its length) and its new value.
     pub set: Option<(usize, u64)>,
 }
@@ -95,31 +99,39 @@ pub fn mix(mut x: u64) -> u64 {
     x ^ (x >> 31)
 }
 
+/// Imports from a module of this name call back into exports.
+pub const CALLS_BACK: &str = "back";
+
 /// The model of the outside world. `nth` counts import calls since instantiation, so that two equal calls in a
-/// row give different answers and a compiler that merges them is caught.
-pub fn answer(info: &Info, import: usize, nth: u64, args: &[u64]) -> Answer {
+/// row give different answers and a compiler that merges them is caught. `free` says whether the host may call back: it is
+/// not within a call back already, nor within initialization, when there is nothing to call yet.
+pub fn answer(info: &Info, import: usize, nth: u64, args: &[u64], free: bool) -> Answer {
     let mut h = mix(0x5851_f42d_4c95_7f2d ^ nth ^ (import as u64) << 32);
     for (i, a) in args.iter().enumerate() {
         h = mix(h ^ a.wrapping_add(i as u64));
     }
-    let results = info.imports[import]
-        .sig
-        .results
-        .iter()
-        .enumerate()
-        .map(|(i, ty)| {
-            let bits = mix(h ^ (i as u64 + 1));
-            // Every fourth answer is small or extreme: dense random words never reach the interesting corners.
-            ty.wrap(match bits >> 60 {
-                0 | 1 => bits & 7,
-                2 => !(bits & 3),
-                3 => 1 << (bits & 63),
-                _ => bits,
-            })
-        });
+    // Every fourth value is small or extreme: dense random words never reach the interesting corners.
+    let value = |h: u64, i: usize, ty: &Ty| {
+        let bits = mix(h ^ (i as u64 + 1));
+        ty.wrap(match bits >> 60 {
+            0 | 1 => bits & 7,
+            2 => !(bits & 3),
+            3 => 1 << (bits & 63),
+            _ => bits,
+        })
+    };
+    let back = free && !info.exports.is_empty() && info.imports[import].module == CALLS_BACK;
+    let call = (back && h & 0x300 != 0).then(|| {
+        let export = (h >> 16) as usize % info.exports.len();
+        let types = info.exports[export].sig.params.iter().enumerate();
+        (export, types.map(|(i, ty)| value(!h, i, ty)).collect())
+    });
+    let types = info.imports[import].sig.results.iter().enumerate();
+    let results = types.map(|(i, ty)| value(h, i, ty));
     let exported = info.memory.is_some_and(|m| m.exported && m.min > 0);
     Answer {
         results: results.collect(),
+        call,
         store: (exported && h & 3 == 0).then_some(((h >> 8) as u32, (h >> 40) as u8)),
         set: (h & 0x70 == 0 && !info.settable_globals().is_empty())
             .then_some(((h >> 8) as usize & 0xffff, mix(h))),

@@ -114,13 +114,14 @@ fn extremes(draw: &mut Draw<'_>, types: &[Ty]) -> Vec<u64> {
     out
 }
 
-/// A constant of the function, its neighbour, or its negative.
+/// A constant of the function, its neighbour, its negative, or what is between two of them.
 fn near(draw: &mut Draw<'_>, constants: &[u64]) -> u64 {
     let constant = draw.pick(constants);
-    match draw.below(6) {
+    match draw.below(8) {
         0 => constant.wrapping_add(1),
         1 => constant.wrapping_sub(1),
         2 => constant.wrapping_neg(),
+        3 => constant.wrapping_sub(draw.pick(constants)),
         _ => constant,
     }
 }

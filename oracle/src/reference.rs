@@ -21,6 +21,8 @@ struct Host {
     info: Arc<Info>,
     log: Vec<u64>,
     calls: u64,
+    /// Whether an import may call back.
+    free: bool,
 }
 
 struct Running {
@@ -113,6 +115,36 @@ fn val(ty: Ty, bits: u64) -> Val {
     }
 }
 
+/// Calls an export from within an import, and logs what it returns.
+fn call_back(
+    caller: &mut Caller<'_, Host>,
+    info: &Info,
+    export: usize,
+    args: &[u64],
+) -> Result<(), wasmtime::Error> {
+    let Some(dispatch) = caller
+        .get_export(dispatch::DISPATCH)
+        .and_then(|e| e.into_func())
+    else {
+        return Ok(());
+    };
+    let (params, results) = dispatch::arity(info);
+    let mut given = vec![Val::I64(0); params + 1];
+    given[0] = Val::I32(export as i32);
+    for (slot, value) in given[1..].iter_mut().zip(args) {
+        *slot = Val::I64(*value as i64);
+    }
+    let mut returned = vec![Val::I64(0); results];
+    caller.data_mut().free = false;
+    let outcome = dispatch.call(&mut *caller, &given, &mut returned);
+    let host = caller.data_mut();
+    host.free = true;
+    outcome?;
+    let count = info.exports[export].sig.results.len();
+    host.log.extend(returned[..count].iter().map(bits));
+    Ok(())
+}
+
 /// The host's side of import number `index`.
 fn import(store: &mut Store<Host>, info: &Info, index: usize) -> Func {
     let sig = &info.imports[index].sig;
@@ -127,8 +159,11 @@ fn import(store: &mut Store<Host>, info: &Info, index: usize) -> Func {
             let host = caller.data_mut();
             host.log.push(index as u64);
             host.log.extend_from_slice(&args);
-            let reply = answer(&info, index, host.calls, &args);
+            let reply = answer(&info, index, host.calls, &args, host.free);
             host.calls += 1;
+            if let Some((export, args)) = &reply.call {
+                call_back(&mut caller, &info, *export, args)?;
+            }
             for ((slot, value), ty) in results
                 .iter_mut()
                 .zip(&reply.results)
@@ -186,6 +221,7 @@ impl Engine for Reference {
             info: info.clone(),
             log: Vec::new(),
             calls: 0,
+            free: false,
         };
         let mut store = Store::new(&self.engine, host);
         store.limiter(|host| &mut host.limits);
@@ -244,7 +280,9 @@ impl Engine for Reference {
         let Some(dispatch) = running.dispatch else {
             return Outcome::Void("no instance".into());
         };
-        running.store.data_mut().log.clear();
+        let host = running.store.data_mut();
+        host.log.clear();
+        host.free = true;
         Self::refuel(&mut running.store, self.fuel);
         self.params[0] = Val::I32(export as i32);
         for (slot, value) in self.params[1..].iter_mut().zip(args) {

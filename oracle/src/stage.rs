@@ -10,6 +10,8 @@ use crate::arm::staged::{StageCore, VOICE, broken};
 use crate::compare::{Difference, Kind, Step, Tally, lockstep};
 use crate::engine::{Engine, Outcome, Values, answer, imported_global};
 use crate::program::{Info, Program, Ty};
+use std::rc::Rc;
+use thumbsmith::Bounds;
 use thumbsmith::ir::interp::{self, Host, Limits, Space, State, Stop};
 use thumbsmith::ir::verify::Stage;
 use thumbsmith::stages::{self, Between};
@@ -23,9 +25,9 @@ pub const OBJECT: &str = "object";
 
 /// A module made ready.
 struct Loaded {
-    program: interp::Program,
+    program: Rc<interp::Program>,
     init: u32,
-    funcs: Vec<u32>,
+    funcs: Rc<[u32]>,
     globals: usize,
     memory: usize,
     min_pages: u32,
@@ -51,9 +53,31 @@ struct World {
     words: bool,
     min_pages: u32,
     pages_global: Option<u32>,
+    /// What an import may call back into, and whether it may.
+    exports: Option<(Rc<interp::Program>, Rc<[u32]>)>,
+    free: bool,
 }
 
 impl World {
+    /// Calls an export from within an import, and logs what it returns.
+    fn call_back(&mut self, export: usize, args: &[u64], state: &mut State) -> Result<(), Stop> {
+        let Some((program, funcs)) = self.exports.clone() else {
+            return Err(Stop::Fault("nothing to call back into".into()));
+        };
+        let sig = self.info.exports[export].sig.clone();
+        let args = flatten(args, &sig.params, self.words);
+        let mut limits = Limits {
+            steps: STEPS,
+            ..Limits::default()
+        };
+        self.free = false;
+        let result = program.call(state, funcs[export], &args, self, &mut limits);
+        self.free = true;
+        let values = gather(&result?, &sig.results, self.words);
+        self.log.extend_from_slice(&values);
+        Ok(())
+    }
+
     /// Bytes of linear memory at its current size.
     fn memory_size(&self, state: &State) -> usize {
         let pages = match self.pages_global {
@@ -95,8 +119,11 @@ impl Host for World {
         let args = gather(args, &sig.params, self.words);
         self.log.push(index as u64);
         self.log.extend_from_slice(&args);
-        let reply = answer(&self.info, index, self.calls, &args);
+        let reply = answer(&self.info, index, self.calls, &args, self.free);
         self.calls += 1;
+        if let Some((export, args)) = &reply.call {
+            self.call_back(*export, args, state)?;
+        }
         if let Some((address, byte)) = reply.store {
             let size = self.memory_size(state);
             if size > 0 {
@@ -153,9 +180,14 @@ impl StageEngine {
 }
 
 impl Loaded {
-    fn new(between: &Between, info: &Info) -> Result<Loaded, String> {
-        let m = &between.module;
+    fn new(between: &Between, program: &Program) -> Result<Loaded, String> {
+        let (m, info) = (&between.module, &program.info);
         let memory = m.memory.as_ref().map_or(0, |m| m.max_bytes());
+        // An access that wraps by its mask may end past the last byte.
+        let slack = match program.options.bounds {
+            Bounds::Mask => 8,
+            Bounds::Check | Bounds::Mpu | Bounds::None => 0,
+        };
         if memory > MEMORY_LIMIT {
             return Err(format!("memory of {} pages is too large", memory >> 16));
         }
@@ -163,11 +195,11 @@ impl Loaded {
         let mut program = interp::Program::new(m, space);
         let init = program.add(&between.init);
         Ok(Loaded {
-            program,
+            program: Rc::new(program),
             init,
             funcs: info.exports.iter().map(|e| e.func).collect(),
             globals: m.globals.len(),
-            memory: memory as usize,
+            memory: memory as usize + slack,
             min_pages: m.memory.as_ref().map_or(0, |m| m.min_pages),
             pages_global: m.memory.as_ref().and_then(|m| m.pages_global),
             words: between.stage > Stage::Source,
@@ -194,12 +226,13 @@ impl Engine for StageEngine {
                 &compiled
             }
         };
-        let loaded = Loaded::new(between, &program.info)?;
+        let loaded = Loaded::new(between, program)?;
         self.world = World {
             info: program.info.clone(),
             words: loaded.words,
             min_pages: loaded.min_pages,
             pages_global: loaded.pages_global,
+            exports: Some((loaded.program.clone(), loaded.funcs.clone())),
             ..World::default()
         };
         self.loaded = Some(loaded);
@@ -220,6 +253,7 @@ impl Engine for StageEngine {
             }
         }
         self.world.calls = 0;
+        self.world.free = false;
         match self.run(l.init, &[]) {
             Ok(values) => Outcome::Returned(values),
             Err(outcome) => outcome,
@@ -233,6 +267,7 @@ impl Engine for StageEngine {
             Some(l) => l.funcs[export],
             None => 0,
         };
+        self.world.free = true;
         match self.run(func, &flatten(args, &sig.params, words)) {
             Ok(values) => Outcome::Returned(gather(&values, &sig.results, words)),
             Err(outcome) => outcome,
@@ -317,4 +352,56 @@ fn refused_form(pass: &str, got: String) -> Box<Difference> {
         expected: "functions whose form is right".into(),
         got,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::Reference;
+    use thumbsmith::{Level, Options};
+
+    /// Imports call back into exports alike in the reference and in every form between the passes.
+    #[test]
+    fn every_stage_calls_back_as_the_reference_does() {
+        let wasm = wat::parse_str(
+            r#"(module (import "back" "call0" (func $back (param i64 i32) (result i64)))
+            (memory (export "memory") 1 1) (global $g (mut i64) (i64.const 3))
+            (func (export "f") (param i64 i32) (result i64)
+              (i64.add (call $back (global.get $g) (local.get 1))
+                (i64.xor (global.get $g) (i64.load (i32.and (local.get 1) (i32.const 255))))))
+            (func (export "set") (param i64 i32) (result i32 i64)
+              (global.set $g (local.get 0))
+              (i64.store (i32.and (local.get 1) (i32.const 255)) (call $back (local.get 0) (i32.const 1)))
+              (i32.wrap_i64 (local.get 0)) (global.get $g))
+            (func (export "stop") (param i32) (if (i32.gt_u (local.get 0) (i32.const 9)) (then unreachable))))"#,
+        )
+        .expect("text parses");
+        let mut reference = Reference::new(None).expect("wasmtime starts");
+        for level in Level::ALL {
+            let options = Options {
+                level,
+                name: "m".into(),
+                ..Options::default()
+            };
+            let program = Program {
+                info: Info::read(&wasm).expect("in scope"),
+                object: thumbsmith::compile(&wasm, &options)
+                    .expect("compiles")
+                    .object,
+                wasm: wasm.clone(),
+                options,
+                memory_limit: None,
+            };
+            let args = |i: u64| match i % 3 {
+                2 => vec![i],
+                _ => vec![i << 30, i],
+            };
+            let steps: Vec<Step> = (0..60)
+                .map(|i| Step::Call(i as usize % 3, args(i)))
+                .collect();
+            reference.load(&program).expect("wasmtime compiles");
+            let wrong = first_wrong(&program, &steps, &mut reference).expect("stages run");
+            assert_eq!(wrong, None, "-O{}", level.name());
+        }
+    }
 }

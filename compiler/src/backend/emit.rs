@@ -262,11 +262,11 @@ impl Emit<'_> {
             Edit::Move {
                 from: Loc::Slot(s),
                 to: Loc::Reg(to),
-            } => self.stack(I::LdrI, to, self.frame.slots_at + 4 * s),
+            } => self.slot(I::LdrI, to, s),
             Edit::Move {
                 from: Loc::Reg(from),
                 to: Loc::Slot(s),
-            } => self.stack(I::StrI, from, self.frame.slots_at + 4 * s),
+            } => self.slot(I::StrI, from, s),
             Edit::Move { .. } => debug_assert!(false, "a move has at most one slot"),
             Edit::Remat { value, to } => {
                 let Some(&(b, i)) = self.defs.get(&value) else {
@@ -294,6 +294,14 @@ impl Emit<'_> {
             self.inst(I::Movt, &[r], (offset >> 16) as i32);
         }
         self.inst(I::AddR, &[r, Reg::SP, r], 0);
+    }
+
+    /// Loads or stores a spill slot.
+    fn slot(&mut self, op: I, r: Reg, s: u32) {
+        if on(Bug::SlotBelow) && self.a.slots == 1 {
+            return self.inst(op, &[r, Reg::SP], -8);
+        }
+        self.stack(op, r, self.frame.slots_at + 4 * s);
     }
 
     /// Loads or stores a word of the frame.

@@ -311,12 +311,18 @@ fn it_blocks(items: &mut Vec<Item>) {
                 _ => break,
             }
         }
+        let covered = run;
         let mut mask = 0;
         for k in 0..run {
             let c = predicated(&items[at + k]).map_or(first.cond, |i| i.cond);
-            if k > 0 && !(k == 3 && on(Bug::ItFourth)) {
+            if k > 0 {
                 mask |= (c as i32 & 1) << (4 - k);
             }
+        }
+        // A block of one that goes on over what follows a comparison in it, on the same condition.
+        if on(Bug::ItTooLong) && run == 1 && isa::writes_flags(&first) {
+            mask |= (first.cond as i32 & 1) << 3;
+            run = 2;
         }
         mask |= 1 << (4 - run);
         let mut it = Inst::new(I::It, &[], mask);
@@ -328,8 +334,8 @@ fn it_blocks(items: &mut Vec<Item>) {
             kind: Kind::Inst(it),
             loc: items[at].loc,
         });
-        out.extend_from_slice(&items[at..at + run]);
-        at += run;
+        out.extend_from_slice(&items[at..at + covered]);
+        at += covered;
     }
     *items = out;
 }

@@ -61,6 +61,8 @@ pub struct Interp {
     /// The lowest stack address that may be used.
     stack_limit: u32,
     frames: Vec<Frame>,
+    /// Frames of runs that were put aside, the last on top.
+    suspended: Vec<Vec<Frame>>,
     junk: u32,
 }
 
@@ -94,6 +96,7 @@ impl Interp {
             symbols,
             stack_limit,
             frames: Vec::new(),
+            suspended: Vec::new(),
             junk: 0x6a09_e667,
         })
     }
@@ -121,6 +124,16 @@ impl Interp {
         };
         *regs = self.machine.r;
         halt
+    }
+
+    /// Puts the run aside that has left by a call of what is not here: another one comes between.
+    pub fn suspend(&mut self) {
+        self.suspended.push(std::mem::take(&mut self.frames));
+    }
+
+    /// Takes up what was put aside last.
+    pub fn resume(&mut self) {
+        self.frames = self.suspended.pop().unwrap_or_default();
     }
 
     /// The flags.

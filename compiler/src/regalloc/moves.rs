@@ -70,16 +70,18 @@ impl Mover {
         match edit {
             Edit::Move {
                 to: Loc::Reg(r), ..
+            } => self.used.insert(r),
+            Edit::Remat { to: r, .. } => {
+                if !seeded::on(Bug::RematUnsaved) {
+                    self.used.insert(r);
+                }
             }
-            | Edit::Remat { to: r, .. } => self.used.insert(r),
             Edit::Move {
                 to: Loc::Slot(_), ..
             } => {}
             Edit::Swap(a, b) => {
                 self.used.insert(a);
-                if !seeded::on(Bug::SwapUnsaved) {
-                    self.used.insert(b);
-                }
+                self.used.insert(b);
             }
         }
         out.push((at, edit));

@@ -11,6 +11,7 @@ use super::memory::{Kind, Map, Memory};
 use super::{Core, LR, PC, Regs, SP, Stop};
 use crate::engine::{Engine, Outcome, Values, answer, imported_global, mix};
 use crate::program::{ImportFn, Info, Program, Sig, Ty, import_symbol};
+use std::ops::Range;
 use std::rc::Rc;
 use thumbsmith::TrapKind;
 
@@ -20,6 +21,8 @@ pub const STACK: usize = 2 << 20;
 pub const GUARD: usize = 256;
 /// Bytes of the caller's frame above arguments and results that nobody may touch.
 const ABOVE: usize = 128;
+/// Bytes of the frame that an import is taken to have.
+const CALLEE: u32 = 128;
 /// Offset of the first import stub; the return address is offset 0.
 const FIRST_STUB: u32 = 16;
 /// `UDF #0xfe`, which fills the stub region: a code that no trap has.
@@ -62,6 +65,9 @@ pub struct Machine<C: Core> {
     pages: Option<u32>,
     log: Vec<u64>,
     import_calls: u64,
+    /// Whether an import may call back, and how often one did since the program was loaded.
+    free: bool,
+    called_back: u64,
     junk: u64,
     violations: Vec<String>,
 }
@@ -90,6 +96,8 @@ impl<C: Core> Machine<C> {
             pages: None,
             log: Vec::new(),
             import_calls: 0,
+            free: false,
+            called_back: 0,
             junk: 0,
             violations: Vec::new(),
         }
@@ -108,6 +116,11 @@ impl<C: Core> Machine<C> {
     /// The core, to change.
     pub fn core_mut(&mut self) -> &mut C {
         &mut self.core
+    }
+
+    /// How often an import called back into an export since the program was loaded.
+    pub fn called_back(&self) -> u64 {
+        self.called_back
     }
 
     /// Bytes of the region of stubs that the loaded program uses.
@@ -182,6 +195,7 @@ impl<C: Core> Machine<C> {
         self.memory.bytes_mut(Kind::Code)[..self.image.code.len()]
             .copy_from_slice(&self.image.code);
         self.junk = 0;
+        self.called_back = 0;
         self.core.attach(&mut self.memory)
     }
 
@@ -268,19 +282,30 @@ impl<C: Core> Machine<C> {
 
     /// Calls `entry` by the standard, serves its imports, and judges what it leaves behind.
     fn enter(&mut self, entry: &Entry, args: &[u64]) -> Outcome {
-        let (sig, convention) = (&entry.sig, &entry.convention);
         self.log.clear();
         self.violations.clear();
+        let top = self.base(Kind::Stack) + STACK as u32;
+        self.invoke(entry, args, top)
+    }
+
+    /// Calls `entry` from a frame that ends at `top`.
+    fn invoke(&mut self, entry: &Entry, args: &[u64], top: u32) -> Outcome {
+        let (sig, convention) = (&entry.sig, &entry.convention);
         let size = match &convention.results {
             Results::Registers => 0,
             Results::Indirect(_, size) => size.next_multiple_of(8),
         };
         let stack_bytes = convention.stack_words as u32 * 4;
-        let top = self.base(Kind::Stack) + STACK as u32;
-        let sp = top - ((stack_bytes + size + ABOVE as u32) & !7);
+        let above = (stack_bytes + size + ABOVE as u32) & !7;
+        let floor = self.base(Kind::Stack) + GUARD as u32;
+        if top.saturating_sub(above) < floor {
+            return Outcome::Trapped(TrapKind::StackExhausted);
+        }
+        let sp = top - above;
         let structure = sp + stack_bytes;
-        let frame = self.memory.bytes(Kind::Stack).len() - (top - sp) as usize;
-        self.memory.bytes_mut(Kind::Stack)[frame..].fill(CANARY);
+        let end = (top - self.base(Kind::Stack)) as usize;
+        let frame = end - above as usize;
+        self.memory.bytes_mut(Kind::Stack)[frame..end].fill(CANARY);
 
         let mut regs: Regs = [0; 16];
         for r in &mut regs[..13] {
@@ -308,7 +333,8 @@ impl<C: Core> Machine<C> {
                 }
             }
         }
-        self.check_return(&before, &regs, frame + stack_bytes as usize, convention);
+        let own = frame + stack_bytes as usize..end;
+        self.check_return(&before, &regs, own, convention);
         self.results(&regs, structure, sig, convention)
     }
 
@@ -403,8 +429,11 @@ impl<C: Core> Machine<C> {
         }
         self.log.push(index as u64);
         self.log.extend_from_slice(&args);
-        let reply = answer(&self.info, index, self.import_calls, &args);
+        let reply = answer(&self.info, index, self.import_calls, &args, self.free);
         self.import_calls += 1;
+        if let Some((export, args)) = &reply.call {
+            self.call_back(*export, args, sp)?;
+        }
         let structure = regs[0];
         for r in [0, 1, 2, 3, 12, LR] {
             let back = regs[LR];
@@ -427,7 +456,40 @@ impl<C: Core> Machine<C> {
             }
         }
         self.side_effects(reply.store, reply.set);
+        self.spoil_below(sp);
         Ok(())
+    }
+
+    /// Calls an export from within an import, and logs what it returns.
+    fn call_back(&mut self, export: usize, args: &[u64], sp: u32) -> Result<(), Outcome> {
+        let entry = self.entries[export].clone();
+        self.called_back += 1;
+        self.free = false;
+        self.core.suspend();
+        let outcome = self.invoke(&entry, args, sp & !7);
+        self.core.resume();
+        self.free = true;
+        match outcome {
+            Outcome::Returned(values) => {
+                self.log.extend_from_slice(&values);
+                Ok(())
+            }
+            other => Err(other),
+        }
+    }
+
+    /// Fills the words below the stack pointer with junk, as a callee's frame does.
+    fn spoil_below(&mut self, sp: u32) {
+        let junk = self.junk().to_le_bytes();
+        let floor = self.base(Kind::Stack) + GUARD as u32;
+        let low = sp.saturating_sub(CALLEE).max(floor);
+        let size = sp.saturating_sub(low) as usize;
+        if let Some((Kind::Stack, at)) = self.memory.locate(low, size) {
+            let below = &mut self.memory.bytes_mut(Kind::Stack)[at..at + size];
+            below
+                .chunks_mut(4)
+                .for_each(|word| word.copy_from_slice(&junk[..word.len()]));
+        }
     }
 
     fn store_results(
@@ -472,7 +534,13 @@ impl<C: Core> Machine<C> {
     }
 
     /// What the standard says a callee preserves (AAPCS32, 6.1.1), and the caller's frame above the arguments.
-    fn check_return(&mut self, before: &Regs, after: &Regs, above: usize, convention: &Convention) {
+    fn check_return(
+        &mut self,
+        before: &Regs,
+        after: &Regs,
+        above: Range<usize>,
+        convention: &Convention,
+    ) {
         for r in 4..12 {
             if before[r] != after[r] {
                 let text = format!("r{r} was {:#x} and is {:#x}", before[r], after[r]);
@@ -488,7 +556,7 @@ impl<C: Core> Machine<C> {
             Results::Registers => 0,
             Results::Indirect(_, size) => *size as usize,
         };
-        let frame = &self.memory.bytes(Kind::Stack)[above + own..];
+        let frame = &self.memory.bytes(Kind::Stack)[above.start + own..above.end];
         if let Some(at) = frame.iter().position(|b| *b != CANARY) {
             self.violations.push(format!(
                 "the caller's frame was written {at} bytes above what is passed in it"
@@ -530,10 +598,12 @@ impl<C: Core> Engine for Machine<C> {
 
     fn instantiate(&mut self) -> Outcome {
         self.reset();
+        self.free = false;
         self.enter(&self.init.clone(), &[])
     }
 
     fn call(&mut self, export: usize, args: &[u64]) -> Outcome {
+        self.free = true;
         self.enter(&self.entries[export].clone(), args)
     }
 

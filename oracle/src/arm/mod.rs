@@ -51,6 +51,11 @@ pub trait Core {
     fn attach(&mut self, memory: &mut Memory) -> Result<(), String>;
     /// Runs from `regs[PC]` (bit 0 clear, Thumb state, no pending IT block) until `until` is about to execute.
     fn run(&mut self, regs: &mut Regs, memory: &mut Memory, until: u32) -> Stop;
+    /// Another run begins before the one that stopped at an import goes on: a core that keeps more of a run than registers
+    /// and memory puts it aside.
+    fn suspend(&mut self) {}
+    /// The run that was put aside last goes on next.
+    fn resume(&mut self) {}
 }
 
 #[cfg(test)]

@@ -310,6 +310,22 @@ impl Core for StageCore {
         }
     }
 
+    fn suspend(&mut self) {
+        match &mut self.body {
+            Body::Mir(interp) => interp.suspend(),
+            Body::Bytes(core) => core.suspend(),
+            Body::Nothing | Body::Linear(_) => {}
+        }
+    }
+
+    fn resume(&mut self) {
+        match &mut self.body {
+            Body::Mir(interp) => interp.resume(),
+            Body::Bytes(core) => core.resume(),
+            Body::Nothing | Body::Linear(_) => {}
+        }
+    }
+
     fn run(&mut self, regs: &mut Regs, memory: &mut Memory, until: u32) -> Stop {
         let flags = junk_flags(regs);
         let halt = match &mut self.body {

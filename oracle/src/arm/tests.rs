@@ -475,6 +475,8 @@ fn without_checks_an_access_outside_ends_the_comparison() {
     for (bounds, expected, executions) in [
         (Bounds::None, Ok(()), 2),
         (Bounds::Mpu, Ok(()), 2),
+        // What does not wrap as the mode says goes astray.
+        (Bounds::Mask, Err(Kind::Fault), 2),
         (Bounds::Check, Err(Kind::Fault), 2),
     ] {
         let core = ExecutorCore::new(Cpu::CortexM3, 1_000_000);
@@ -482,4 +484,48 @@ fn without_checks_an_access_outside_ends_the_comparison() {
         assert_eq!(result.map_err(|d| d.kind), expected, "{bounds:?}");
         assert_eq!(tally.executions, executions, "{bounds:?}");
     }
+}
+
+/// What the comparison says of C for a module that calls imports, over calls of its exports in turn.
+fn with_imports(wat: &str, language: &str, source: &str) -> Option<Kind> {
+    let exports = wat.matches("(export").count() as u64;
+    let steps: Vec<Step> = (0..60)
+        .map(|i| Step::Call((i % exports) as usize, vec![i * 7]))
+        .collect();
+    let (result, tally) = compare(wat, object(language, source), &steps);
+    assert!(result.is_err() || tally.executions == 60, "{tally:?}");
+    result.err().map(|d| d.kind)
+}
+
+#[test]
+fn an_import_may_call_an_export_that_changes_a_global() {
+    let wat = r#"(module (import "back" "call0" (func $back (param i32) (result i32)))
+      (global $g (mut i32) (i32.const 0))
+      (func (export "f") (param i32) (result i32)
+        (i32.mul (global.get $g) (i32.const 3)) (call $back (local.get 0)) (i32.add)
+        (i32.mul (global.get $g) (i32.const 5)) (i32.add))
+      (func (export "set") (param i32) (global.set $g (local.get 0))))"#;
+    let c = "typedef unsigned u32; extern u32 back_call0(u32); static u32 g; void m_init(void) {}\n\
+        u32 f(u32 x) { u32 a = g; u32 b = back_call0(x); return a * 3 + b + g * 5; }\n\
+        void set(u32 v) { g = v; }";
+    assert_eq!(with_imports(wat, "c", c), None);
+    let once = c.replace("g * 5", "a * 5");
+    // The export that was called back sees nothing of it: a result of its caller does.
+    assert_eq!(with_imports(wat, "c", &once), Some(Kind::Result));
+}
+
+#[test]
+fn an_import_destroys_what_lies_below_the_stack_pointer() {
+    let wat = r#"(module (import "env" "host" (func $host (param i32) (result i32)))
+      (func (export "f") (param i32) (result i32) (drop (call $host (local.get 0))) (local.get 0)))"#;
+    let source = |at: &str| {
+        format!(
+            ".syntax unified\n.thumb\n.text\n.global m_init\n.type m_init, %function\nm_init: bx lr\n\
+             .global f\n.type f, %function\nf: push {{r2, r3, r4, lr}}; str r0, [sp, #{at}]\n\
+             bl host\nldr r0, [sp, #{at}]; pop {{r2, r3, r4, pc}}\n"
+        )
+    };
+    assert_eq!(with_imports(wat, "assembler", &source("4")), None);
+    let below = with_imports(wat, "assembler", &source("-4"));
+    assert_eq!(below, Some(Kind::Result));
 }

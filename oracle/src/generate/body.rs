@@ -227,7 +227,7 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
             Expr::Select => {
                 self.expr(ty, depth - 1);
                 self.expr(ty, depth - 1);
-                self.expr(Ty::I32, depth - 1);
+                self.condition(depth - 1);
                 self.op(Instruction::Select);
             }
             Expr::If => self.if_value(ty, depth),

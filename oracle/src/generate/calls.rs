@@ -1,10 +1,10 @@
 //! Family `calls`: the calling convention from both sides.
 //!
 //! Arguments past four words, i64 holes in registers and on the stack, many results, imports that change the
-//! memory and globals behind the caller's back, internal functions that are not exported, bounded recursion, start.
+//! memory and globals behind the caller's back or call exports in turn, internal functions that are not exported, bounded recursion, start.
 
 use super::body::{Body, Expr, Stmt, Style};
-use super::draft::Draft;
+use super::draft::{Draft, GlobalDraft};
 use super::draw::Draw;
 use super::{Shape, function, sig, surroundings};
 use crate::program::{Sig, Ty};
@@ -50,12 +50,16 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
             memory: 50,
         },
     );
+    draft.calls_back = !draft.imports.is_empty() && draw.chance(50);
+    let watched = draft.calls_back.then(|| watched(draw, &mut draft));
     for _ in 0..draw.range(10, 24) {
         let style = style(draw);
         let many = draw.pick(&[2, 4, 6, 12]);
         let results = draw.pick(&[1, 1, 2, 5]);
         let sig = sig(draw, many, results, style.longs);
-        if draw.chance(8) {
+        if let Some(global) = watched.filter(|_| draw.chance(15)) {
+            around_call(draw, &mut draft, &style, sig, global);
+        } else if draw.chance(8) {
             permuted(draw, &mut draft, &style);
         } else if draw.chance(12) {
             recursive(draw, &mut draft, &style, sig);
@@ -72,6 +76,57 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
         draft.start = Some(draft.funcs.len() - 1);
     }
     draft
+}
+
+/// A global that only the module sees, and an export that sets it: an import that calls back changes what it cannot name.
+fn watched(draw: &mut Draw<'_>, draft: &mut Draft) -> u32 {
+    let ty = draw.pick(&[Ty::I32, Ty::I64]);
+    draft.globals.push(GlobalDraft {
+        ty,
+        mutable: true,
+        value: draw.long(),
+        imported: false,
+        exported: false,
+    });
+    let global = draft.globals.len() as u32 - 1;
+    let sig = Sig {
+        params: vec![ty],
+        results: Vec::new(),
+    };
+    let style = style(draw);
+    let mut body = Body::new(draw, draft, &style, sig);
+    body.op(Instruction::LocalGet(0));
+    body.op(Instruction::GlobalSet(global));
+    let ready = body.finish(true);
+    draft.funcs.push(ready);
+    global
+}
+
+/// The global's value before and after the call of an import that may call back.
+fn around_call(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style, mut sig: Sig, global: u32) {
+    let ty = draft.globals[global as usize].ty;
+    sig.results.insert(0, ty);
+    let mut body = Body::new(draw, draft, style, sig);
+    if body.draw.chance(50) {
+        body.stmt(1);
+    }
+    body.op(Instruction::GlobalGet(global));
+    let import = body.draft.imports[0].clone();
+    for ty in &import.params {
+        body.leaf(*ty);
+    }
+    body.op(Instruction::Call(0));
+    for ty in import.results.iter().rev() {
+        let l = body.target(*ty);
+        body.op(Instruction::LocalSet(l));
+    }
+    body.op(Instruction::GlobalGet(global));
+    body.combine(ty);
+    let seen = body.local(ty);
+    body.op(Instruction::LocalSet(seen));
+    body.results(6);
+    let ready = body.finish(true);
+    draft.funcs.push(ready);
 }
 
 /// More argument words and results than there are registers, and each result is an argument or two: all wait in

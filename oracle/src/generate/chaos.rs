@@ -88,6 +88,21 @@ pub fn options(draw: &mut Draw<'_>, base: Options) -> Options {
     }
 }
 
+/// Rewrites to be left out: all decisions, or about half of them and of the groups of rules. What another rewrite does
+/// first hides what a rule does, so that some conditions only show their limits without it.
+pub fn without_others(draw: &mut Draw<'_>) -> Vec<String> {
+    if draw.chance(50) {
+        return optimizations::DECISIONS
+            .iter()
+            .map(|d| (*d).to_owned())
+            .collect();
+    }
+    let is_pass = |name: &String| PASSES.iter().any(|p| p.name == name);
+    let names = optimizations::names().into_iter();
+    let others = names.filter(|name| !is_pass(name));
+    others.filter(|_| draw.chance(50)).collect()
+}
+
 /// A list of passes that the table admits: those that code needs, and others in any number, order and place.
 fn passes(draw: &mut Draw<'_>) -> Vec<String> {
     let (optional, mut list): (Vec<&Pass>, Vec<&Pass>) =

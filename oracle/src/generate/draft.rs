@@ -1,5 +1,6 @@
 //! A module while it is being made: types, imports, globals, memory, functions; then its bytes.
 
+use crate::engine::CALLS_BACK;
 use crate::program::{Sig, Ty};
 use wasm_encoder::{
     CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function,
@@ -56,6 +57,8 @@ pub struct Draft {
     pub start: Option<usize>,
     /// Whether functions may trap.
     pub wild: bool,
+    /// Whether some imports call back into exports.
+    pub calls_back: bool,
 }
 
 /// The encoder's name of a type.
@@ -86,10 +89,11 @@ impl Draft {
 
     /// The cost of calling a function of the index space.
     pub fn cost(&self, index: usize) -> u64 {
-        // An import costs what its bookkeeping costs in operators.
+        // An import costs what its bookkeeping costs in operators, and what it calls back.
+        let import = if self.calls_back { 1000 } else { 200 };
         index
             .checked_sub(self.imports.len())
-            .map_or(200, |defined| self.funcs[defined].cost)
+            .map_or(import, |defined| self.funcs[defined].cost)
     }
 
     /// The bytes of the module. Exported functions are called `f0`, `f1` and so on by their number.
@@ -162,7 +166,9 @@ impl Draft {
         let mut section = ImportSection::new();
         for (i, ty) in types.iter().enumerate() {
             // Both ways of naming an import's symbol are used.
-            let (from, field) = if i % 2 == 0 {
+            let (from, field) = if self.calls_back && i % 3 == 0 {
+                (CALLS_BACK, format!("call{i}"))
+            } else if i % 2 == 0 {
                 ("env", format!("host{i}"))
             } else {
                 ("dev", format!("io{i}"))

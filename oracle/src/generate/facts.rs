@@ -1,10 +1,11 @@
 //! Functions about what is known of values: ranges, known bits, and what conditions say. A part of the family `rules`.
 //!
-//! Three shapes. One computes an operator over operands within small ranges and compares the result with constants beside
-//! what the ends of the ranges give, so that a range that is off by one decides a comparison wrongly. The other tests a value
-//! again inside of both arms of a condition on it; arms set a global, so that they stay branches. The third is a loop that
-//! counts from a constant to a constant, or differs from one in one place, with the counter compared beside its ends.
-//! Invariants: operands are made so that no division traps; a loop ends after [`ROUNDS`], whatever its own test says.
+//! Five shapes. One computes an operator over operands within small ranges and compares the result with constants beside
+//! what the ends of the ranges give, so that a range that is off by one decides a comparison wrongly. One takes a range to
+//! the other width and compares there. One compares the counter of a loop inside it, beside where it starts and ends; one is
+//! a loop that counts from a constant to a constant, or differs from one in one place. The last tests a value again inside
+//! of both arms of a condition on it; arms set a global, so that they stay branches. Invariants: operands are made so
+//! that no division traps; a loop ends after [`ROUNDS`], whatever its own test says.
 
 use super::body::{Body, Style};
 use super::draft::{Draft, GlobalDraft};
@@ -15,6 +16,8 @@ use wasm_encoder::{BlockType, Instruction};
 
 /// Most rounds of a loop.
 const ROUNDS: i32 = 12;
+/// Most times that a loop of these functions runs.
+const LOOPED: u64 = 8;
 
 /// A value within a range: its ends, as they are before they wrap.
 #[derive(Clone, Copy)]
@@ -55,12 +58,15 @@ pub fn one(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style) {
         ty,
         global,
     };
-    match facts.body.draw.below(3) {
-        0 => facts.compared(),
-        1 => facts.counted(),
+    match facts.body.draw.below(6) {
+        0 | 1 => facts.compared(),
+        2 => facts.converted(),
+        3 => facts.looped(),
+        4 => facts.counted(),
         _ => facts.nested(),
     }
-    let ready = facts.body.finish(true);
+    let mut ready = facts.body.finish(true);
+    ready.cost *= LOOPED;
     draft.funcs.push(ready);
 }
 
@@ -97,6 +103,15 @@ impl Facts<'_, '_, '_> {
     /// Leaves a parameter within a small range; `positive` keeps it above zero.
     fn ranged(&mut self, param: u32, positive: bool) -> Range {
         let draw = &mut *self.body.draw;
+        if !positive && draw.chance(15) {
+            // Nothing is known: what an operator says by itself.
+            self.body.op(Instruction::LocalGet(param));
+            let (low, high) = match self.ty {
+                Ty::I32 => (i64::from(i32::MIN), i64::from(i32::MAX)),
+                Ty::I64 => (i64::MIN, i64::MAX),
+            };
+            return Range { low, high };
+        }
         let mask = draw.pick(&[0, 1, 3, 7, 15, 31, 127, 0xff, 0xffff]);
         let offset = match positive {
             true => draw.range(1, 4) as i64,
@@ -127,7 +142,7 @@ impl Facts<'_, '_, '_> {
             5 => x.wrapping_add(y),
             6 => x.wrapping_mul(y),
             7 => x.checked_div(y).unwrap_or(0),
-            8 => -y,
+            8 => y.wrapping_neg(),
             9 => width,
             10 => draw.pick(&[0, 0x7fff, 0x80, -0x80, 0x7fff_ffff, -0x8000_0000]),
             _ => x.wrapping_shl(y as u32 % width as u32),
@@ -172,6 +187,11 @@ impl Facts<'_, '_, '_> {
         let local = self.body.local(ty);
         self.body.op(row.instruction.clone());
         self.body.op(Instruction::LocalSet(local));
+        self.observe(local, a, b);
+    }
+
+    /// Leaves comparisons of a local with constants beside the ends of ranges, a bit each.
+    fn observe(&mut self, local: u32, a: Range, b: Range) {
         for k in 0..4 {
             let n = self.beside(a, b);
             self.compare(local, Ok(n));
@@ -183,6 +203,104 @@ impl Facts<'_, '_, '_> {
                 self.body.op(Instruction::I32Shl);
             }
         }
+    }
+
+    /// A range that is taken to the other width, and comparisons of what arrives.
+    fn converted(&mut self) {
+        let draw = &mut *self.body.draw;
+        let range = match (self.ty, draw.chance(70)) {
+            (Ty::I64, true) => {
+                let mask = draw.pick(&[1, 7, 0xff, 0xffff, 0x7fff_ffff, 0xffff_ffff]);
+                let end = draw.pick(&[1 << 31, 1 << 32, 1 << 33, -(1 << 31), -(1 << 32), 1 << 40]);
+                // Over the end of what a word holds, right below it, right at it.
+                let low = end - draw.pick(&[0, 1, mask, mask + 1, mask / 2]);
+                self.body.op(Instruction::LocalGet(0));
+                self.number(mask);
+                self.named("And");
+                self.number(low);
+                self.named("Add");
+                Range {
+                    low,
+                    high: low + mask,
+                }
+            }
+            (Ty::I64 | Ty::I32, _) => self.ranged(0, false),
+        };
+        let to = match self.ty {
+            Ty::I64 => Ty::I32,
+            Ty::I32 => Ty::I64,
+        };
+        let signed = self.body.draw.chance(50);
+        self.body.op(match (to, signed) {
+            (Ty::I32, _) => Instruction::I32WrapI64,
+            (Ty::I64, true) => Instruction::I64ExtendI32S,
+            (Ty::I64, false) => Instruction::I64ExtendI32U,
+        });
+        self.ty = to;
+        let local = self.body.local(to);
+        self.body.op(Instruction::LocalSet(local));
+        self.observe(local, range, range);
+    }
+
+    /// A counted loop, tested on the value that the step makes or on the one before it; the counter is compared in it.
+    fn looped(&mut self) {
+        let ty = self.ty;
+        let draw = &mut *self.body.draw;
+        let (step, times) = (
+            draw.pick(&[1, 2, 3, 7]),
+            draw.range(1, LOOPED as usize - 2) as i64,
+        );
+        let test = draw.pick(&["LtU", "Ne", "LtU", "LtS"]);
+        let start = match test {
+            "LtU" => draw.pick(&[0, 0, 1, 5, 0x7fff_fff8]),
+            "LtS" => draw.pick(&[0, 0, 1, 5, -3, -20]),
+            // It must be met exactly, from wherever.
+            _ => draw.pick(&[0, 0, 1, 5, -3, 0x7fff_fff8]),
+        };
+        let slack = match test {
+            "Ne" => 0,
+            _ => draw.below(step as usize) as i64,
+        };
+        let end = start + step * times - slack;
+        let (counter, seen) = (self.body.local(ty), self.body.local(Ty::I32));
+        let before = self.body.draw.chance(50);
+        self.number(start);
+        self.body.op(Instruction::LocalSet(counter));
+        self.body.op(Instruction::Loop(BlockType::Empty));
+        self.body.op(Instruction::LocalGet(seen));
+        self.body.op(Instruction::I32Const(4));
+        self.body.op(Instruction::I32Rotl);
+        let low = Range {
+            low: start,
+            high: start + step,
+        };
+        let high = Range {
+            low: end,
+            high: end - 1 + step,
+        };
+        self.observe(counter, high, low);
+        self.body.op(Instruction::I32Xor);
+        self.body.op(Instruction::LocalSet(seen));
+        if before {
+            self.compare_with(counter, end, test);
+        }
+        self.body.op(Instruction::LocalGet(counter));
+        self.number(step);
+        self.named("Add");
+        self.body.op(Instruction::LocalSet(counter));
+        if !before {
+            self.compare_with(counter, end, test);
+        }
+        self.body.op(Instruction::BrIf(0));
+        self.body.op(Instruction::End);
+        self.body.op(Instruction::LocalGet(seen));
+    }
+
+    /// Leaves the comparison of this name of a local with a constant.
+    fn compare_with(&mut self, local: u32, n: i64, name: &str) {
+        self.body.op(Instruction::LocalGet(local));
+        self.number(n);
+        self.named(name);
     }
 
     /// A condition on values, and in each of its arms another one.

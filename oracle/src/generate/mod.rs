@@ -19,6 +19,7 @@ pub mod pressure;
 pub mod real;
 pub mod rules;
 pub mod scale;
+pub mod scene;
 pub mod smith;
 pub mod table;
 
@@ -69,9 +70,10 @@ impl Family {
     ];
 
     /// The family that a byte chooses of `among`, of all if that is empty. A module of `scale` costs as much as fifty
-    /// others: it is one of 64, the others share the rest alike.
+    /// others: it is one of 64; the others share the rest alike, but `rules`, which has some two hundred rules to show, has
+    /// two shares.
     pub fn drawn(byte: u8, among: &[Family]) -> Family {
-        const OTHERS: [Family; 9] = [
+        const OTHERS: [Family; 10] = [
             Family::Ops,
             Family::Pressure,
             Family::Control,
@@ -81,6 +83,7 @@ impl Family {
             Family::Smith,
             Family::Chaos,
             Family::Real,
+            Family::Rules,
         ];
         let wanted = |family: &Family| among.is_empty() || among.contains(family);
         let others: Vec<Family> = OTHERS.into_iter().filter(wanted).collect();
@@ -178,8 +181,14 @@ pub fn surroundings(draw: &mut Draw<'_>, shape: &Shape) -> Draft {
         for _ in 0..draw.below(4) {
             let bytes: Vec<u8> = (0..draw.below(24)).map(|_| draw.below(256) as u8).collect();
             let room = (min as usize) << 16;
-            let at = draw.pick(&[0, 1, 16, 255, 4096, 0x7ff8, room - 24]);
-            draft.data.push((at as u32, bytes));
+            let at = match draft.data.last() {
+                // Inside the one before, or over its end.
+                Some((before, long)) if draw.chance(40) => {
+                    *before as usize + draw.below(long.len() + 1)
+                }
+                _ => draw.pick(&[0, 1, 16, 255, 4096, 0x7ff8, room - 24]),
+            };
+            draft.data.push((at.min(room - 24) as u32, bytes));
         }
     }
     draft

@@ -1,12 +1,15 @@
 //! Family `pressure`: more values alive than there are registers.
 //!
 //! Fourteen to thirty locals computed from each other, folded in another order after calls and loops; operand stacks
-//! of many values; parameters changed under a pending `local.get`; i64 halves that overlap.
+//! of many values; parameters changed under a pending `local.get`; i64 halves that overlap. Some modules have a function of
+//! more than 4 KB of results, so that those that call it have slots that no offset of an instruction reaches.
 
-use super::body::{Expr, Stmt, Style};
+use super::body::{Body, Expr, Stmt, Style};
 use super::draft::Draft;
 use super::draw::Draw;
 use super::{Shape, function, sig, surroundings};
+use crate::program::{Sig, Ty};
+use wasm_encoder::{BlockType, Instruction};
 
 fn style(draw: &mut Draw<'_>) -> Style {
     Style {
@@ -48,10 +51,126 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
             memory: 50,
         },
     );
+    let distant = draw.chance(7).then(|| distant(draw, &mut draft));
     for _ in 0..draw.range(6, 14) {
         let style = style(draw);
         let sig = sig(draw, 8, 2, style.longs);
-        function(draw, &mut draft, &style, sig);
+        match (distant, draw.below(8)) {
+            (Some(callee), 0..=3) => far(draw, &mut draft, &style, sig, callee),
+            (None, 0) => rejoined(draw, &mut draft, &style, sig),
+            _ => function(draw, &mut draft, &style, sig),
+        }
     }
     draft
+}
+
+/// A function with so many results that whoever calls it has slots beyond the reach of one offset.
+fn distant(draw: &mut Draw<'_>, draft: &mut Draft) -> u32 {
+    let n = draw.pick(&[505, 512, 530, 600, 900]);
+    let sig = Sig {
+        params: vec![Ty::I32],
+        results: vec![Ty::I64; n],
+    };
+    let style = style(draw);
+    let mut body = Body::new(draw, draft, &style, sig);
+    for _ in 0..n {
+        body.op(Instruction::LocalGet(0));
+        body.op(Instruction::I64ExtendI32U);
+    }
+    let ready = body.finish(false);
+    draft.funcs.push(ready);
+    (draft.imports.len() + draft.funcs.len() - 1) as u32
+}
+
+/// Pressure around a call that is seldom made, for which the frame is large all the same.
+fn far(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style, sig: Sig, callee: u32) {
+    let mut body = Body::new(draw, draft, style, sig);
+    let stmts = |body: &mut Body<'_, '_, '_>| {
+        for _ in 0..body.draw.range(3, 8) {
+            body.stmt(2);
+        }
+    };
+    stmts(&mut body);
+    body.leaf(Ty::I32);
+    body.op(Instruction::I32Const(7));
+    body.op(Instruction::I32And);
+    body.op(Instruction::I32Eqz);
+    body.op(Instruction::If(BlockType::Empty));
+    body.leaf(Ty::I32);
+    body.op(Instruction::Call(callee));
+    let results = body.draft.sig(callee as usize).results.len();
+    let kept = body.target(Ty::I64);
+    body.op(Instruction::LocalSet(kept));
+    for _ in 1..results {
+        body.op(Instruction::Drop);
+    }
+    body.op(Instruction::End);
+    stmts(&mut body);
+    body.results(24);
+    let ready = body.finish(true);
+    draft.funcs.push(ready);
+}
+
+/// Locals that are the same small constants on both ways to a join, set aside while everything else is used, and then
+/// compared: each is made again between the two halves of a condition.
+fn rejoined(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style, sig: Sig) {
+    let mut body = Body::new(draw, draft, style, sig);
+    let constants: Vec<(u32, i32)> = (0..5)
+        .map(|_| (body.local(Ty::I32), body.draw.below(2) as i32))
+        .collect();
+    let others: Vec<u32> = (0..16).map(|_| body.local(Ty::I32)).collect();
+    let folded = body.local(Ty::I32);
+    body.leaf(Ty::I32);
+    body.op(Instruction::If(BlockType::Empty));
+    for end in [Instruction::Else, Instruction::End] {
+        for other in &others {
+            // Small, so that they are often equal.
+            body.leaf(Ty::I32);
+            body.op(Instruction::I32Const(1));
+            body.op(Instruction::I32And);
+            body.op(Instruction::LocalSet(*other));
+        }
+        for (local, value) in &constants {
+            body.op(Instruction::I32Const(*value));
+            body.op(Instruction::LocalSet(*local));
+        }
+        body.op(end);
+    }
+    body.op(Instruction::LocalGet(others[0]));
+    for other in &others[1..] {
+        body.op(Instruction::LocalGet(*other));
+        body.combine(Ty::I32);
+    }
+    body.op(Instruction::LocalSet(folded));
+    for (i, (local, _)) in constants.iter().enumerate() {
+        body.op(Instruction::LocalGet(others[i]));
+        body.op(Instruction::LocalGet(folded));
+        both_halves(
+            &mut body,
+            [others[i + 1], others[i + 2], others[i + 3]],
+            *local,
+        );
+        body.op(Instruction::Select);
+        body.op(Instruction::LocalSet(folded));
+    }
+    body.results(17);
+    let ready = body.finish(true);
+    draft.funcs.push(ready);
+}
+
+/// Two comparisons for equality joined by `and`, or for inequality by `or`; one is of a local and a constant's local.
+fn both_halves(body: &mut Body<'_, '_, '_>, others: [u32; 3], constant: u32) {
+    let (compare, join) = match body.draw.chance(50) {
+        true => (Instruction::I32Eq, Instruction::I32And),
+        false => (Instruction::I32Ne, Instruction::I32Or),
+    };
+    let first = body.draw.chance(50);
+    for half in [first, !first] {
+        let [a, b, c] = others;
+        let (one, other) = if half { (a, constant) } else { (b, c) };
+        body.op(Instruction::LocalGet(one));
+        body.op(Instruction::LocalGet(other));
+        body.op(compare.clone());
+    }
+    body.op(join);
 }

@@ -1,24 +1,26 @@
 //! Family `rules`: for each rewrite and lowering rule of the compiler its pattern, and near misses of it.
 //!
 //! In: the rule tables themselves, so a new rule is hunted the day it is written. A function computes one pattern:
-//! values are parameters, some of them narrowed so that the rule's facts can hold; constants are drawn until the
-//! rule's condition holds. A near miss differs from the pattern in one place ([`super::near`]), or its condition fails by
-//! one constant or one fact. Commutative operands stand either way round. Some patterns stand in a function of their
+//! values are parameters, some of them narrowed so that the rule's facts can hold; constants and facts are drawn at the
+//! limits of the rule's condition, where it only just holds or just fails ([`super::scene`]). A near miss differs from the
+//! pattern in one place ([`super::near`]). Commutative operands stand either way round. Some patterns stand in a function of their
 //! own that takes the constants as arguments: then they are seen only once it was inlined, after other rules had their turn.
 //! One function of seven is about the facts that conditions of rules ask for ([`super::facts`]).
 
 use super::body::{Body, Expr, Stmt, Style};
 use super::draft::Draft;
 use super::draw::Draw;
+use super::scene::{MOST, Scene, Source};
 use super::table::{NAMES, ROWS, Row};
-use super::{Shape, facts, near, surroundings};
+use super::{Shape, facts, near, scene, surroundings};
 use crate::program::{Sig, Ty};
+use std::sync::OnceLock;
 use thumbsmith::ir::{self, Op};
-use thumbsmith::opt::rule::{self, Bindings, Expr as Condition, FactOf, Pat};
+use thumbsmith::opt::rule::{Bindings, Expr as Condition, Pat};
 use wasm_encoder::Instruction;
 
-/// Draws of the constants before a condition is given up.
-const TRIES: usize = 60;
+/// How often a rule with a condition is taken for one without, and how often more for each conjunct: each may be wrong.
+const CONDITIONAL: u32 = 2;
 
 fn style() -> Style {
     Style {
@@ -43,22 +45,12 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
         },
     );
     let style = style();
-    let rewrites = thumbsmith::opt::rules::table().all();
-    let lowerings = thumbsmith::backend::rules::table().all();
     for _ in 0..draw.range(16, 32) {
         if draw.chance(15) {
             facts::one(draw, &mut draft, &style);
             continue;
         }
-        let n = draw.below(rewrites.len() + lowerings.len());
-        let (pattern, condition) = match rewrites.get(n) {
-            Some(r) => (&r.pattern, &r.condition),
-            None => {
-                let r = &lowerings[n - rewrites.len()];
-                (&r.pattern, &r.condition)
-            }
-        };
-        let condition = condition.as_ref();
+        let (pattern, condition) = draw.weighted(patterns());
         match draw.below(8) {
             0 => {
                 let all = misses(pattern);
@@ -67,11 +59,32 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
                     one(draw, &mut draft, &style, miss, condition, true);
                 }
             }
-            1 if condition.is_some() => one(draw, &mut draft, &style, pattern, condition, false),
+            1 | 2 if condition.is_some() => {
+                one(draw, &mut draft, &style, pattern, condition, false)
+            }
             _ => one(draw, &mut draft, &style, pattern, condition, true),
         }
     }
     draft
+}
+
+/// What a rule matches, and when.
+type Guarded = (&'static Pat, Option<&'static Condition>);
+
+/// The patterns of both tables, with how often each is taken.
+fn patterns() -> &'static [(u32, Guarded)] {
+    static ALL: OnceLock<Vec<(u32, Guarded)>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let rewrites = thumbsmith::opt::rules::table().all().iter();
+        let lowerings = thumbsmith::backend::rules::table().all().iter();
+        let rewrites = rewrites.map(|r| (&r.pattern, r.condition.as_ref()));
+        let all = rewrites.chain(lowerings.map(|r| (&r.pattern, r.condition.as_ref())));
+        let weigh = |rule: Guarded| match rule.1 {
+            Some(condition) => (CONDITIONAL + scene::conjuncts(condition) as u32, rule),
+            None => (1, rule),
+        };
+        all.map(weigh).collect()
+    })
 }
 
 /// Near misses of a pattern that WebAssembly can express.
@@ -81,75 +94,12 @@ pub fn misses(pattern: &Pat) -> Vec<Pat> {
     all
 }
 
-/// How a value of the pattern is made, which decides what is known about it.
-#[derive(Clone, Copy)]
-enum Source {
-    /// A parameter: nothing is known.
-    Plain,
-    /// A parameter and a mask.
-    Masked(u64),
-    /// A parameter's low byte, sign-extended.
-    Byte,
-    /// A comparison: 0 or 1.
-    Bool,
-    /// A parameter with bits set.
-    Raised(u64),
-    /// A parameter and a mask, and then a sum: a range with ends of either sign.
-    Moved(u64, i64),
-}
-
-/// The values and constants of one function.
-#[derive(Clone)]
-struct Scene {
-    width: u32,
-    sources: Vec<Source>,
-    consts: Vec<u64>,
+/// The locals of one function that hold what a pattern names.
+struct Held {
     /// The first parameter that holds a constant, if constants are arguments: all as i32, then all as i64.
     late: Option<u32>,
     /// The local that holds a value, once it was made, and its type.
-    made: Vec<Option<(u32, Ty)>>,
-}
-
-impl Bindings for Scene {
-    fn constant(&self, c: u8) -> u64 {
-        self.consts.get(c as usize).copied().unwrap_or(0)
-    }
-
-    fn fact(&self, fact: FactOf, v: u8) -> u64 {
-        let all = if self.width == 64 {
-            u64::MAX
-        } else {
-            u64::from(u32::MAX)
-        };
-        let least = 1 << (self.width - 1);
-        let known = match self
-            .sources
-            .get(v as usize)
-            .copied()
-            .unwrap_or(Source::Plain)
-        {
-            Source::Plain => [0, 0, 0, all, least, least - 1],
-            Source::Masked(m) => [!m & all, 0, 0, m, 0, m],
-            Source::Byte => [0, 0, 0, all, all - 127, 127],
-            Source::Bool => [all - 1, 0, 0, 1, 0, 1],
-            Source::Raised(m) => [0, m, m, all, least, least - 1],
-            Source::Moved(m, by) => {
-                let (low, high) = (by as u64 & all, m.wrapping_add(by as u64) & all);
-                match low <= high {
-                    true => [0, 0, low, high, low, high],
-                    false => [0, 0, 0, all, low, high],
-                }
-            }
-        };
-        match fact {
-            FactOf::Zeros => known[0],
-            FactOf::Ones => known[1],
-            FactOf::Umin => known[2],
-            FactOf::Umax => known[3],
-            FactOf::Smin => known[4],
-            FactOf::Smax => known[5],
-        }
-    }
+    made: [Option<(u32, Ty)>; MOST],
 }
 
 /// Adds a function that computes a pattern, whose condition holds or fails as wished if draws can make it so.
@@ -162,7 +112,11 @@ fn one(
     holds: bool,
 ) {
     let ty = operand_type(pattern).unwrap_or_else(|| draw.pick(&[Ty::I32, Ty::I32, Ty::I64]));
-    let mut scene = scene(draw, ty, condition, holds);
+    let scene = Scene::draw(draw, ty, condition, holds);
+    let mut held = Held {
+        late: None,
+        made: [None; MOST],
+    };
     let result = result_type(pattern, ty);
     let other = if ty == Ty::I32 { Ty::I64 } else { Ty::I32 };
     let mut sig = Sig {
@@ -171,7 +125,7 @@ fn one(
     };
     let outer = sig.clone();
     if draw.chance(20) {
-        scene.late = Some(sig.params.len() as u32);
+        held.late = Some(sig.params.len() as u32);
         for ty in [Ty::I32, Ty::I64] {
             sig.params.extend(scene.consts.iter().map(|_| ty));
         }
@@ -179,6 +133,7 @@ fn one(
     let mut writer = Writer {
         body: Body::new(draw, draft, style, sig),
         scene,
+        held,
     };
     writer.emit(pattern, ty);
     if writer.body.draw.chance(15) {
@@ -186,11 +141,11 @@ fn one(
         writer.body.leaf(result);
         writer.body.combine(result);
     }
-    let Writer { body, scene } = writer;
-    let ready = body.finish(scene.late.is_none());
+    let Writer { body, scene, held } = writer;
+    let ready = body.finish(held.late.is_none());
     let cost = ready.cost;
     draft.funcs.push(ready);
-    if scene.late.is_some() {
+    if held.late.is_some() {
         let inner = (draft.imports.len() + draft.funcs.len() - 1) as u32;
         let mut caller = Body::new(draw, draft, style, outer.clone());
         for i in 0..outer.params.len() as u32 {
@@ -213,94 +168,6 @@ fn number(value: u64, ty: Ty) -> Instruction<'static> {
         Ty::I32 => Instruction::I32Const(value as i32),
         Ty::I64 => Instruction::I64Const(value as i64),
     }
-}
-
-/// Draws sources and constants until the condition holds. If it is to fail, one of them is then drawn anew until it does.
-fn scene(draw: &mut Draw<'_>, ty: Ty, condition: Option<&Condition>, holds: bool) -> Scene {
-    let width = 32 * ty.words() as u32;
-    let met = |scene: &Scene| condition.is_none_or(|c| rule::eval(c, width, scene) != 0);
-    let mut scene = Scene {
-        width,
-        sources: Vec::new(),
-        consts: Vec::new(),
-        late: None,
-        made: vec![None; 8],
-    };
-    for _ in 0..TRIES {
-        scene.sources = (0..8).map(|_| source(draw)).collect();
-        scene.consts = constants(draw, ty);
-        if met(&scene) {
-            break;
-        }
-    }
-    if holds {
-        return scene;
-    }
-    for _ in 0..TRIES {
-        let mut near = scene.clone();
-        let at = draw.below(near.consts.len());
-        let c = near.consts[at];
-        near.consts[at] = ty.wrap(match draw.below(4) {
-            0 => c.wrapping_add(1),
-            1 => c.wrapping_sub(1),
-            _ => c ^ 1 << draw.below(width as usize),
-        });
-        if draw.chance(30) {
-            near = scene.clone();
-            let at = draw.below(near.sources.len());
-            near.sources[at] = source(draw);
-        }
-        if !met(&near) {
-            return near;
-        }
-    }
-    scene
-}
-
-fn source(draw: &mut Draw<'_>) -> Source {
-    match draw.below(10) {
-        9 => {
-            let mask = draw.pick(&[1, 3, 0xff, 0xffff, 0x7f, 0x1ff]);
-            Source::Moved(
-                mask,
-                draw.pick(&[-1, 1, -128, -127, -0x8000, -0x7fff, -256, 1 << 16]),
-            )
-        }
-        0..=3 => Source::Plain,
-        4 => Source::Byte,
-        5 => Source::Bool,
-        6 => Source::Raised(draw.pick(&[1, 8, 0xff, 0x100, 0x4000_0000])),
-        _ => Source::Masked(draw.pick(&[0xff, 0xffff, 0x7fff, 1, 3, 0x1f, 0xf0, 0x7fff_ffff])),
-    }
-}
-
-/// Constants, each related to one before it more often than not: conditions speak of sums, complements, neighbours.
-fn constants(draw: &mut Draw<'_>, ty: Ty) -> Vec<u64> {
-    let width = 32 * ty.words() as u64;
-    let mut out: Vec<u64> = Vec::with_capacity(4);
-    for _ in 0..4 {
-        let before = if out.is_empty() {
-            0
-        } else {
-            out[draw.below(out.len())]
-        };
-        let shift = draw.below(width as usize) as u64;
-        out.push(ty.wrap(match draw.below(16) {
-            0..=4 => shift,
-            5 => before.wrapping_add(1),
-            6 => before.wrapping_sub(1),
-            7 => !before,
-            8 => before,
-            9 => width.wrapping_sub(before),
-            10 => (1 << shift) - 1,
-            11 => 1 << shift,
-            12 => !(before << (shift % 8)),
-            13 => (1_u64 << (before % width)).wrapping_sub(1),
-            _ if ty == Ty::I32 => u64::from(draw.word()),
-            _ => draw.long(),
-        }));
-    }
-    out
 }
 
 /// The row of an operation at a type; `None` if no single operator of WebAssembly is it.
@@ -372,6 +239,7 @@ fn result_type(pattern: &Pat, ty: Ty) -> Ty {
 struct Writer<'d, 'a, 'm> {
     body: Body<'d, 'a, 'm>,
     scene: Scene,
+    held: Held,
 }
 
 impl Writer<'_, '_, '_> {
@@ -379,7 +247,7 @@ impl Writer<'_, '_, '_> {
     fn emit(&mut self, pattern: &Pat, ty: Ty) {
         match pattern {
             Pat::Var(v) => self.value(*v as usize, ty),
-            Pat::Const(c) => match self.scene.late {
+            Pat::Const(c) => match self.held.late {
                 Some(first) => {
                     let all = self.scene.consts.len() as u32;
                     let wide = if ty == Ty::I64 { all } else { 0 };
@@ -402,7 +270,7 @@ impl Writer<'_, '_, '_> {
 
     /// A value of the pattern: made where it is first needed, read from its local afterwards.
     fn value(&mut self, v: usize, ty: Ty) {
-        if let Some(Some((local, made))) = self.scene.made.get(v).copied()
+        if let Some(Some((local, made))) = self.held.made.get(v).copied()
             && made == ty
         {
             return self.body.op(Instruction::LocalGet(local));
@@ -412,38 +280,22 @@ impl Writer<'_, '_, '_> {
             Some(p) => self.body.op(Instruction::LocalGet(p)),
             None => self.body.constant(ty),
         }
-        let source = self.scene.sources.get(v).copied().unwrap_or(Source::Plain);
-        let apply = |writer: &mut Self, op: Op| {
+        let source = self.scene.sources.get(v).copied();
+        let source = source.unwrap_or(Source::Plain);
+        for (op, constant) in source.steps(ty) {
+            if let Some(c) = constant {
+                self.constant(c, ty);
+            }
             if let Some(row) = row(op, ty) {
-                writer.body.op(row.instruction.clone());
+                self.body.op(row.instruction.clone());
             }
-        };
-        match source {
-            Source::Plain => {}
-            Source::Masked(m) => {
-                self.constant(m, ty);
-                apply(self, Op::And);
-            }
-            Source::Raised(m) => {
-                self.constant(m, ty);
-                apply(self, Op::Or);
-            }
-            Source::Moved(m, by) => {
-                self.constant(m, ty);
-                apply(self, Op::And);
-                self.constant(by as u64, ty);
-                apply(self, Op::Add);
-            }
-            Source::Byte => apply(self, Op::Sext8),
-            Source::Bool if ty == Ty::I32 => self.body.op(Instruction::I32Eqz),
-            Source::Bool => {
-                self.body.op(Instruction::I64Eqz);
-                self.body.op(Instruction::I64ExtendI32U);
-            }
+        }
+        if source == Source::Bool && ty == Ty::I64 {
+            self.body.op(Instruction::I64ExtendI32U);
         }
         let local = self.body.local(ty);
         self.body.op(Instruction::LocalTee(local));
-        if let Some(slot) = self.scene.made.get_mut(v) {
+        if let Some(slot) = self.held.made.get_mut(v) {
             *slot = Some((local, ty));
         }
     }

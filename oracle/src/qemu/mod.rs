@@ -224,6 +224,11 @@ impl Voice {
         let calls = if silent { 0 } else { tally.executions + 1 };
         let script = recording.end(calls as usize);
         judged?;
+        // Runs within runs are not what a script can say.
+        if recording.machine.called_back() > 0 {
+            self.counts.left_out += 1;
+            return Ok(());
+        }
         if script.segments.is_empty() || !board.fits(&script) {
             self.counts.left_out += 1;
             return Ok(());

@@ -80,7 +80,15 @@ impl Body<'_, '_, '_> {
         };
         if self.draw.chance(20) {
             // An element of an array: an index scaled by a shift, on top of a base.
-            let (shift, spread) = self.draw.pick(&[(3, 0x1f), (2, 0x1f), (1, 0x3f), (3, 0x7)]);
+            let shapes = [
+                (3, 0x1f),
+                (2, 0x1f),
+                (1, 0x3f),
+                (3, 0x7),
+                (4, 0xf),
+                (5, 0x7),
+            ];
+            let (shift, spread) = self.draw.pick(&shapes);
             let window = (spread << shift) + 0x1f;
             self.expr(Ty::I32, depth);
             self.op(Instruction::I32Const(spread));
@@ -94,6 +102,11 @@ impl Body<'_, '_, '_> {
                 self.op(Instruction::I32Add);
             }
             return arg(u64::from(offset.min(size - window as u32 - bytes)));
+        }
+        if self.draw.chance(4) {
+            // The last bytes that there are, by the offset alone.
+            self.op(Instruction::I32Const(0));
+            return arg(u64::from(size - bytes));
         }
         if self.draw.chance(25) {
             let at = self.draw.below(window as usize + 1) as i32;

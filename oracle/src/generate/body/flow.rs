@@ -5,6 +5,7 @@
 
 use super::{Body, Label};
 use crate::generate::draft::val_type;
+use crate::generate::table::named;
 use crate::program::{Sig, Ty};
 use wasm_encoder::{BlockType, Instruction};
 
@@ -48,16 +49,77 @@ impl Body<'_, '_, '_> {
     }
 
     pub(super) fn if_value(&mut self, ty: Ty, depth: usize) {
-        self.expr(Ty::I32, depth - 1);
-        let bt = self.block_type(&[], &[ty]);
+        // Values that wait below the condition reach both arms.
+        let params: Vec<Ty> = match self.draw.below(4) {
+            0 => vec![self.ty(); self.draw.range(2, 3)],
+            1 => (0..self.draw.below(3)).map(|_| self.ty()).collect(),
+            _ => Vec::new(),
+        };
+        self.values(&params, depth - 1);
+        self.condition(depth - 1);
+        let bt = self.block_type(&params, &[ty]);
         self.op(Instruction::If(bt));
         self.open(&[ty], false);
-        self.stmts(1, depth - 1);
-        self.expr(ty, depth - 1);
-        self.op(Instruction::Else);
-        self.stmts(1, depth - 1);
-        self.expr(ty, depth - 1);
+        for arm in 0..2 {
+            if arm == 1 {
+                self.op(Instruction::Else);
+            }
+            self.keep(&params);
+            self.stmts(1, depth - 1);
+            self.expr(ty, depth - 1);
+        }
         self.close();
+    }
+
+    /// A condition: any i32, or comparisons joined by `and`, `or` and `eqz`, as programs write them.
+    pub(super) fn condition(&mut self, depth: usize) {
+        if self.full() || !self.draw.chance(35) {
+            return self.expr(Ty::I32, depth);
+        }
+        let parts = self.draw.pick(&[1, 2, 2, 2, 3]);
+        let all = self.draw.chance(50);
+        for part in 0..parts {
+            self.comparison();
+            if part > 0 {
+                self.op(match all {
+                    true => Instruction::I32And,
+                    false => Instruction::I32Or,
+                });
+            }
+        }
+        if self.draw.chance(20) {
+            self.op(Instruction::I32Eqz);
+        }
+    }
+
+    /// A comparison, for equality more often than not, of values that are often equal.
+    fn comparison(&mut self) {
+        let ty = self.ty();
+        let small = self.draw.pick(&[None, Some(1), Some(1), Some(3)]);
+        let number = |value: i64| match ty {
+            Ty::I32 => Instruction::I32Const(value as i32),
+            Ty::I64 => Instruction::I64Const(value),
+        };
+        for side in 0..2 {
+            if side == 1 && self.draw.chance(40) {
+                let value = self.draw.below(small.map_or(256, |m| m as usize + 1));
+                self.op(number(value as i64));
+                continue;
+            }
+            self.leaf(ty);
+            if let Some(mask) = small {
+                self.op(number(mask));
+                self.op(match ty {
+                    Ty::I32 => Instruction::I32And,
+                    Ty::I64 => Instruction::I64And,
+                });
+            }
+        }
+        let name = self
+            .draw
+            .pick(&["Eq", "Ne", "Eq", "Ne", "LtS", "LeU", "GtU", "GeS"]);
+        let short = if ty == Ty::I32 { "I32" } else { "I64" };
+        self.op(named(&format!("{short}{name}")).instruction.clone());
     }
 
     pub(super) fn block_value(&mut self, ty: Ty, depth: usize) {
@@ -75,7 +137,7 @@ impl Body<'_, '_, '_> {
     /// `br_table` over nested blocks that all carry the same value, or none.
     pub(super) fn table(&mut self, carried: Option<Ty>, depth: usize) {
         let types: Vec<Ty> = carried.into_iter().collect();
-        let arms = self.draw.pick(&[1, 2, 3, 5, 9]);
+        let arms = self.draw.pick(&[1, 2, 3, 4, 5, 9]);
         let bt = self.block_type(&[], &types);
         for _ in 0..arms {
             self.op(Instruction::Block(bt));
@@ -87,9 +149,19 @@ impl Body<'_, '_, '_> {
             self.op(Instruction::I32Const(15));
             self.op(Instruction::I32And);
         }
-        let entries = self.draw.pick(&[arms, 0, 1, arms + 3]);
-        let targets: Vec<u32> = (0..entries).map(|_| self.draw.below(arms) as u32).collect();
-        let default = self.draw.below(arms) as u32;
+        // Tables that go through the arms in order, and tables that share them out.
+        let entries = self.draw.pick(&[arms, arms, 0, 1, 4, arms + 3]);
+        let in_order = self.draw.chance(30);
+        let targets: Vec<u32> = (0..entries)
+            .map(|i| match in_order {
+                true => (i % arms) as u32,
+                false => self.draw.below(arms) as u32,
+            })
+            .collect();
+        let default = match in_order {
+            true => arms as u32 - 1,
+            false => self.draw.below(arms) as u32,
+        };
         self.op(Instruction::BrTable(targets.into(), default));
         for arm in 0..arms {
             if arm == 0 {
@@ -127,7 +199,7 @@ impl Body<'_, '_, '_> {
     }
 
     pub(super) fn if_stmt(&mut self, depth: usize) {
-        self.expr(Ty::I32, depth);
+        self.condition(depth);
         self.op(Instruction::If(BlockType::Empty));
         self.open(&[], false);
         self.stmts(3, depth.saturating_sub(1));
@@ -272,7 +344,7 @@ impl Body<'_, '_, '_> {
         let Some(label) = self.label() else { return };
         let types = self.label_types(label);
         self.values(&types, depth.saturating_sub(1));
-        self.expr(Ty::I32, depth);
+        self.condition(depth);
         self.op(Instruction::BrIf(label));
         self.keep(&types);
     }
