@@ -280,6 +280,29 @@ impl Ask {
             ..Ask::THOROUGH
         }
     }
+
+    /// Only who noticed this difference is asked: for the many candidates of a reduction.
+    pub fn who_noticed(difference: &Difference) -> Ask {
+        let nobody = Ask {
+            executor: false,
+            ir: false,
+            backend: Stages::None,
+            unicorn: false,
+            statics: false,
+            qemu: false,
+            ..Ask::THOROUGH
+        };
+        match Voice::of(difference) {
+            // Unicorn alone would fall short of what QEMU hears behind it.
+            Voice::Unicorn if !difference.engine.starts_with("unicorn") => Ask::again(difference),
+            Voice::Unicorn => Ask { unicorn: true, ..nobody },
+            Voice::Executor => Ask { executor: true, ..nobody },
+            Voice::Interpreter => Ask { ir: true, ..nobody },
+            Voice::Stages => Ask { backend: Stages::All, ..nobody },
+            Voice::Statics => Ask { statics: true, ..nobody },
+            Voice::Checks => Ask { ir: true, backend: Stages::All, ..nobody },
+        }
+    }
 }
 
 /// Engines of one thread.
@@ -563,6 +586,11 @@ impl Judge {
     /// Which pass is to blame for a difference in what a program does: the first that leaves something which does
     /// something else than the reference, or what makes the object. Other differences name their cause themselves: `None`.
     pub fn blame(&mut self, report: &Report) -> Option<String> {
+        self.first_wrong(report).map(|(pass, _)| pass)
+    }
+
+    /// As [`Judge::blame`], and what breaks an invariant of the form that the pass left, if it is that.
+    pub fn first_wrong(&mut self, report: &Report) -> Option<(String, Option<String>)> {
         if !report.difference.kind.is_behaviour() {
             return None;
         }
@@ -582,8 +610,8 @@ impl Judge {
         reference.load(&program).ok()?;
         let found = quietly(|| stage::first_wrong(&program, &report.steps, &mut reference));
         Some(match found.ok()?.ok()? {
-            Some((pass, _)) => pass.to_owned(),
-            None => stage::OBJECT.to_owned(),
+            Some((pass, d)) => (pass.to_owned(), (d.kind == Kind::Compiler).then_some(d.got)),
+            None => (stage::OBJECT.to_owned(), None),
         })
     }
 
@@ -637,7 +665,8 @@ impl Judge {
         Ok(out)
     }
 
-    /// Each engine's answer to each step, for triage: the reference first.
+    /// Each engine's answer to each step, for triage: the reference first, the reference with its optimizer, unicorn, the
+    /// executor, then what each pass left.
     ///
     /// # Errors
     /// Text that says why the module cannot be compiled, linked or run.
@@ -662,8 +691,11 @@ impl Judge {
         program.memory_limit = machines.unicorn.memory_capacity();
         let mut reference = Reference::new(Some(FUEL))?;
         reference.load(&program)?;
-        let voices: [&mut dyn Engine; 3] = [
+        let mut optimizing = Reference::optimizing(Some(FUEL))?;
+        optimizing.load(&program)?;
+        let voices: [&mut dyn Engine; 4] = [
             &mut reference,
+            &mut optimizing,
             &mut machines.unicorn,
             &mut machines.executor,
         ];

@@ -6,6 +6,7 @@
 //! nothing to measure, which is an error, not an empty success. Pages of tables are in [`table`].
 
 pub mod table;
+pub mod triaged;
 
 use crate::check::{Direct, Voice};
 use crate::generate::Family;
@@ -16,6 +17,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use thumbsmith::seeded::{BUGS, Seed};
+use triaged::Triaged;
 
 /// CPU seconds of the control hunts without a bug.
 const CONTROL_SECONDS: f64 = 20.0;
@@ -66,6 +68,8 @@ pub struct Sought {
     pub families: Alone,
     /// Voices alone, with all families.
     pub voices: Alone,
+    /// What triages said about cases of it.
+    pub triaged: Vec<Triaged>,
 }
 
 impl Sought {
@@ -86,6 +90,9 @@ impl Sought {
         if !self.families.is_empty() {
             row["families"] = json!(self.families);
             row["voices"] = json!(self.voices);
+        }
+        if !self.triaged.is_empty() {
+            row["triaged"] = json!(self.triaged.iter().map(Triaged::json).collect::<Vec<_>>());
         }
         row
     }
@@ -111,6 +118,10 @@ impl Sought {
             guilty: text("guilty"),
             families: alone("families"),
             voices: alone("voices"),
+            triaged: row["triaged"]
+                .as_array()
+                .map(|all| all.iter().filter_map(Triaged::from_json).collect())
+                .unwrap_or_default(),
         })
     }
 }
@@ -299,17 +310,32 @@ pub fn kept(path: &Path) -> Result<Vec<Sought>, String> {
     Ok(rows.iter().filter_map(Sought::from_json).collect())
 }
 
-/// Puts new rows in the place of old ones; a row without a matrix leaves the old one its own.
+/// Puts new rows in the place of old ones; a row without a matrix or triages leaves the old one its own.
 pub fn merge(old: Vec<Sought>, new: Vec<Sought>) -> Vec<Sought> {
     let mut all: BTreeMap<u16, Sought> = old.into_iter().map(|s| (s.number, s)).collect();
     for mut sought in new {
-        if let Some(before) = all
-            .remove(&sought.number)
-            .filter(|_| sought.families.is_empty())
-        {
-            (sought.families, sought.voices) = (before.families, before.voices);
+        if let Some(before) = all.remove(&sought.number) {
+            if sought.families.is_empty() {
+                (sought.families, sought.voices) = (before.families, before.voices);
+            }
+            if sought.triaged.is_empty() {
+                sought.triaged = before.triaged;
+            }
         }
         all.insert(sought.number, sought);
+    }
+    all.into_values().collect()
+}
+
+/// Puts what triages said into the rows of their bugs, and leaves everything else in those.
+pub fn merge_triaged(old: Vec<Sought>, new: &[Sought]) -> Vec<Sought> {
+    let mut all: BTreeMap<u16, Sought> = old.into_iter().map(|s| (s.number, s)).collect();
+    for sought in new {
+        let row = all.entry(sought.number).or_insert_with(|| Sought {
+            number: sought.number,
+            ..Sought::default()
+        });
+        row.triaged.clone_from(&sought.triaged);
     }
     all.into_values().collect()
 }

@@ -54,8 +54,22 @@ pub struct Cause {
     pub difference: Difference,
     /// The guilty pass, if what passes leave tells.
     pub pass: Option<String>,
+    /// What breaks an invariant of the form that the guilty pass left, if that is what is wrong.
+    pub broken: Option<String>,
     /// The guilty rewrite.
     pub guilty: Guilty,
+    wanted: Wanted,
+}
+
+impl Cause {
+    /// Whether the case still differs under other options.
+    pub fn differs(&self, judge: &mut Judge, options: &thumbsmith::Options) -> bool {
+        let candidate = Candidate {
+            wasm: self.case.wasm.clone(),
+            steps: self.case.steps.clone(),
+        };
+        differs(judge, options, &candidate, self.wanted)
+    }
 }
 
 /// Reduces a case that differs, and names what is guilty.
@@ -70,7 +84,7 @@ pub fn cause(judge: &mut Judge, case: &Case) -> Result<Cause, String> {
     };
     let wanted = Wanted {
         kind: report.difference.kind,
-        ask: Ask::again(&report.difference),
+        ask: Ask::who_noticed(&report.difference),
     };
     let first = Candidate {
         wasm: case.wasm.clone(),
@@ -83,9 +97,16 @@ pub fn cause(judge: &mut Judge, case: &Case) -> Result<Cause, String> {
     let options = simpler::simpler(options, &mut |o| differs(judge, o, &small, wanted));
     let guilty = blame::guilty(judge, &options, &small, wanted);
     let expected = judge.expectations(&small.wasm, &options, &small.steps)?;
-    let last = judge.judge("reduce", &small.wasm, &options, &small.steps, wanted.ask);
+    let thorough = Ask::again(&report.difference);
+    let last = judge.judge("reduce", &small.wasm, &options, &small.steps, thorough);
     let last = last.err().unwrap_or(report);
-    let pass = judge.blame(&last);
+    // What is done after the guilty rewrite need not be looked through.
+    let mut blamed = (*last).clone();
+    if let Guilty::Rewrite { number, .. } = &guilty {
+        blamed.options.fuel = Some(*number);
+    }
+    let (pass, broken) = judge.first_wrong(&blamed).unzip();
+    let broken = broken.flatten();
     let case = Case {
         found_by: case.found_by.clone(),
         guilty: match &pass {
@@ -102,7 +123,9 @@ pub fn cause(judge: &mut Judge, case: &Case) -> Result<Cause, String> {
         case,
         difference: last.difference,
         pass,
+        broken,
         guilty,
+        wanted,
     })
 }
 

@@ -6,15 +6,22 @@
 //! share, and the regression file. Invariant: everything in it was run on the reduced case under the options in it, so
 //! that the one line it gives shows the same again; nothing depends on time or on the order of a hash.
 
+mod claims;
+mod culprit;
+mod direct;
 mod page;
 mod trace;
 mod verdict;
+mod words;
 
-use crate::check::{Ask, Direct, Judge};
+use crate::check::{Ask, Judge};
 use crate::compare::Difference;
 use crate::reduce::{self, blame::Guilty};
 use crate::regression::Case;
+pub use culprit::{Culprit, What};
+pub use direct::{DirectTriage, direct, write_direct};
 pub use page::text;
+use serde_json::{Value, json};
 use std::path::Path;
 use thumbsmith::{Bounds, Cpu, Level, Options, pipeline};
 pub use trace::Trace;
@@ -32,9 +39,9 @@ pub struct Triage {
     pub voices: Vec<Voice>,
     /// Who is to blame.
     pub party: Party,
-    /// The guilty pass, where what passes leave tells.
-    pub pass: Option<String>,
-    /// The guilty rewrite.
+    /// Who is guilty: the pass, and what inside of it.
+    pub culprit: Culprit,
+    /// What bisecting the fuel says.
     pub rewrite: Guilty,
     /// Options under which it was tried, and whether it differs under them.
     pub matrix: Vec<(Options, bool)>,
@@ -62,37 +69,55 @@ pub struct Forms {
 /// Text, if it does not differ or its module is out of the oracle's scope.
 pub fn triage(judge: &mut Judge, case: &Case) -> Result<Triage, String> {
     let small = reduce::cause(judge, case)?;
-    let case = small.case;
+    let mut case = small.case.clone();
     let options = case.options.clone();
-    let voices = verdict::voices(judge, &case);
-    let party = verdict::party(&small.difference, &voices, small.pass.as_deref());
-    let forms = forms(&case, small.pass.as_deref(), &small.guilty);
+    let mut voices = verdict::voices(judge, &case);
+    let board = verdict::board(judge, &case);
+    let party = verdict::party(&small.difference, &voices, &board, small.pass.as_deref());
+    voices.push(board);
     let trace = trace::of(&case, &healthy(&options, &small.guilty));
+    let marked = trace.as_ref().and_then(Trace::marked_mnemonic);
+    let culprit = culprit::find(judge, &small, party, marked);
+    case.guilty = culprit.to_string();
     Ok(Triage {
         operators: operators(&case.wasm),
         matrix: matrix(judge, &case, Ask::again(&small.difference)),
+        forms: forms(&case, &culprit.pass, &small.guilty),
         difference: small.difference,
         voices,
         party,
-        pass: small.pass,
+        culprit,
         rewrite: small.guilty,
-        forms,
         trace,
         case,
     })
 }
 
 impl Triage {
-    /// What differences of one cause share: what differs, the guilty pass, and the guilty rewrite or, where there is none, the
-    /// instruction at which the trace leaves the right one.
+    /// What differences of one cause share.
     pub fn key(&self) -> String {
-        let pass = self.pass.as_deref().unwrap_or("unknown");
-        let what = match (&self.rewrite, &self.trace) {
-            (Guilty::Rewrite { name, .. }, _) => (*name).to_owned(),
-            (_, Some(trace)) => trace.marked_mnemonic().unwrap_or("call").to_owned(),
-            (_, None) => self.difference.kind.name().to_owned(),
-        };
-        format!("{pass}-{what}").replace(['/', ' '], "_")
+        self.culprit.key()
+    }
+
+    /// The files of its folder.
+    pub fn files(&self) -> Vec<&'static str> {
+        let mut files = vec!["report.txt", "report.html", "case.wat", "case.wasm"];
+        if self.forms.is_some() {
+            files.extend(["before.txt", "after.txt"]);
+        }
+        if self.trace.is_some() {
+            files.push("trace.txt");
+        }
+        files
+    }
+
+    /// What tables of triages are made of.
+    pub fn json(&self) -> Value {
+        json!({
+            "key": self.key(), "pass": self.culprit.pass, "sort": self.culprit.what.sort(),
+            "name": self.culprit.what.name(), "party": self.party.name(), "operators": self.operators,
+            "files": self.files(),
+        })
     }
 
     /// The command that shows the difference again, from inside the folder.
@@ -122,7 +147,7 @@ fn healthy(options: &Options, guilty: &Guilty) -> Options {
             fuel: Some(number - 1),
             ..options.clone()
         },
-        Guilty::NoRewrite | Guilty::Compiler | Guilty::Unlimited => Options {
+        Guilty::NoRewrite | Guilty::Unlimited => Options {
             level: Level::O0,
             choices: Default::default(),
             ..options.clone()
@@ -160,8 +185,7 @@ fn matrix(judge: &mut Judge, case: &Case, ask: Ask) -> Vec<(Options, bool)> {
 
 /// The functions as the guilty pass found and left them; where a rewrite is guilty, as the pass leaves them without and
 /// with it.
-fn forms(case: &Case, pass: Option<&str>, guilty: &Guilty) -> Option<Forms> {
-    let pass = pass?;
+fn forms(case: &Case, pass: &str, guilty: &Guilty) -> Option<Forms> {
     let text = |after: &str, options: &Options| {
         let compiled = pipeline::compile(&case.wasm, options, Some(after), false);
         compiled.ok().and_then(|c| c.dump)
@@ -181,7 +205,7 @@ fn forms(case: &Case, pass: Option<&str>, guilty: &Guilty) -> Option<Forms> {
                 text(pass, &with(*number))?,
             )
         }
-        Guilty::NoRewrite | Guilty::Compiler | Guilty::Unlimited => {
+        Guilty::NoRewrite | Guilty::Unlimited => {
             let all = pipeline::dumps(Some(&case.options));
             let at = all.iter().position(|p| *p == pass)?;
             let previous = all[at.checked_sub(1)?];
@@ -200,65 +224,6 @@ fn forms(case: &Case, pass: Option<&str>, guilty: &Guilty) -> Option<Forms> {
     })
 }
 
-/// What a triage of bytes found: an input of a check without a module, as small as it gets.
-pub struct DirectTriage {
-    /// The check.
-    pub check: Direct,
-    /// The bytes.
-    pub bytes: Vec<u8>,
-    /// What it says.
-    pub says: String,
-}
-
-/// Triages an input of a check without a module: bytes are taken away as long as it fails.
-///
-/// # Errors
-/// Text, if it does not fail.
-pub fn direct(judge: &mut Judge, check: Direct, bytes: &[u8]) -> Result<DirectTriage, String> {
-    let mut says = |bytes: &[u8]| judge.direct(check, bytes).err().map(|r| r.difference.got);
-    let mut found = says(bytes).ok_or("the check does not fail on this input")?;
-    let mut best = bytes.to_vec();
-    let mut size = best.len() / 2;
-    while size > 0 {
-        let mut at = 0;
-        while at < best.len() {
-            let mut less = best.clone();
-            less.drain(at..(at + size).min(best.len()));
-            match says(&less) {
-                Some(text) => (best, found) = (less, text),
-                None => at += size,
-            }
-        }
-        size /= 2;
-    }
-    Ok(DirectTriage {
-        check,
-        bytes: best,
-        says: found,
-    })
-}
-
-/// Writes what a triage of bytes found into a folder, as input and report.
-///
-/// # Errors
-/// Those of the file system.
-pub fn write_direct(dir: &Path, t: &DirectTriage) -> std::io::Result<()> {
-    let dir = dir.join(t.check.name());
-    std::fs::create_dir_all(&dir)?;
-    std::fs::write(dir.join("case.bin"), &t.bytes)?;
-    let again = format!("oracle triage --check {} case.bin", t.check.name());
-    std::fs::write(
-        dir.join("report.txt"),
-        format!(
-            "{}
-
-{again}
-",
-            t.says
-        ),
-    )
-}
-
 /// Writes a folder: `report.txt`, `report.html`, `case.wat` (which is the regression file), `case.wasm`, and the forms.
 ///
 /// # Errors
@@ -266,7 +231,7 @@ pub fn write_direct(dir: &Path, t: &DirectTriage) -> std::io::Result<()> {
 pub fn write(dir: &Path, t: &Triage) -> std::io::Result<()> {
     std::fs::create_dir_all(dir)?;
     std::fs::write(dir.join("report.txt"), page::text(t))?;
-    std::fs::write(dir.join("report.html"), page::html(t))?;
+    std::fs::write(dir.join("report.html"), page::html(&t.key(), &page::sections(t)))?;
     std::fs::write(dir.join("case.wat"), t.case.print())?;
     std::fs::write(dir.join("case.wasm"), &t.case.wasm)?;
     if let Some(forms) = &t.forms {
