@@ -253,6 +253,9 @@ struct HuntArgs {
     /// Folder for mismatches.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Triage each distinct mismatch when the hunt is over: a folder for each cause, under which its duplicates collapse.
+    #[arg(long, requires = "out")]
+    triage: bool,
     /// No status line.
     #[arg(long)]
     json: bool,
@@ -465,6 +468,15 @@ fn hunt(args: &HuntArgs) -> Outcome {
     summary["cpu_seconds"] = json!(seeds::cpu_seconds());
     let guilty = bag.differences.values().map(|r| r.guilty.as_deref());
     summary["guilty"] = json!(guilty.collect::<Vec<_>>());
+    if let (true, Some(out)) = (args.triage, &args.out) {
+        let mut judge = judge_with(args.qemu.is_some())?;
+        let causes = triage::sorted(&mut judge, bag.differences.values(), out);
+        let causes = causes.map_err(|e| format!("{}: {e}", out.display()))?;
+        for (cause, cases) in &causes {
+            eprintln!("{}: {}", out.join(cause).display(), cases.join(", "));
+        }
+        summary["causes"] = json!(causes);
+    }
     if args.stats {
         eprint!("{}", bag.statistics());
         for wrong in bag.degenerate() {

@@ -7,6 +7,7 @@
 //! still differs. Last, the guilty rewrite is named by bisecting fuel ([`blame`]). Invariant: every accepted candidate was judged, so the result differs by construction.
 
 pub mod blame;
+mod carve;
 pub mod edit;
 mod simpler;
 pub mod structure;
@@ -20,6 +21,7 @@ use crate::regression::Case;
 use blame::Guilty;
 use edit::Module;
 use std::time::{Duration, Instant};
+use thumbsmith::choices::Source;
 
 /// A candidate: a module and what is done with it.
 #[derive(Clone)]
@@ -33,6 +35,8 @@ pub struct Candidate {
 /// Says whether a candidate still shows the difference.
 pub type Test<'a> = &'a mut dyn FnMut(&Candidate) -> bool;
 
+/// Random streams of decisions that are tried for each candidate.
+const STREAMS: u64 = 6;
 /// Attempts of wasm-shrink that may fail in a row.
 const SHRINK_ATTEMPTS: u32 = 300;
 /// Wall time after which the smallest candidate so far is good enough.
@@ -91,7 +95,15 @@ pub fn cause(judge: &mut Judge, case: &Case) -> Result<Cause, String> {
         steps: report.steps.clone(),
     };
     let options = simpler::simpler(options, &mut |o| differs(judge, o, &first, wanted));
-    let mut test = |c: &Candidate| differs(judge, &options, c, wanted);
+    let mut options = options;
+    let mut test = |c: &Candidate| {
+        let found = streams(&options).into_iter().find(|o| differs(judge, o, c, wanted));
+        if let Some(found) = found {
+            options = found;
+            return true;
+        }
+        false
+    };
     let small = shrink(first, &mut test);
     // A small module may need less.
     let options = simpler::simpler(options, &mut |o| differs(judge, o, &small, wanted));
@@ -129,6 +141,19 @@ pub fn cause(judge: &mut Judge, case: &Case) -> Result<Cause, String> {
     })
 }
 
+/// The options, and where decisions come from a random stream, with others: a smaller module asks for other decisions, so
+/// that the same stream means something else.
+fn streams(options: &thumbsmith::Options) -> Vec<thumbsmith::Options> {
+    let mut all = vec![options.clone()];
+    if let Source::Seed(seed) = options.choices {
+        all.extend((1..STREAMS).map(|n| thumbsmith::Options {
+            choices: Source::Seed(seed.wrapping_add(n)),
+            ..options.clone()
+        }));
+    }
+    all
+}
+
 /// What must show, and who has to be asked for it.
 #[derive(Clone, Copy)]
 struct Wanted {
@@ -159,6 +184,7 @@ pub fn shrink(mut best: Candidate, test: Test<'_>) -> Candidate {
         let before = best.wasm.len();
         let steps = best.steps.len();
         // Again after the edits: what they cut loose (imports, types, functions) it takes away.
+        carve::carve(&mut best, test);
         structured(&mut best, test, start + LIMIT);
         generic(&mut best, test);
         edits(&mut best, test, start + LIMIT);

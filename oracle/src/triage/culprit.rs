@@ -11,6 +11,7 @@ use super::verdict::Party;
 use super::words;
 use crate::check;
 use crate::compare::{Difference, Kind};
+use crate::encoding::misread;
 use crate::reduce::Cause;
 use crate::reduce::blame::Guilty;
 use crate::{check::Judge, proof::Subject};
@@ -154,6 +155,15 @@ pub(super) fn find(judge: &mut Judge, cause: &Cause, party: Party, marked: Optio
     if let Some(found) = decided(judge, cause, &options, &pass) {
         return found;
     }
+    if edits(&pass)
+        && let Some(wrong) = claims::fact(&operations(cause))
+    {
+        return Culprit {
+            pass,
+            what: What::Fact(wrong.name),
+            how: wrong.example,
+        };
+    }
     if pass == "lower"
         && let Some(found) = lowered(judge, cause, &options)
     {
@@ -278,17 +288,14 @@ fn misencoded(cause: &Cause, options: &Options) -> Option<String> {
         let Form::Linear(items) = form else { continue };
         for item in items {
             let code::Kind::Inst(inst) = &item.kind else { continue };
-            let mut plain = inst.clone();
-            plain.cond = isa::Cond::Al;
-            let Ok(encoded) = isa::encode(&plain, options.cpu, Place::Outside) else {
+            let conditional = inst.cond != isa::Cond::Al && inst.op != isa::Op::It;
+            let place = if conditional { Place::Last } else { Place::Outside };
+            let Ok(encoded) = isa::encode(inst, options.cpu, place) else {
                 continue;
             };
-            let same = isa::decode(encoded.halfwords(), None).is_ok_and(|(back, _)| {
-                let op = back.op == plain.op;
-                !op || back.to_string() == plain.to_string()
-            });
-            if !same {
-                return Some(format!("{:?}", plain.op).to_lowercase());
+            let in_it = conditional.then_some(inst.cond);
+            if let Some((what, _)) = misread(inst, encoded.halfwords(), in_it) {
+                return Some(what);
             }
         }
     }
@@ -310,9 +317,9 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("call", &["Call"]),
     ("i64.div", &["I64Div", "I64Rem"]),
     ("i32.div", &["I32Div", "I32Rem"]),
+    ("load", &["I32Load", "I64Load"]),
     ("loop", &["Loop"]),
     ("store", &["I32Store", "I64Store"]),
-    ("load", &["I32Load", "I64Load"]),
     ("i64.shift", &["I64Sh", "I64Rot"]),
     ("i64.mul", &["I64Mul"]),
     ("i64.compare", &["I64Eq", "I64Ne", "I64Lt", "I64Gt", "I64Le", "I64Ge"]),

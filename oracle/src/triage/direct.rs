@@ -10,6 +10,10 @@ use super::verdict::Party;
 use super::words;
 use crate::check::{Direct, Judge};
 use crate::compare::Kind;
+use crate::encoding::MISREAD;
+use crate::optimizer;
+use thumbsmith::ir::Op;
+use super::claims;
 use serde_json::{Value, json};
 use std::path::Path;
 use thumbsmith::pipeline::PASSES;
@@ -50,7 +54,10 @@ pub fn direct(judge: &mut Judge, check: Direct, bytes: &[u8]) -> Result<DirectTr
         }
         size /= 2;
     }
-    let (party, culprit) = (party, Culprit { how: found.clone(), ..culprit });
+    let culprit = match check {
+        Direct::Optimizer => rewrite(&best, culprit),
+        Direct::Regalloc | Direct::Object | Direct::Judges | Direct::Encoding => culprit,
+    };
     Ok(DirectTriage {
         check,
         bytes: best,
@@ -58,6 +65,22 @@ pub fn direct(judge: &mut Judge, check: Direct, bytes: &[u8]) -> Result<DirectTr
         party,
         culprit,
     })
+}
+
+/// The rewrite behind what the optimizer's check found, or the fact that it believed; what was known before, where it is none.
+fn rewrite(bytes: &[u8], known: Culprit) -> Culprit {
+    let Some(name) = optimizer::guilty(bytes) else {
+        return match claims::fact(Op::ALL) {
+            Some(wrong) => Culprit { what: What::Fact(wrong.name), how: wrong.example, ..known },
+            None => known,
+        };
+    };
+    let (what, how) = match (claims::rule(&[name]), claims::fact(Op::ALL)) {
+        (Some(wrong), _) => (What::Rewrite(wrong.name), wrong.example),
+        (None, Some(wrong)) => (What::Fact(wrong.name), format!("believed by {name}: {}", wrong.example)),
+        (None, None) => (What::Rewrite(name.to_owned()), "fuel names it".to_owned()),
+    };
+    Culprit { what, how, ..known }
 }
 
 /// Who is guilty, as the text of a check says.
@@ -89,10 +112,16 @@ fn blame(check: Direct, text: &str) -> (Party, Culprit) {
         Direct::Encoding => {
             // "Op form `text` on CPU: what".
             let op = text.split(' ').next().unwrap_or("none").to_lowercase();
-            let ours = text.contains("is read back as") || text.contains("is not encoded");
-            match ours {
-                true => (Party::Compiler, culprit("layout", What::Place(op))),
-                false => (Party::Table, culprit("isa", What::Place(op))),
+            let misread = text.split_once(MISREAD).and_then(|t| t.1.split_once(':'));
+            match misread {
+                Some((what, _)) => {
+                    let what = What::Place(what.trim().to_owned());
+                    (Party::Compiler, culprit("layout", what))
+                }
+                None if text.contains("is not encoded") => {
+                    (Party::Compiler, culprit("layout", What::Place(op)))
+                }
+                None => (Party::Table, culprit("isa", What::Place(op))),
             }
         }
     }

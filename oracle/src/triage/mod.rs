@@ -14,7 +14,7 @@ mod trace;
 mod verdict;
 mod words;
 
-use crate::check::{Ask, Judge};
+use crate::check::{Ask, Direct, Judge, Report};
 use crate::compare::Difference;
 use crate::reduce::{self, blame::Guilty};
 use crate::regression::Case;
@@ -22,6 +22,7 @@ pub use culprit::{Culprit, What};
 pub use direct::{DirectTriage, direct, write_direct};
 pub use page::text;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::Path;
 use thumbsmith::{Bounds, Cpu, Level, Options, pipeline};
 pub use trace::Trace;
@@ -75,7 +76,10 @@ pub fn triage(judge: &mut Judge, case: &Case) -> Result<Triage, String> {
     let board = verdict::board(judge, &case);
     let party = verdict::party(&small.difference, &voices, &board, small.pass.as_deref());
     voices.push(board);
-    let trace = trace::of(&case, &healthy(&options, &small.guilty));
+    let trace = match party {
+        Party::Simulator | Party::Table => trace::lockstep(&case),
+        _ => trace::of(&case, &healthy(&options, &small.guilty)),
+    };
     let marked = trace.as_ref().and_then(Trace::marked_mnemonic);
     let culprit = culprit::find(judge, &small, party, marked);
     case.guilty = culprit.to_string();
@@ -222,6 +226,39 @@ fn forms(case: &Case, pass: &str, guilty: &Guilty) -> Option<Forms> {
         after_name,
         after,
     })
+}
+
+/// Triages what a hunt found, and writes a folder for each cause: of cases with one key, that of the smallest. By key, the
+/// cases under it, by their own keys; cases that cannot be triaged stand under what keeps them from it.
+///
+/// # Errors
+/// Those of the file system.
+pub fn sorted<'a>(
+    judge: &mut Judge,
+    reports: impl Iterator<Item = &'a Report>,
+    out: &Path,
+) -> std::io::Result<BTreeMap<String, Vec<String>>> {
+    let mut causes: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut smallest: BTreeMap<String, usize> = BTreeMap::new();
+    for report in reports {
+        let (key, size, write): (String, usize, Box<dyn Fn(&Path) -> std::io::Result<()>>) =
+            match Direct::named(&report.origin) {
+                Some(check) => match direct(judge, check, &report.wasm) {
+                    Ok(t) => (t.key(), t.bytes.len(), Box::new(move |dir| write_direct(dir, &t))),
+                    Err(why) => (why, 0, Box::new(|_| Ok(()))),
+                },
+                None => match triage(judge, &Case::from_report(report)) {
+                    Ok(t) => (t.key(), t.case.wasm.len(), Box::new(move |dir| self::write(dir, &t))),
+                    Err(why) => (why, 0, Box::new(|_| Ok(()))),
+                },
+            };
+        causes.entry(key.clone()).or_default().push(report.key());
+        if smallest.get(&key).is_none_or(|s| size < *s) {
+            write(&out.join(&key))?;
+            smallest.insert(key, size);
+        }
+    }
+    Ok(causes)
 }
 
 /// Writes a folder: `report.txt`, `report.html`, `case.wat` (which is the regression file), `case.wasm`, and the forms.
