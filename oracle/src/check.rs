@@ -214,6 +214,10 @@ impl Counts {
 const FUEL: u64 = 20_000_000;
 /// After this long a run of emitted code counts as endless.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
+/// The same for a judge in a hurry.
+const SHORT_FUEL: u64 = 500_000;
+/// The same for a judge in a hurry.
+const SHORT_TIME_LIMIT: Duration = Duration::from_millis(100);
 /// Instructions after which a run of the executor counts as endless.
 const INSTRUCTION_LIMIT: u64 = 30_000_000;
 
@@ -315,6 +319,8 @@ pub struct Judge {
     bench: Option<encoding::Bench>,
     /// Rules that fired in the module that is judged.
     rules: Vec<&'static str>,
+    /// Whether runs that do not end are given up early.
+    hurried: bool,
     pub(crate) qemu: Option<qemu::Voice>,
     /// The judge of code that is not run, with every instruction that it saw.
     pub statics: StaticJudge,
@@ -446,10 +452,16 @@ impl Judge {
             staged: Vec::new(),
             bench: None,
             rules: Vec::new(),
+            hurried: false,
             qemu: None,
             statics: StaticJudge::default(),
             counts: Counts::default(),
         })
+    }
+
+    /// Gives up early, or no more, on runs that do not end: most candidates of a reduction that take long never end.
+    pub fn hurry(&mut self, hurried: bool) {
+        self.hurried = hurried;
     }
 
     /// Judges one module under one set of options.
@@ -524,7 +536,12 @@ impl Judge {
             memory_limit: None,
         };
         let link = |e: String| early(Kind::Link, e);
+        let (fuel, time) = match self.hurried {
+            true => (SHORT_FUEL, SHORT_TIME_LIMIT),
+            false => (FUEL, TIME_LIMIT),
+        };
         let machines = machines(&mut self.machines, options.cpu).map_err(link)?;
+        machines.unicorn.core_mut().set_limit(time);
         match machines.unicorn.load(&program) {
             Ok(()) => {}
             Err(_) if !ask.unicorn => return Ok(()),
@@ -563,6 +580,7 @@ impl Judge {
                 none.insert(Reference::new(Some(FUEL)).map_err(|e| early(Kind::Link, e))?)
             }
         };
+        reference.set_fuel(fuel);
         reference
             .load(&program)
             .map_err(|e| early(Kind::Refused, format!("wasmtime: {e}")))?;

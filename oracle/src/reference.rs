@@ -89,6 +89,11 @@ impl Reference {
         })
     }
 
+    /// Gives each call from here on so much fuel, if it is bounded by fuel at all.
+    pub fn set_fuel(&mut self, units: u64) {
+        self.fuel = self.fuel.map(|_| units);
+    }
+
     fn outcome(result: Result<(), wasmtime::Error>) -> Result<(), Outcome> {
         let error = match result {
             Ok(()) => return Ok(()),

@@ -183,6 +183,11 @@ impl UnicornCore {
         Ok((core, seen))
     }
 
+    /// Gives up on runs after this time from here on.
+    pub fn set_limit(&mut self, limit: Duration) {
+        self.limit = limit;
+    }
+
     fn map(&mut self, memory: &mut Memory) -> Result<(), uc_error> {
         for kind in Kind::ALL {
             let region = memory.region(kind);

@@ -115,7 +115,7 @@ const LONGEST: usize = 24;
 /// Ways to replace an operator by drops: one to eight of them, then nothing, an i32 or an i64.
 const DROPS: usize = 24;
 /// How far apart two operators may be that one edit takes away.
-const REACH: usize = 10;
+const REACH: usize = 24;
 
 /// What a run of operators is replaced by.
 fn replacements() -> [Option<Op>; 7] {

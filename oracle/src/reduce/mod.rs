@@ -94,8 +94,11 @@ pub fn cause(judge: &mut Judge, case: &Case) -> Result<Cause, String> {
         wasm: case.wasm.clone(),
         steps: report.steps.clone(),
     };
-    let options = simpler::simpler(options, &mut |o| differs(judge, o, &first, wanted));
-    let mut options = options;
+    // Unless it is about a long run itself.
+    judge.hurry(true);
+    let quick = differs(judge, &options, &first, wanted);
+    judge.hurry(quick);
+    let mut options = simpler::simpler(options, &mut |o| differs(judge, o, &first, wanted));
     let mut test = |c: &Candidate| {
         let found = streams(&options).into_iter().find(|o| differs(judge, o, c, wanted));
         if let Some(found) = found {
@@ -107,6 +110,7 @@ pub fn cause(judge: &mut Judge, case: &Case) -> Result<Cause, String> {
     let small = shrink(first, &mut test);
     // A small module may need less.
     let options = simpler::simpler(options, &mut |o| differs(judge, o, &small, wanted));
+    judge.hurry(false);
     let guilty = blame::guilty(judge, &options, &small, wanted);
     let expected = judge.expectations(&small.wasm, &options, &small.steps)?;
     let thorough = Ask::again(&report.difference);

@@ -185,9 +185,12 @@ pub(super) fn find(judge: &mut Judge, cause: &Cause, party: Party, marked: Optio
             how: "the instruction is not encoded as it was asked for".into(),
         };
     }
-    let name = match pass.as_str() {
-        "layout" | "emit" | "finish" | "object" | "regalloc" => changed(cause, &options, &pass, marked),
-        _ => operator(&cause.case.wasm),
+    let about = operator(&cause.case.wasm);
+    let name = match (pass.as_str(), marked) {
+        ("layout" | "emit" | "finish" | "object" | "regalloc", Some(marked)) => words::mnemonic(marked),
+        // Translation does the same for both widths.
+        ("translate", _) => about.split('.').next_back().unwrap_or(&about).to_owned(),
+        _ => about,
     };
     Culprit {
         pass,
@@ -300,12 +303,6 @@ fn misencoded(cause: &Cause, options: &Options) -> Option<String> {
         }
     }
     None
-}
-
-/// Which sort of instruction a pass of the backend brought in, else the marked one.
-fn changed(cause: &Cause, options: &Options, pass: &str, marked: Option<&str>) -> String {
-    let _ = (options, pass);
-    marked.map_or_else(|| operator(&cause.case.wasm), words::mnemonic)
 }
 
 /// Groups of operators by their names in `wasmparser`, the most telling first: what a case is about.

@@ -24,6 +24,7 @@ pub use page::text;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
+use wasmparser::Operator;
 use thumbsmith::{Bounds, Cpu, Level, Options, pipeline};
 pub use trace::Trace;
 pub use verdict::{Party, Voice};
@@ -130,7 +131,7 @@ impl Triage {
     }
 }
 
-/// Operators of all functions of a module, the final `end`s aside.
+/// Operators of all functions of a module. `end` and `else` only close what another operator opened: they are not counted.
 fn operators(wasm: &[u8]) -> usize {
     let bodies = wasmparser::Parser::new(0)
         .parse_all(wasm)
@@ -140,8 +141,9 @@ fn operators(wasm: &[u8]) -> usize {
         });
     bodies
         .filter_map(|b| b.get_operators_reader().ok())
-        .map(|r| r.into_iter().count().saturating_sub(1))
-        .sum()
+        .flat_map(|r| r.into_iter().filter_map(Result::ok))
+        .filter(|op| !matches!(op, Operator::End | Operator::Else))
+        .count()
 }
 
 /// Options under which the same module is right: without the guilty rewrite, or at the lowest level.
