@@ -18,9 +18,9 @@ use crate::check::{Ask, Judge};
 use crate::compare::{Difference, Kind, Step};
 use crate::program::Info;
 use crate::regression::Case;
+use crate::seeds::cpu_seconds;
 use blame::Guilty;
 use edit::Module;
-use std::time::{Duration, Instant};
 use thumbsmith::choices::Source;
 
 /// A candidate: a module and what is done with it.
@@ -39,8 +39,8 @@ pub type Test<'a> = &'a mut dyn FnMut(&Candidate) -> bool;
 const STREAMS: u64 = 6;
 /// Attempts of wasm-shrink that may fail in a row.
 const SHRINK_ATTEMPTS: u32 = 300;
-/// Wall time after which the smallest candidate so far is good enough.
-const LIMIT: Duration = Duration::from_secs(120);
+/// CPU seconds after which the smallest candidate so far is good enough.
+const LIMIT: f64 = 60.0;
 
 /// Reduces a case that differs under `judge`.
 ///
@@ -181,7 +181,7 @@ fn differs(
 
 /// All passes in order, the last ones until nothing changes any more.
 pub fn shrink(mut best: Candidate, test: Test<'_>) -> Candidate {
-    let start = Instant::now();
+    let deadline = cpu_seconds() + LIMIT;
     fewer_steps(&mut best, test);
     only_needed_exports(&mut best, test);
     loop {
@@ -189,13 +189,13 @@ pub fn shrink(mut best: Candidate, test: Test<'_>) -> Candidate {
         let steps = best.steps.len();
         // Again after the edits: what they cut loose (imports, types, functions) it takes away.
         carve::carve(&mut best, test);
-        structured(&mut best, test, start + LIMIT);
-        generic(&mut best, test);
-        edits(&mut best, test, start + LIMIT);
+        structured(&mut best, test, deadline);
+        generic(&mut best, test, deadline);
+        edits(&mut best, test, deadline);
         fewer_steps(&mut best, test);
         only_needed_exports(&mut best, test);
         let same = best.wasm.len() == before && best.steps.len() == steps;
-        if same || start.elapsed() > LIMIT {
+        if same || cpu_seconds() > deadline {
             return best;
         }
     }
@@ -281,11 +281,11 @@ fn only_needed_exports(best: &mut Candidate, test: Test<'_>) {
 }
 
 /// The generic shrinker: strong at whole functions, sections and dead weight.
-fn generic(best: &mut Candidate, test: Test<'_>) {
+fn generic(best: &mut Candidate, test: Test<'_>, deadline: f64) {
     let start = best.clone();
     let mut smallest = start.clone();
     let mut interesting = |wasm: &[u8]| match with_module(&start, wasm.to_vec()) {
-        Some(candidate) if test(&candidate) => {
+        Some(candidate) if cpu_seconds() < deadline && test(&candidate) => {
             if candidate.wasm.len() < smallest.wasm.len() {
                 smallest = candidate;
             }
@@ -302,7 +302,7 @@ fn generic(best: &mut Candidate, test: Test<'_>) {
 }
 
 /// Whole expressions and statements, largest first, until none can go.
-fn structured(best: &mut Candidate, test: Test<'_>, deadline: Instant) {
+fn structured(best: &mut Candidate, test: Test<'_>, deadline: f64) {
     let mut at = 0;
     loop {
         let Some(module) = Module::read(&best.wasm) else {
@@ -311,7 +311,7 @@ fn structured(best: &mut Candidate, test: Test<'_>, deadline: Instant) {
         let all = structure::segments(&best.wasm);
         let mut changed = false;
         while at < all.len() && !changed {
-            if Instant::now() > deadline {
+            if cpu_seconds() > deadline {
                 return;
             }
             changed = module
@@ -327,13 +327,13 @@ fn structured(best: &mut Candidate, test: Test<'_>, deadline: Instant) {
 }
 
 /// Edits of single functions and of the module around them, until none helps.
-fn edits(best: &mut Candidate, test: Test<'_>, deadline: Instant) {
+fn edits(best: &mut Candidate, test: Test<'_>, deadline: f64) {
     let Some(mut module) = Module::read(&best.wasm) else {
         return;
     };
     let mut at = 0;
     while let Some(next) = module.edited(at) {
-        if Instant::now() > deadline {
+        if cpu_seconds() > deadline {
             return;
         }
         let wasm = next.encode();
