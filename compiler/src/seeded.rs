@@ -333,6 +333,9 @@ bugs! {
     605 MaskBeforeOffset "bounds checks" "translate" "an address is masked before its offset is added";
     610 FoldRotr "widths" "fold" "a rotation right of a 64-bit constant is folded modulo 32";
     616 PlacedAtLastUse "schedule" "schedule" "a value is placed for its last use only";
+    620 ZeroBranchToNext "relaxation" "layout" "CBZ is taken to reach the next instruction";
+    621 SkippedElse "control" "translate" "the else of an if in unreachable code makes what follows reachable";
+    622 EqualEdges "control" "simplify" "of several edges between two blocks only the first one's values count";
     700 CompareLastWord "checkers" "compare" "the last word of memory is not compared";
     701 CompareGlobalHalf "checkers" "compare" "the high word of globals is not compared";
     702 CompareTrapKinds "checkers" "compare" "kinds of traps are not compared";
@@ -349,7 +352,9 @@ bugs! {
     713 CheckerOldInstance "checkers" "checker" "old instances of parameters stay known on edges";
     714 CheckerMeet "checkers" "checker" "of paths that meet the first one counts";
     720 LiteralRoundedUp "checkers" "isa" "everybody rounds the base of literals up: what is shared is wrong for all that share it";
+    721 AlignmentForgotten "checkers" "isa" "two loads of neighbouring words at a sum become LDRD, the executor does not mind, and the static judge takes every sum for aligned";
     722 MachineResults "checkers" "machine-ir" "the interpreter of machine IR reads results past the second word of the stack lower";
+    723 ExecutorStale "checkers" "executor" "the executor goes on with instructions of the code before";
     724 TableUnmarked "relocations" "object" "a jump table has no mapping symbol";
 }
 

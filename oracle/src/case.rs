@@ -25,8 +25,17 @@ pub struct Setup {
     pub bounds: Vec<Bounds>,
     /// Voices that are asked, each about every module; all of them, some about samples, if empty.
     pub voices: Vec<Voice>,
+    /// Voices that are not asked at all.
+    pub unasked: Vec<Voice>,
     /// One module of so many is given to QEMU, by a judge that listens to it; none for 0.
     pub qemu: u64,
+}
+
+impl Setup {
+    /// Whether this voice may be asked.
+    fn hears(&self, voice: Voice) -> bool {
+        (self.voices.is_empty() || self.voices.contains(&voice)) && !self.unasked.contains(&voice)
+    }
 }
 
 /// Calls of each function with parameters.
@@ -59,16 +68,13 @@ impl Case {
     /// The case that these bytes mean; the first byte chooses the family. `None` if they mean none.
     pub fn from_bytes(bytes: &[u8], setup: &Setup) -> Option<Case> {
         let (first, rest) = bytes.split_first()?;
-        let family = match setup.families.as_slice() {
-            [] => Family::drawn(*first),
-            some => some[*first as usize % some.len()],
-        };
+        let family = Family::drawn(*first, &setup.families);
         let mut draw = Draw::new(rest);
         let mut options = options(&mut draw, setup);
         if family == Family::Chaos {
             options = chaos::options(&mut draw, options);
         }
-        let made = family.make(&mut draw)?;
+        let made = family.make(&mut draw, &setup.families)?;
         let info = Info::read(&made.wasm).ok()?;
         if info.symbol_clash().is_some() {
             return None;
@@ -87,7 +93,7 @@ impl Case {
         });
         let steps = plan::steps(&info, &made.wasm, seed, CALLS, made.fuel);
         // Every verifier, and the allocation checker's proof of every function: also in builds without debug assertions.
-        options.verify |= setup.voices.is_empty() || setup.voices.contains(&Voice::Checks);
+        options.verify |= setup.hears(Voice::Checks);
         Some(Case {
             family,
             made,
@@ -101,31 +107,23 @@ impl Case {
 /// Who is asked about the case with this number: the voices that were chosen, or the slower ones about samples.
 fn asked(number: u64, setup: &Setup) -> Ask {
     let rest = number / (EXECUTOR_SHARE * IR_SHARE);
-    let qemu = setup.qemu > 0 && crate::engine::mix(number).is_multiple_of(setup.qemu);
-    let voices = &setup.voices;
-    if voices.is_empty() {
-        return Ask {
-            bounded: true,
-            executor: number.is_multiple_of(EXECUTOR_SHARE),
-            ir: (number / EXECUTOR_SHARE).is_multiple_of(IR_SHARE),
-            backend: backend_stages(rest),
-            qemu,
-            ..Ask::THOROUGH
-        };
-    }
-    let is = |voice| voices.contains(&voice);
+    let all = setup.voices.is_empty();
+    let is = |voice| setup.hears(voice);
     Ask {
         bounded: true,
-        executor: is(Voice::Executor),
-        ir: is(Voice::Interpreter),
-        backend: match is(Voice::Stages) {
-            true => Stages::One(rest),
-            false => Stages::None,
+        executor: is(Voice::Executor) && (!all || number.is_multiple_of(EXECUTOR_SHARE)),
+        ir: is(Voice::Interpreter) && (!all || (number / EXECUTOR_SHARE).is_multiple_of(IR_SHARE)),
+        backend: match (is(Voice::Stages), all) {
+            (true, true) => backend_stages(rest),
+            (true, false) => Stages::One(rest),
+            (false, _) => Stages::None,
         },
         unicorn: is(Voice::Unicorn),
         statics: is(Voice::Statics),
         checks: is(Voice::Checks),
-        qemu,
+        qemu: is(Voice::Qemu)
+            && setup.qemu > 0
+            && crate::engine::mix(number).is_multiple_of(setup.qemu),
     }
 }
 

@@ -152,6 +152,14 @@ impl Direct {
         }
     }
 
+    /// The voice that it asks, where that is one of those that are asked about modules too.
+    pub fn asks(self) -> Option<Voice> {
+        match self {
+            Direct::Encoding => Some(Voice::Unicorn),
+            Direct::Regalloc | Direct::Optimizer | Direct::Object | Direct::Judges => None,
+        }
+    }
+
     /// The check of this name.
     pub fn named(name: &str) -> Option<Direct> {
         Direct::ALL.into_iter().find(|d| d.name() == name)
@@ -297,8 +305,8 @@ impl Ask {
             ..Ask::THOROUGH
         };
         match Voice::of(difference) {
-            // Unicorn alone would fall short of what QEMU hears behind it.
-            Voice::Unicorn if !difference.engine.starts_with("unicorn") => Ask::again(difference),
+            // A board's run is compared with unicorn's.
+            Voice::Qemu => Ask { unicorn: true, qemu: true, ..nobody },
             Voice::Unicorn => Ask { unicorn: true, ..nobody },
             Voice::Executor => Ask { executor: true, ..nobody },
             Voice::Interpreter => Ask { ir: true, ..nobody },

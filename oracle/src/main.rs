@@ -101,14 +101,15 @@ enum Command {
         /// Only these bugs: numbers, and ranges `A..B` with both ends.
         #[arg(long, value_delimiter = ',', value_parser = span)]
         only: Vec<(u16, u16)>,
-        /// Besides, each family alone and each voice alone, for so many CPU seconds.
-        #[arg(long, num_args = 0..=1, default_missing_value = "10")]
-        matrix: Option<f64>,
+        /// Hunt again without the family that found it, and without the voice, for up to so many CPU seconds each: does
+        /// anybody else?
+        #[arg(long, num_args = 0..=1, default_missing_value = "60")]
+        without: Option<f64>,
         /// Keep results in this file: rows that are hunted take the place of those in it.
         #[arg(long)]
         results: Option<PathBuf>,
         /// Instead: so many short hunts for each bug, and a triage of what each finds first.
-        #[arg(long, conflicts_with = "matrix")]
+        #[arg(long, conflicts_with = "without")]
         triage: Option<u64>,
         /// Hunt nothing: print the page of the results in the file, with --triage that of the triages.
         #[arg(long, requires = "results")]
@@ -238,9 +239,12 @@ struct HuntArgs {
     /// Bounds modes to compile with.
     #[arg(long, value_delimiter = ',')]
     bounds: Vec<String>,
-    /// Voices to ask, each about every module: unicorn, executor, interpreter, stages, statics, checks.
+    /// Voices to ask, each about every module: unicorn, executor, interpreter, stages, statics, qemu, checks.
     #[arg(long, value_delimiter = ',')]
     voices: Vec<String>,
+    /// Voices not to ask.
+    #[arg(long, value_delimiter = ',')]
+    unasked: Vec<String>,
     /// Worker threads; all cores without it.
     #[arg(long)]
     threads: Option<usize>,
@@ -335,7 +339,7 @@ fn main() -> ExitCode {
             only,
             jobs,
             json,
-            matrix,
+            without,
             results,
             triage,
             markdown: _,
@@ -344,7 +348,7 @@ fn main() -> ExitCode {
                 seconds,
                 only,
                 jobs,
-                matrix,
+                without,
             };
             match triage {
                 Some(hunts) => triage_table(&plan, hunts, results.as_deref()),
@@ -422,7 +426,10 @@ fn hunt(args: &HuntArgs) -> Outcome {
     let family = |n: &String| Family::named(n).ok_or_else(|| format!("no family `{n}`"));
     let direct: Vec<Direct> = match args.families.as_slice() {
         [] => Direct::TURNS.to_vec(),
-        some => some.iter().filter_map(|n| Direct::named(n)).collect(),
+        some => {
+            let wanted = |d: &Direct| some.iter().any(|n| n == d.name());
+            Direct::TURNS.into_iter().filter(wanted).collect()
+        }
     };
     let families = args
         .families
@@ -431,13 +438,17 @@ fn hunt(args: &HuntArgs) -> Outcome {
         .map(family)
         .collect::<Result<Vec<_>, _>>()?;
     let modules = args.families.is_empty() || !families.is_empty();
+    let voices: Vec<Voice> = args.voices.iter().map(voice).collect::<Result<_, _>>()?;
     let setup = Setup {
         families,
         cpus: named("cpu", &args.cpu, &Cpu::ALL, Cpu::name)?,
         levels: named("level", &args.level, &Level::ALL, Level::name)?,
         bounds: named("bounds", &args.bounds, &Bounds::ALL, Bounds::name)?,
-        voices: args.voices.iter().map(voice).collect::<Result<_, _>>()?,
-        qemu: args.qemu.unwrap_or(0),
+        qemu: args
+            .qemu
+            .unwrap_or(u64::from(voices.contains(&Voice::Qemu))),
+        voices,
+        unasked: args.unasked.iter().map(voice).collect::<Result<_, _>>()?,
     };
     let clock = || {
         std::time::UNIX_EPOCH
@@ -506,6 +517,7 @@ fn module(file: &Path) -> Result<Vec<u8>, String> {
 fn target(target: &Target) -> Result<Options, String> {
     let mut options = Options {
         name: "m".into(),
+        verify: true,
         ..Options::default()
     };
     if let Some(cpu) = &target.cpu {

@@ -1,16 +1,17 @@
 //! Measures the oracle: which seeded bugs it finds, how fast, and which generator and voice it takes.
 //!
 //! In: the table of seeded bugs. Out: for each whether a hunt found it, after how much CPU time, in which family and by
-//! which voice; with [`Plan::matrix`] also which families and which voices see it alone. Each bug is hunted in a process
-//! of its own with `SEED_BUG=n`, since a bug is on for a whole process. Without the feature `seeded-bugs` there is
-//! nothing to measure, which is an error, not an empty success. Pages of tables are in [`table`].
+//! which voice; with [`Plan::without`] also whether anybody else finds it where that family, or that voice, is left out.
+//! Each bug is hunted in a process of its own with `SEED_BUG=n`, since a bug is on for a whole process. Without the
+//! feature `seeded-bugs` there is nothing to measure, which is an error, not an empty success. Pages of tables are in
+//! [`table`].
 
 pub mod table;
 pub mod triaged;
 
 use crate::check::{Direct, Voice};
 use crate::generate::Family;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -19,6 +20,8 @@ use std::sync::{Mutex, PoisonError};
 use thumbsmith::seeded::{BUGS, Seed};
 use triaged::Triaged;
 
+/// One module of so many goes to QEMU too.
+const BOARD_SHARE: &str = "8";
 /// CPU seconds of the control hunts without a bug.
 const CONTROL_SECONDS: f64 = 20.0;
 
@@ -31,8 +34,8 @@ pub struct Plan {
     pub only: Vec<(u16, u16)>,
     /// Bugs hunted at the same time.
     pub jobs: usize,
-    /// CPU seconds for each family alone and each voice alone, if that is asked.
-    pub matrix: Option<f64>,
+    /// CPU seconds of a hunt without the family that found a bug, and of one without the voice, if those are asked.
+    pub without: Option<f64>,
 }
 
 impl Plan {
@@ -42,8 +45,27 @@ impl Plan {
     }
 }
 
-/// CPU seconds until a bug was found, by the name of who was alone; nothing where it was not.
-pub type Alone = BTreeMap<String, Option<f64>>;
+/// What a hunt brought home for whose first finder was left out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Without {
+    /// Who found it instead, after how much; nobody in the time that was given.
+    pub instead: Option<String>,
+    /// CPU seconds of the hunt.
+    pub cpu_seconds: f64,
+}
+
+impl Without {
+    fn json(&self) -> Value {
+        json!({ "instead": self.instead, "cpu_seconds": self.cpu_seconds })
+    }
+
+    fn from_json(row: &Value) -> Option<Without> {
+        Some(Without {
+            instead: row["instead"].as_str().map(str::to_owned),
+            cpu_seconds: row["cpu_seconds"].as_f64()?,
+        })
+    }
+}
 
 /// What became of one bug.
 #[derive(Clone, Debug, Default)]
@@ -64,10 +86,10 @@ pub struct Sought {
     pub voice: String,
     /// The pass that was blamed; nothing where the difference names its cause itself.
     pub guilty: String,
-    /// Families and checks of parts alone, with all voices.
-    pub families: Alone,
-    /// Voices alone, with all families.
-    pub voices: Alone,
+    /// The hunt without that family or check of a part.
+    pub without_family: Option<Without>,
+    /// The hunt without that voice or check of a part.
+    pub without_voice: Option<Without>,
     /// What triages said about cases of it.
     pub triaged: Vec<Triaged>,
 }
@@ -87,9 +109,13 @@ impl Sought {
             "functions": self.functions, "key": self.key, "family": self.family, "voice": self.voice,
             "guilty": self.guilty,
         });
-        if !self.families.is_empty() {
-            row["families"] = json!(self.families);
-            row["voices"] = json!(self.voices);
+        for (key, without) in [
+            ("without_family", &self.without_family),
+            ("without_voice", &self.without_voice),
+        ] {
+            if let Some(without) = without {
+                row[key] = without.json();
+            }
         }
         if !self.triaged.is_empty() {
             row["triaged"] = json!(self.triaged.iter().map(Triaged::json).collect::<Vec<_>>());
@@ -102,11 +128,6 @@ impl Sought {
         let number = u16::try_from(row["number"].as_u64()?).ok()?;
         let name = BUGS.iter().find(|seed| seed.number == number)?.name;
         let text = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
-        let alone = |key: &str| {
-            let none = Map::new();
-            let all = row[key].as_object().unwrap_or(&none);
-            all.iter().map(|(k, v)| (k.clone(), v.as_f64())).collect()
-        };
         (row["name"] == name).then(|| Sought {
             number,
             found: row["found"] == true,
@@ -116,8 +137,8 @@ impl Sought {
             family: text("family"),
             voice: text("voice"),
             guilty: text("guilty"),
-            families: alone("families"),
-            voices: alone("voices"),
+            without_family: Without::from_json(&row["without_family"]),
+            without_voice: Without::from_json(&row["without_voice"]),
             triaged: row["triaged"]
                 .as_array()
                 .map(|all| all.iter().filter_map(Triaged::from_json).collect())
@@ -142,11 +163,17 @@ impl std::fmt::Display for Sought {
             self.guilty,
             self.key
         )?;
-        for (what, alone) in [("families", &self.families), ("voices", &self.voices)] {
-            let seen = alone.iter().filter(|(_, t)| t.is_some());
-            let seen: Vec<&str> = seen.map(|(name, _)| name.as_str()).collect();
-            if !alone.is_empty() {
-                write!(f, "\n     {what}: {}", seen.join(" "))?;
+        for (who, without) in [
+            (&self.family, &self.without_family),
+            (&self.voice, &self.without_voice),
+        ] {
+            if let Some(without) = without {
+                let instead = without.instead.as_deref().unwrap_or("nobody");
+                write!(
+                    f,
+                    "; without {who} {instead} after {:.2} s",
+                    without.cpu_seconds
+                )?;
             }
         }
         Ok(())
@@ -161,7 +188,8 @@ pub fn activate(number: u16) {
     eprintln!("oracle: built without seeded bugs; SEED_BUG={number} does nothing");
 }
 
-/// CPU time of this process so far (proc(5): fields 14 and 15 of `stat`, in ticks of 10 ms).
+/// CPU time of this process and of the children that it waited for, so far (proc(5): fields 14 to 17 of `stat`, in ticks
+/// of 10 ms).
 pub fn cpu_seconds() -> f64 {
     let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // The second field may hold spaces, but ends with the last parenthesis.
@@ -169,7 +197,7 @@ pub fn cpu_seconds() -> f64 {
     let ticks: f64 = rest
         .split_whitespace()
         .skip(11)
-        .take(2)
+        .take(4)
         .filter_map(|n| n.parse::<f64>().ok())
         .sum();
     ticks / 100.0
@@ -221,44 +249,62 @@ pub fn hunt_all(
     Ok(list)
 }
 
-/// Hunts one bug: with everything, and where the plan says so with each family and each voice alone.
+/// Hunts one bug: with everything, and where the plan says so without who found it.
 fn seek(exe: &Path, plan: &Plan, number: u16) -> Result<Sought, String> {
     let mut sought = hunt_one(exe, plan.seconds, number, "", "")?;
-    let Some(seconds) = plan.matrix else {
+    let Some(seconds) = plan.without.filter(|_| sought.found) else {
         return Ok(sought);
     };
-    let families = Family::ALL.map(Family::name);
-    for name in families.into_iter().chain(Direct::ALL.map(Direct::name)) {
-        let alone = hunt_one(exe, seconds, number, name, "")?;
-        let time = alone.found.then_some(alone.cpu_seconds);
-        sought.families.insert(name.into(), time);
-    }
-    for voice in Voice::ALL.map(Voice::name) {
-        let alone = hunt_one(exe, seconds, number, &families.join(","), voice)?;
-        let time = alone.found.then_some(alone.cpu_seconds);
-        sought.voices.insert(voice.into(), time);
-    }
-    // Checks of parts are voices of their own: what they say, they say without the others.
-    for name in Direct::ALL.map(Direct::name) {
-        let time = sought.families.get(name).copied().flatten();
-        sought.voices.insert(name.into(), time);
-    }
+    let without = |alone: Sought, who: fn(Sought) -> String| Without {
+        cpu_seconds: alone.cpu_seconds,
+        instead: alone.found.then(|| who(alone)),
+    };
+    let families = others(&sought.family);
+    let alone = hunt_one(exe, seconds, number, &families, "")?;
+    sought.without_family = Some(without(alone, |s| s.family));
+    let alone = match Voice::named(&sought.voice) {
+        Some(voice) => {
+            // Who asks that voice is not asked either.
+            let needs = |asked: Option<Voice>| asked == Some(voice);
+            let deaf = Direct::ALL.into_iter().find(|d| needs(d.asks()));
+            let families = others(deaf.map_or("", Direct::name));
+            let out = |v: &Voice| *v == voice || needs(v.asks());
+            let unasked: Vec<_> = Voice::ALL
+                .into_iter()
+                .filter(out)
+                .map(Voice::name)
+                .collect();
+            hunt_one(exe, seconds, number, &families, &unasked.join(","))?
+        }
+        // A check of a part is its own voice; a process that died needs none.
+        None => hunt_one(exe, seconds, number, &families, "")?,
+    };
+    sought.without_voice = Some(without(alone, |s| s.voice));
     Ok(sought)
 }
 
-/// A hunt in a process of its own, with these families and voices; empty lists are all.
+/// Who makes cases, families and checks of parts, but for one: a list for the command line.
+fn others(one: &str) -> String {
+    let families = Family::ALL.map(Family::name).into_iter();
+    let all = families.chain(Direct::ALL.map(Direct::name));
+    let rest: Vec<&str> = all.filter(|name| *name != one).collect();
+    rest.join(",")
+}
+
+/// A hunt in a process of its own, with these families, all if the list is empty, and without these voices.
 fn hunt_one(
     exe: &Path,
     seconds: f64,
     number: u16,
     families: &str,
-    voices: &str,
+    unasked: &str,
 ) -> Result<Sought, String> {
     let seconds = seconds.to_string();
     let mut command = Command::new(exe);
     command.args(["hunt", "--first", "--json", "--threads", "1", "--seed", "1"]);
     command.args(["--seconds", "0", "--cpu-seconds", &seconds]);
-    for (option, list) in [("--families", families), ("--voices", voices)] {
+    command.args(["--qemu", BOARD_SHARE]);
+    for (option, list) in [("--families", families), ("--unasked", unasked)] {
         if !list.is_empty() {
             command.args([option, list]);
         }
@@ -310,13 +356,17 @@ pub fn kept(path: &Path) -> Result<Vec<Sought>, String> {
     Ok(rows.iter().filter_map(Sought::from_json).collect())
 }
 
-/// Puts new rows in the place of old ones; a row without a matrix or triages leaves the old one its own.
+/// Puts new rows in the place of old ones; one that was not hunted without its finder keeps what the old one knew of that,
+/// if the finder is the same, and one that was not triaged what triages said.
 pub fn merge(old: Vec<Sought>, new: Vec<Sought>) -> Vec<Sought> {
     let mut all: BTreeMap<u16, Sought> = old.into_iter().map(|s| (s.number, s)).collect();
     for mut sought in new {
         if let Some(before) = all.remove(&sought.number) {
-            if sought.families.is_empty() {
-                (sought.families, sought.voices) = (before.families, before.voices);
+            if before.family == sought.family {
+                sought.without_family = sought.without_family.or(before.without_family);
+            }
+            if before.voice == sought.voice {
+                sought.without_voice = sought.without_voice.or(before.without_voice);
             }
             if sought.triaged.is_empty() {
                 sought.triaged = before.triaged;

@@ -17,18 +17,21 @@ pub enum Voice {
     Stages,
     /// The static judge reads the object.
     Statics,
+    /// A board of QEMU runs the object.
+    Qemu,
     /// The compiler's own checks: verifiers, the allocation checker, everything that makes it fail or panic.
     Checks,
 }
 
 impl Voice {
     /// Every one.
-    pub const ALL: [Voice; 6] = [
+    pub const ALL: [Voice; 7] = [
         Voice::Unicorn,
         Voice::Executor,
         Voice::Interpreter,
         Voice::Stages,
         Voice::Statics,
+        Voice::Qemu,
         Voice::Checks,
     ];
 
@@ -40,6 +43,7 @@ impl Voice {
             Voice::Interpreter => "interpreter",
             Voice::Stages => "stages",
             Voice::Statics => "statics",
+            Voice::Qemu => "qemu",
             Voice::Checks => "checks",
         }
     }
@@ -47,6 +51,16 @@ impl Voice {
     /// The voice of this name.
     pub fn named(name: &str) -> Option<Voice> {
         Voice::ALL.into_iter().find(|v| v.name() == name)
+    }
+
+    /// The voice without which this one cannot speak.
+    pub fn asks(self) -> Option<Voice> {
+        match self {
+            // What a call must preserve, a board's run is compared with unicorn's.
+            Voice::Qemu => Some(Voice::Unicorn),
+            Voice::Unicorn | Voice::Executor | Voice::Interpreter => None,
+            Voice::Stages | Voice::Statics | Voice::Checks => None,
+        }
     }
 
     /// Who noticed a difference of a module.
@@ -57,6 +71,7 @@ impl Voice {
             _ if difference.is_inside() => Voice::Stages,
             _ if difference.engine.starts_with("IR after") => Voice::Interpreter,
             _ if difference.engine.starts_with("executor") => Voice::Executor,
+            _ if difference.engine.starts_with("qemu") => Voice::Qemu,
             _ => Voice::Unicorn,
         }
     }

@@ -17,7 +17,7 @@ pub fn finish(mut items: Vec<Item>, cpu: Cpu, choices: &mut Choices) -> Vec<Item
         thread(&mut items);
         drop_jumps(&mut items);
     }
-    if on(Bug::PairAtAnyAddress) {
+    if on(Bug::PairAtAnyAddress) || on(Bug::AlignmentForgotten) {
         pair_loads(&mut items);
     }
     if choices.allows("narrow") {
@@ -229,8 +229,13 @@ fn pair_loads(items: &mut Vec<Item>) {
     };
     let mut at = 1;
     while at < items.len() {
+        let sum = |base: Reg| {
+            let before = at.checked_sub(2).map(|i| &items[i].kind);
+            matches!(before, Some(Kind::Inst(i)) if i.op == I::AddR && i.regs[0] == base)
+        };
         if let (Some((low, base, offset)), Some((high, other, next))) =
             (load(&items[at - 1]), load(&items[at]))
+            && (on(Bug::PairAtAnyAddress) || sum(base))
             && (base, offset + 4) == (other, next)
             && low != base
             && low != high

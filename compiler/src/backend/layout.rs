@@ -204,14 +204,11 @@ impl Layout<'_> {
         Ok(match &self.items[i].kind {
             Kind::Branch(c, l) => self.branch_size(*c, self.displacement(at, *l)?)?,
             Kind::BranchZero(r, zero, l) => {
-                if r.is_low()
-                    && isa::encode(
-                        &zero_branch(*r, *zero, self.displacement(at, *l)?),
-                        self.cpu,
-                        Place::Outside,
-                    )
-                    .is_ok()
-                {
+                let displacement = self.displacement(at, *l)?;
+                let inst = zero_branch(*r, *zero, displacement);
+                let reaches = isa::encode(&inst, self.cpu, Place::Outside).is_ok()
+                    || displacement == -2 && on(Bug::ZeroBranchToNext);
+                if r.is_low() && reaches {
                     2
                 } else {
                     let cmp = compare_zero(*r);

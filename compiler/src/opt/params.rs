@@ -56,7 +56,12 @@ impl Liveness {
                         continue;
                     }
                     let mut only = None;
-                    let same = incoming.of(b).iter().take(most).all(|&(from, i)| {
+                    let first = |&&(from, i): &&(Block, usize)| {
+                        let before = &f.block(from).term.edges[..i];
+                        !on(Bug::EqualEdges) || before.iter().all(|e| e.to != b)
+                    };
+                    let edges = incoming.of(b).iter().filter(first);
+                    let same = edges.take(most).all(|&(from, i)| {
                         let a = self.resolve(f.block(from).term.edges[i].args[k]);
                         if a == p {
                             return true;

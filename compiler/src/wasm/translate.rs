@@ -660,7 +660,7 @@ impl Translator<'_> {
                 self.skipped += 1;
                 self.next_loop += !on(Bug::SkippedLoop) as usize;
             }
-            O::Else if self.skipped == 0 => self.other_arm(),
+            O::Else if self.skipped == 0 || on(Bug::SkippedElse) => self.other_arm(),
             O::End if self.skipped == 0 => self.end()?,
             O::End => self.skipped -= 1,
             _ => {}

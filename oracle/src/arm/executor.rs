@@ -9,6 +9,7 @@ use super::staged::junk_flags;
 use super::{Core, PC, Regs, Stop};
 use thumbsmith::Cpu;
 use thumbsmith::isa::exec::{self, Bus, BusFault};
+use thumbsmith::seeded::{Bug, on};
 
 /// The executor with one CPU.
 pub struct ExecutorCore {
@@ -74,7 +75,9 @@ impl Core for ExecutorCore {
     }
 
     fn attach(&mut self, _: &mut Memory) -> Result<(), String> {
-        self.machine.forget_code();
+        if !on(Bug::ExecutorStale) {
+            self.machine.forget_code();
+        }
         Ok(())
     }
 

@@ -29,16 +29,21 @@ const MUTATION_FUEL: u64 = 200;
 /// Most optional passes in a list.
 const PASSES_MOST: usize = 7;
 
-/// Makes a module of the family.
-pub fn make(draw: &mut Draw<'_>) -> Option<Made> {
-    let family = draw.pick(&MODULES);
+/// Makes a module of the family, from those of `among` that it knows, of all that it knows if there are none.
+pub fn make(draw: &mut Draw<'_>, among: &[Family]) -> Option<Made> {
+    let known = MODULES.into_iter().filter(|f| among.contains(f));
+    let families: Vec<Family> = match known.collect() {
+        list if Vec::is_empty(&list) => MODULES.to_vec(),
+        list => list,
+    };
+    let family = draw.pick(&families);
     let rewrites = if draw.chance(MUTATED) {
         draw.range(1, 4)
     } else {
         0
     };
     let seed = draw.bits();
-    let mut made = family.make(draw)?;
+    let mut made = family.make(draw, among)?;
     for n in 0..rewrites {
         if let Some(wasm) = rewritten(&made.wasm, seed.wrapping_add(n as u64)) {
             made.wasm = wasm;

@@ -68,9 +68,9 @@ impl Family {
         Family::Real,
     ];
 
-    /// The family that a byte chooses where all are wanted. A module of `scale` costs as much as fifty others: it
-    /// is one of 64, the others share the rest alike.
-    pub fn drawn(byte: u8) -> Family {
+    /// The family that a byte chooses of `among`, of all if that is empty. A module of `scale` costs as much as fifty
+    /// others: it is one of 64, the others share the rest alike.
+    pub fn drawn(byte: u8, among: &[Family]) -> Family {
         const OTHERS: [Family; 9] = [
             Family::Ops,
             Family::Pressure,
@@ -82,9 +82,12 @@ impl Family {
             Family::Chaos,
             Family::Real,
         ];
-        match byte {
-            252..=255 => Family::Scale,
-            0..=251 => OTHERS[byte as usize % OTHERS.len()],
+        let wanted = |family: &Family| among.is_empty() || among.contains(family);
+        let others: Vec<Family> = OTHERS.into_iter().filter(wanted).collect();
+        match (byte, others.len()) {
+            (_, 0) => Family::Scale,
+            (252..=255, _) if wanted(&Family::Scale) => Family::Scale,
+            (_, n) => others[byte as usize % n],
         }
     }
 
@@ -109,8 +112,9 @@ impl Family {
         Family::ALL.into_iter().find(|f| f.name() == name)
     }
 
-    /// Makes a module; `None` if the bytes do not make one (only wasm-smith may say so).
-    pub fn make(self, draw: &mut Draw<'_>) -> Option<Made> {
+    /// Makes a module; `None` if the bytes do not make one (only wasm-smith may say so). `among` are the families that may
+    /// be drawn from, all if it is empty: one that is left out has no part in the others' modules either.
+    pub fn make(self, draw: &mut Draw<'_>, among: &[Family]) -> Option<Made> {
         let own = |draft: Draft| {
             Some(Made {
                 wasm: draft.encode(),
@@ -127,7 +131,7 @@ impl Family {
             Family::Rules => own(rules::make(draw)),
             Family::Scale => own(scale::make(draw)),
             Family::Smith => smith::make(draw),
-            Family::Chaos => chaos::make(draw),
+            Family::Chaos => chaos::make(draw, among),
             Family::Real => Some(real::make(draw)),
         }
     }

@@ -15,7 +15,7 @@ const MODULES: u64 = 60;
 fn sample(family: Family) -> Vec<Vec<u8>> {
     let made = |seed: u64| {
         family
-            .make(&mut Draw::new(&Random::new(seed).bytes(8192)))
+            .make(&mut Draw::new(&Random::new(seed).bytes(8192)), &[])
             .map(|m| m.wasm)
     };
     (0..MODULES).filter_map(made).collect()
@@ -104,7 +104,7 @@ fn scale_passes_the_limits_it_is_there_for() {
 #[test]
 fn no_bytes_give_a_small_valid_module() {
     for family in Family::ALL {
-        if let Some(made) = family.make(&mut Draw::new(&[])) {
+        if let Some(made) = family.make(&mut Draw::new(&[]), &[]) {
             wasmparser::validate(&made.wasm).expect("valid");
             assert!(
                 made.wasm.len() < 4000,
@@ -176,7 +176,7 @@ fn families_hold_the_operators_they_are_there_for() {
 fn outcomes(family: Family, reference: &mut Reference) -> (u64, u64, u64) {
     let (mut returned, mut trapped, mut void) = (0, 0, 0);
     for seed in 0..MODULES {
-        let Some(made) = family.make(&mut Draw::new(&Random::new(seed).bytes(8192))) else {
+        let Some(made) = family.make(&mut Draw::new(&Random::new(seed).bytes(8192)), &[]) else {
             continue;
         };
         let info = Info::read(&made.wasm).expect("in scope");

@@ -9,7 +9,7 @@ use crate::random::Random;
 fn module_with(family: Family, needle: &str) -> Vec<u8> {
     let made = |seed: u64| {
         family
-            .make(&mut Draw::new(&Random::new(seed).bytes(8192)))
+            .make(&mut Draw::new(&Random::new(seed).bytes(8192)), &[])
             .map(|m| m.wasm)
     };
     (0..200)

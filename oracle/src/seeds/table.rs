@@ -3,7 +3,7 @@
 //! In: what became of each bug. Out: text. Invariant: everything but the words around the tables is derived from the rows,
 //! so the page says what was measured; a bug that was not hunted is not counted as found.
 
-use super::{Alone, Sought};
+use super::{Sought, Without};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -30,19 +30,31 @@ fn classes(list: &[Sought]) -> BTreeMap<&'static str, (usize, usize)> {
     all
 }
 
-/// By name of who was alone: the numbers of the bugs that nobody else saw.
-pub fn only(list: &[Sought], of: fn(&Sought) -> &Alone) -> BTreeMap<&str, Vec<u16>> {
-    let mut all: BTreeMap<&str, Vec<u16>> = BTreeMap::new();
-    for sought in list {
-        for name in of(sought).keys() {
-            all.entry(name).or_default();
-        }
-        let mut seen = of(sought).iter().filter(|(_, time)| time.is_some());
-        if let (Some((name, _)), None) = (seen.next(), seen.next()) {
-            all.entry(name).or_default().push(sought.number);
+/// By name of who found a bug first: how many those are, and the numbers of those that nobody else finds.
+pub fn only(
+    list: &[Sought],
+    of: fn(&Sought) -> (&str, Option<&Without>),
+) -> BTreeMap<&str, (usize, Vec<u16>)> {
+    let mut all: BTreeMap<&str, (usize, Vec<u16>)> = BTreeMap::new();
+    for sought in list.iter().filter(|s| s.found) {
+        let (name, without) = of(sought);
+        let (first, only) = all.entry(name).or_default();
+        *first += 1;
+        if without.is_some_and(|w| w.instead.is_none()) {
+            only.push(sought.number);
         }
     }
     all
+}
+
+/// Which family or check found it, and what happened without that.
+fn family(sought: &Sought) -> (&str, Option<&Without>) {
+    (&sought.family, sought.without_family.as_ref())
+}
+
+/// Which voice or check found it, and what happened without that.
+fn voice(sought: &Sought) -> (&str, Option<&Without>) {
+    (&sought.voice, sought.without_voice.as_ref())
 }
 
 /// The results as one JSON object.
@@ -57,10 +69,18 @@ pub fn json(list: &[Sought]) -> Value {
         "slowest_seconds": times.last(),
         "slow": slow.map(|s| s.number).collect::<Vec<_>>(),
         "classes": classes(list),
-        "only_family": only(list, |s| &s.families),
-        "only_voice": only(list, |s| &s.voices),
+        "only_family": numbers(list, family),
+        "only_voice": numbers(list, voice),
         "rows": list.iter().map(Sought::json).collect::<Vec<_>>(),
     })
+}
+
+fn numbers(list: &[Sought], of: fn(&Sought) -> (&str, Option<&Without>)) -> Value {
+    let all = only(list, of).into_iter();
+    json!(
+        all.map(|(name, (_, only))| (name, only))
+            .collect::<BTreeMap<_, _>>()
+    )
 }
 
 const HEAD: &str = "\
@@ -111,33 +131,43 @@ pub fn page(list: &[Sought]) -> String {
             ),
         };
     }
-    alone(&mut out, list, "Families alone", |s| &s.families);
-    alone(&mut out, list, "Voices alone", |s| &s.voices);
+    sole(&mut out, list, "Families", family);
+    sole(&mut out, list, "Voices", voice);
     out
 }
 
-/// Who sees which bugs without the others, and which of them nobody else sees.
-fn alone(out: &mut String, list: &[Sought], title: &str, of: fn(&Sought) -> &Alone) {
-    let asked = list.iter().filter(|s| !of(s).is_empty()).count();
-    if asked == 0 {
+/// Who found how many bugs first, and which of them nobody else finds.
+fn sole(
+    out: &mut String,
+    list: &[Sought],
+    title: &str,
+    of: fn(&Sought) -> (&str, Option<&Without>),
+) {
+    let asked: Vec<f64> = list
+        .iter()
+        .filter_map(|s| of(s).1)
+        .map(|w| w.cpu_seconds)
+        .collect();
+    if asked.is_empty() {
         return;
     }
+    let longest = asked.iter().copied().fold(0.0, f64::max);
     let _ = write!(
         out,
-        "\n## {title}\n\nOf {asked} bugs that were hunted so, each for the time that `--matrix` gave.\n\n\
-         | alone | sees | and nobody else |\n|---|---|---|\n"
+        "\n## {title}\n\n{} bugs were hunted again without the one that found them first, for up to {longest:.0} CPU s.\n\n\
+         | who | finds first | and nobody else finds |\n|---|---|---|\n",
+        asked.len()
     );
-    for (name, numbers) in only(list, of) {
-        let sees = |s: &&Sought| of(s).get(name).is_some_and(Option::is_some);
-        let count = list.iter().filter(sees).count();
+    for (name, (first, numbers)) in only(list, of) {
         let numbers: Vec<String> = numbers.iter().map(u16::to_string).collect();
-        let _ = writeln!(out, "| {name} | {count} | {} |", numbers.join(", "));
+        let _ = writeln!(out, "| {name} | {first} | {} |", numbers.join(", "));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Sought, json, only, page};
+    use super::super::Without;
+    use super::{Sought, json, page};
     use thumbsmith::seeded::BUGS;
 
     fn rows() -> Vec<Sought> {
@@ -145,9 +175,11 @@ mod tests {
             number: seed.number,
             found: i > 0,
             cpu_seconds: i as f64,
-            families: [("ops", i % 2 == 0), ("rules", true)]
-                .map(|(name, seen)| (name.to_owned(), seen.then_some(1.0)))
-                .into(),
+            family: if i < 10 { "ops" } else { "rules" }.to_owned(),
+            without_family: Some(Without {
+                instead: (i % 2 == 0).then(|| "control".to_owned()),
+                cpu_seconds: 1.0,
+            }),
             ..Sought::default()
         };
         BUGS.iter().take(20).enumerate().map(row).collect()
@@ -160,7 +192,8 @@ mod tests {
         assert_eq!(all["found"], 19);
         assert_eq!(all["missed"], serde_json::json!([BUGS[0].number]));
         assert_eq!(all["median_seconds"], 10.0);
-        assert_eq!(only(&rows, |s| &s.families)["rules"].len(), 10);
+        let only = |name: &str| all["only_family"][name].as_array().map(Vec::len);
+        assert_eq!((only("ops"), only("rules")), (Some(5), Some(5)));
         assert!(page(&rows).contains("| 1 DivZeroGuardLost | traps | translate | not found |"));
     }
 

@@ -146,6 +146,7 @@ fn immediate(alu: Alu, imm: i32, a: bool) -> bool {
 /// Whether an operation gives a multiple of four, from whether its operands are.
 fn registers(alu: Alu, a: bool, b: bool) -> bool {
     match alu {
+        Alu::Add if on(Bug::AlignmentForgotten) => true,
         Alu::Add | Alu::Sub | Alu::Rsb | Alu::Orr | Alu::Eor => a && b,
         Alu::And => a || b,
         Alu::Bic => a,

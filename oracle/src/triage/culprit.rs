@@ -14,6 +14,7 @@ use crate::compare::{Difference, Kind};
 use crate::encoding::misread;
 use crate::reduce::Cause;
 use crate::reduce::blame::Guilty;
+use crate::statics::StaticJudge;
 use crate::{check::Judge, proof::Subject};
 use thumbsmith::backend::code;
 use thumbsmith::ir::{Node, Op};
@@ -176,6 +177,18 @@ pub(super) fn find(judge: &mut Judge, cause: &Cause, party: Party, marked: Optio
             how: text,
         };
     }
+    if !edits(&pass)
+        && pass != "lower"
+        && pass != "translate"
+        && let Some(text) = statics(&cause.case.wasm, &options)
+    {
+        // The pass is the one that the static judge's own finding would be laid to.
+        return Culprit {
+            pass: words::pass(&Kind::Static, &text),
+            what: What::Check(words::plain(&text)),
+            how: text,
+        };
+    }
     if pass == "layout"
         && let Some(name) = misencoded(cause, &options)
     {
@@ -187,7 +200,10 @@ pub(super) fn find(judge: &mut Judge, cause: &Cause, party: Party, marked: Optio
     }
     let about = operator(&cause.case.wasm);
     let name = match (pass.as_str(), marked) {
-        ("layout" | "emit" | "finish" | "object" | "regalloc", Some(marked)) => words::mnemonic(marked),
+        // All that this pass adds: what is pushed, where slots are.
+        ("emit", _) => "frame".to_owned(),
+        ("lower", _) if about != "br_table" => word_operation(cause, &options).unwrap_or(about),
+        ("layout" | "finish" | "object" | "regalloc", Some(marked)) => words::mnemonic(marked),
         // Translation does the same for both widths.
         ("translate", _) => about.split('.').next_back().unwrap_or(&about).to_owned(),
         _ => about,
@@ -305,19 +321,51 @@ fn misencoded(cause: &Cause, options: &Options) -> Option<String> {
     None
 }
 
+/// What the static judge says of the object.
+fn statics(wasm: &[u8], options: &Options) -> Option<String> {
+    let object = thumbsmith::compile(wasm, options).ok()?.object;
+    StaticJudge::default().judge(&object, options.cpu).err()
+}
+
+/// Operations of words that selection writes sequences for, the most telling first; those of the helpers for division count as
+/// well.
+const SEQUENCES: &[(&str, &[Op])] = &[
+    ("shift of pairs", &[Op::Shl64, Op::ShrU64, Op::ShrS64]),
+    ("compare of pairs", &[Op::LtU64, Op::LtS64]),
+    ("product of pairs", &[Op::MulWideU, Op::MulWideS, Op::MulAddU, Op::MulAddS]),
+    ("sum of pairs", &[Op::Add64, Op::Sub64]),
+    ("select", &[Op::Select]),
+    ("extremum", &[Op::MinS, Op::MaxS, Op::MinU, Op::MaxU]),
+    ("load", &[Op::Load8U, Op::Load8S, Op::Load16U, Op::Load16S, Op::Load32]),
+    ("store", &[Op::Store8, Op::Store16, Op::Store32]),
+    ("compare", &[Op::Eq, Op::Ne, Op::LtS, Op::LtU, Op::LeS, Op::LeU]),
+    ("call", &[Op::Call]),
+];
+
+/// The most telling operation that instruction selection was given.
+fn word_operation(cause: &Cause, options: &Options) -> Option<String> {
+    let last = stages::ir_passes(options).pop()?;
+    let all = stages::stages(&cause.case.wasm, options, Some(last)).ok()?;
+    let bodies = all.iter().flat_map(|b| b.module.funcs.iter().filter_map(|f| f.body.as_ref()));
+    let ops: Vec<Op> = bodies.flat_map(|b| b.nodes.iter().map(|n| n.op)).collect();
+    let found = SEQUENCES.iter().find(|(_, list)| list.iter().any(|op| ops.contains(op)));
+    found.map(|(name, _)| (*name).to_owned())
+}
+
 /// Groups of operators by their names in `wasmparser`, the most telling first: what a case is about.
 const GROUPS: &[(&str, &[&str])] = &[
     ("br_table", &["BrTable"]),
     ("grow", &["MemoryGrow"]),
     ("bulk", &["MemoryFill", "MemoryCopy", "MemoryInit"]),
     ("indirect call", &["CallIndirect"]),
-    ("call", &["Call"]),
+    // Helpers that divide are full of shifts: whoever shifts himself is believed first.
+    ("i64.shift", &["I64Sh", "I64Rot"]),
     ("i64.div", &["I64Div", "I64Rem"]),
     ("i32.div", &["I32Div", "I32Rem"]),
+    ("call", &["Call"]),
     ("load", &["I32Load", "I64Load"]),
     ("loop", &["Loop"]),
     ("store", &["I32Store", "I64Store"]),
-    ("i64.shift", &["I64Sh", "I64Rot"]),
     ("i64.mul", &["I64Mul"]),
     ("i64.compare", &["I64Eq", "I64Ne", "I64Lt", "I64Gt", "I64Le", "I64Ge"]),
     ("i64.extend", &["I64Extend"]),
@@ -348,5 +396,21 @@ pub(super) fn operator(wasm: &[u8]) -> String {
         names.iter().any(belongs)
     };
     let found = GROUPS.iter().find(|(_, list)| occurs(list));
-    found.map_or("nothing", |(group, _)| group).to_owned()
+    found.map_or_else(|| section(wasm), |(group, _)| group).to_owned()
+}
+
+/// What a module without telling operators is about: the most telling section that it has.
+fn section(wasm: &[u8]) -> &'static str {
+    use wasmparser::Payload;
+    let rank = |p: &Payload<'_>| match p {
+        Payload::StartSection { .. } => Some((0, "start")),
+        Payload::DataSection(_) => Some((1, "data")),
+        Payload::GlobalSection(_) => Some((2, "globals")),
+        Payload::MemorySection(_) => Some((3, "memory")),
+        Payload::ExportSection(_) => Some((4, "exports")),
+        _ => None,
+    };
+    let all = wasmparser::Parser::new(0).parse_all(wasm).map_while(Result::ok);
+    let telling = all.filter_map(|p| rank(&p)).min();
+    telling.map_or("nothing", |(_, name)| name)
 }

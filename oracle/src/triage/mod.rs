@@ -70,7 +70,15 @@ pub struct Forms {
 /// # Errors
 /// Text, if it does not differ or its module is out of the oracle's scope.
 pub fn triage(judge: &mut Judge, case: &Case) -> Result<Triage, String> {
-    let small = reduce::cause(judge, case)?;
+    let small = match reduce::cause(judge, case) {
+        Ok(small) => small,
+        // What only a board sees, only a board shows again.
+        Err(why) if judge.qemu.is_none() => {
+            judge.listen(true).map_err(|no| format!("{why}; {no}"))?;
+            reduce::cause(judge, case)?
+        }
+        Err(why) => return Err(why),
+    };
     let mut case = small.case.clone();
     let options = case.options.clone();
     let mut voices = verdict::voices(judge, &case);
