@@ -306,13 +306,33 @@ impl Ask {
         };
         match Voice::of(difference) {
             // A board's run is compared with unicorn's.
-            Voice::Qemu => Ask { unicorn: true, qemu: true, ..nobody },
-            Voice::Unicorn => Ask { unicorn: true, ..nobody },
-            Voice::Executor => Ask { executor: true, ..nobody },
+            Voice::Qemu => Ask {
+                unicorn: true,
+                qemu: true,
+                ..nobody
+            },
+            Voice::Unicorn => Ask {
+                unicorn: true,
+                ..nobody
+            },
+            Voice::Executor => Ask {
+                executor: true,
+                ..nobody
+            },
             Voice::Interpreter => Ask { ir: true, ..nobody },
-            Voice::Stages => Ask { backend: Stages::All, ..nobody },
-            Voice::Statics => Ask { statics: true, ..nobody },
-            Voice::Checks => Ask { ir: true, backend: Stages::All, ..nobody },
+            Voice::Stages => Ask {
+                backend: Stages::All,
+                ..nobody
+            },
+            Voice::Statics => Ask {
+                statics: true,
+                ..nobody
+            },
+            Voice::Checks => Ask {
+                ir: true,
+                backend: Stages::All,
+                ..nobody
+            },
         }
     }
 }

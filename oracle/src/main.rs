@@ -831,7 +831,11 @@ fn triage_table(plan: &seeds::Plan, hunts: u64, results: Option<&Path>) -> Outco
     let mut rows = results.map_or(Ok(Vec::new()), seeds::kept)?;
     let mut lost = None;
     let found = seeds::triaged::triage_all(&exe, plan, hunts, &mut |sought| {
-        println!("{:4} {}", sought.number, sought.seed().map_or("", |s| s.name));
+        println!(
+            "{:4} {}",
+            sought.number,
+            sought.seed().map_or("", |s| s.name)
+        );
         for row in &sought.triaged {
             println!("{row}");
         }

@@ -53,7 +53,9 @@ pub fn guilty(bytes: &[u8]) -> Option<&'static str> {
         verify: false,
         ..options(&mut draw)
     };
-    stages::after_each(irgen::module(&mut draw), &options).ok()?.1
+    stages::after_each(irgen::module(&mut draw), &options)
+        .ok()?
+        .1
 }
 
 /// As [`judge`], with at most so many rewrites instead of what the bytes say.

@@ -121,17 +121,32 @@ fn causes_are_named_and_duplicates_collapse() {
         seeds::activate(0);
         for text in row.modules {
             let healthy = Case::parse(text).expect("understood");
-            assert!(reduce::reduce(&mut judge, &healthy).is_err(), "bug {}", row.bug);
+            assert!(
+                reduce::reduce(&mut judge, &healthy).is_err(),
+                "bug {}",
+                row.bug
+            );
         }
         seeds::activate(row.bug);
         let [one, two] = row.modules.map(|text| triaged(&mut judge, text));
         for t in [&one, &two] {
             let report = triage::text(t);
             let (what, bug) = (&t.culprit.what, row.bug);
-            assert_eq!((what.sort(), what.name()), (row.sort, row.name), "bug {bug}: {report}");
-            assert_eq!((t.culprit.pass.as_str(), t.party), (row.pass, Party::Compiler), "bug {bug}: {report}");
+            assert_eq!(
+                (what.sort(), what.name()),
+                (row.sort, row.name),
+                "bug {bug}: {report}"
+            );
+            assert_eq!(
+                (t.culprit.pass.as_str(), t.party),
+                (row.pass, Party::Compiler),
+                "bug {bug}: {report}"
+            );
             assert!(t.operators <= row.most, "bug {bug}: {report}");
-            assert!(t.trace.is_some() && t.forms.is_some(), "bug {bug}: {report}");
+            assert!(
+                t.trace.is_some() && t.forms.is_some(),
+                "bug {bug}: {report}"
+            );
             assert!(report.contains(&t.key()) && report.contains("wasmtime, optimizing"));
         }
         assert_eq!(one.key(), two.key(), "bug {}", row.bug);
@@ -170,7 +185,11 @@ fn bytes_are_triaged(judge: &mut Judge) {
         .collect();
     for (t, bytes) in all.iter().zip(&found) {
         assert_eq!(t.culprit.pass, "regalloc", "{}", t.text());
-        assert!(t.bytes.len() < bytes.len() && fails(judge, &t.bytes), "{}", t.text());
+        assert!(
+            t.bytes.len() < bytes.len() && fails(judge, &t.bytes),
+            "{}",
+            t.text()
+        );
     }
     assert_eq!(all[0].key(), all[1].key());
 }

@@ -97,7 +97,9 @@ impl Case {
         );
         let in_it = in_it.then_some(inst.cond);
         if let Some((what, read)) = misread(&inst, &code[own..], in_it) {
-            return Err(format!("{MISREAD} {what}: `{inst}` is read back as {read:?}"));
+            return Err(format!(
+                "{MISREAD} {what}: `{inst}` is read back as {read:?}"
+            ));
         }
         if inst.op == Op::It {
             // The block moves r8.. to r0.., so that the registers show what was executed.

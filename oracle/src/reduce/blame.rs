@@ -33,9 +33,7 @@ pub enum Guilty {
 impl std::fmt::Display for Guilty {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Guilty::NoRewrite => {
-                f.write_str("no rewrite: what every level does")
-            }
+            Guilty::NoRewrite => f.write_str("no rewrite: what every level does"),
             Guilty::Unlimited => f.write_str("unknown: differs only without a fuel limit"),
             Guilty::Rewrite { name, number, of } => write!(f, "{name} (rewrite {number} of {of})"),
         }
@@ -59,10 +57,7 @@ pub(super) fn guilty(
         ..options.clone()
     };
     let stats = |fuel: Option<u64>| {
-        let limited = |o: &Options| Options {
-            fuel,
-            ..o.clone()
-        };
+        let limited = |o: &Options| Options { fuel, ..o.clone() };
         check::stats(&case.wasm, &limited(options))
             .or_else(|| check::stats(&case.wasm, &limited(&unchecked)))
     };

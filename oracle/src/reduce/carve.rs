@@ -45,7 +45,11 @@ fn accept(best: &mut Candidate, module: &Module, steps: Vec<Step>, test: Test<'_
 /// The steps, as the exports of another module number them.
 fn steps_of(best: &Candidate, module: &Module) -> Option<Vec<Step>> {
     let wasm = module.encode();
-    renumber(&Info::read(&best.wasm).ok()?, &Info::read(&wasm).ok()?, &best.steps)
+    renumber(
+        &Info::read(&best.wasm).ok()?,
+        &Info::read(&wasm).ok()?,
+        &best.steps,
+    )
 }
 
 /// The smallest expression of the called function that shows the difference by itself is all of the function.
@@ -63,7 +67,9 @@ fn alone(best: &mut Candidate, test: Test<'_>) {
         if next.weight() >= module.weight() {
             continue;
         }
-        let Some(steps) = steps_of(best, &next) else { continue };
+        let Some(steps) = steps_of(best, &next) else {
+            continue;
+        };
         if accept(best, &next, steps, test) {
             return;
         }
@@ -72,12 +78,16 @@ fn alone(best: &mut Candidate, test: Test<'_>) {
 
 /// Parameters that are constants: those of the last call.
 fn parameters(best: &mut Candidate, test: Test<'_>) {
-    let Some((body, _)) = called(best) else { return };
+    let Some((body, _)) = called(best) else {
+        return;
+    };
     let Some(Step::Call(_, args)) = best.steps.last().cloned() else {
         return;
     };
     for (local, value) in args.iter().enumerate() {
-        let Some(module) = Module::read(&best.wasm) else { return };
+        let Some(module) = Module::read(&best.wasm) else {
+            return;
+        };
         let Some(next) = module.with_constant(body, local as u32, *value) else {
             continue;
         };
@@ -88,12 +98,16 @@ fn parameters(best: &mut Candidate, test: Test<'_>) {
 
 /// Parameters and locals that nothing names.
 fn unused(best: &mut Candidate, test: Test<'_>) {
-    let Some((body, func)) = called(best) else { return };
+    let Some((body, func)) = called(best) else {
+        return;
+    };
     let Some(Step::Call(export, args)) = best.steps.last().cloned() else {
         return;
     };
     for local in (0..args.len()).rev() {
-        let Some(module) = Module::read(&best.wasm) else { return };
+        let Some(module) = Module::read(&best.wasm) else {
+            return;
+        };
         let Some(next) = module.without_parameter(body, func, local as u32) else {
             continue;
         };
@@ -110,7 +124,9 @@ fn unused(best: &mut Candidate, test: Test<'_>) {
     }
     let mut at = 0;
     while let Some(module) = Module::read(&best.wasm) {
-        let Some(params) = module.params(func) else { return };
+        let Some(params) = module.params(func) else {
+            return;
+        };
         if at >= module.locals(body) {
             return;
         }

@@ -8,8 +8,8 @@ use super::structure::Segment;
 use std::rc::Rc;
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::{
-    CodeSection, Encode, ExportKind, ExportSection, Function, FunctionSection, Instruction, RawSection,
-    TypeSection, ValType,
+    CodeSection, Encode, ExportKind, ExportSection, Function, FunctionSection, Instruction,
+    RawSection, TypeSection, ValType,
 };
 use wasmparser::{Operator, Parser, Payload};
 
@@ -198,7 +198,9 @@ impl Module {
                 Section::Types(list) => {
                     let mut types = TypeSection::new();
                     for (params, results) in list {
-                        types.ty().function(params.iter().copied(), results.iter().copied());
+                        types
+                            .ty()
+                            .function(params.iter().copied(), results.iter().copied());
                     }
                     out.section(&types);
                 }

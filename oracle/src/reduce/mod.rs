@@ -100,7 +100,9 @@ pub fn cause(judge: &mut Judge, case: &Case) -> Result<Cause, String> {
     judge.hurry(quick);
     let mut options = simpler::simpler(options, &mut |o| differs(judge, o, &first, wanted));
     let mut test = |c: &Candidate| {
-        let found = streams(&options).into_iter().find(|o| differs(judge, o, c, wanted));
+        let found = streams(&options)
+            .into_iter()
+            .find(|o| differs(judge, o, c, wanted));
         if let Some(found) = found {
             options = found;
             return true;

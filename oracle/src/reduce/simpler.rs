@@ -3,9 +3,9 @@
 //! In: options and a test. Out: options from which nothing more can be taken: fuel, choices, the list of passes, what is left out,
 //! CPU, level and bounds mode that are not the plainest; first each as a whole, then name by name. Invariant: every step was tested.
 
-use thumbsmith::{Bounds, Cpu, Level, Options};
 use thumbsmith::choices::Source;
 use thumbsmith::pipeline::PASSES;
+use thumbsmith::{Bounds, Cpu, Level, Options};
 
 /// Sets a level, unless it is this one of less already.
 fn lower(o: &mut Options, level: Level, less: &[Level]) {

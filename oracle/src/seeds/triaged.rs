@@ -185,15 +185,33 @@ fn one(exe: &Path, dir: &Path, number: u16, seed: u64) -> Result<Option<Triaged>
     }
     let limit = HUNT_SECONDS.to_string();
     run(command()
-        .args(["hunt", "--first", "--json", "--threads", "1", "--seconds", "0"])
-        .args(["--cpu-seconds", &limit, "--seed", &seed.to_string(), "--out"])
+        .args([
+            "hunt",
+            "--first",
+            "--json",
+            "--threads",
+            "1",
+            "--seconds",
+            "0",
+        ])
+        .args([
+            "--cpu-seconds",
+            &limit,
+            "--seed",
+            &seed.to_string(),
+            "--out",
+        ])
         .arg(&found))?;
     let mut files: Vec<PathBuf> = match std::fs::read_dir(&found) {
         Ok(list) => list.flatten().map(|e| e.path()).collect(),
         Err(_) => return Ok(None),
     };
     files.sort();
-    let with = |end: &str| files.iter().find(|f| f.extension().is_some_and(|e| e == end));
+    let with = |end: &str| {
+        files
+            .iter()
+            .find(|f| f.extension().is_some_and(|e| e == end))
+    };
     let out = dir.join("triage");
     if out.exists() {
         std::fs::remove_dir_all(&out).map_err(io)?;
@@ -313,25 +331,63 @@ pub fn figures(list: &[Sought]) -> Vec<(&'static str, String)> {
     let sort = |name: &'static str| move |_: &Seed, t: &Triaged| t.sort == name;
     let (duplicates, collapsed) = duplicates(list);
     vec![
-        ("bugs triaged", list.iter().filter(|s| !s.triaged.is_empty()).count().to_string()),
+        (
+            "bugs triaged",
+            list.iter()
+                .filter(|s| !s.triaged.is_empty())
+                .count()
+                .to_string(),
+        ),
         ("cases triaged", rows.len().to_string()),
         ("CPU seconds, median", format!("{:.2}", at(&seconds, 0.5))),
-        ("CPU seconds, 95th percentile", format!("{:.2}", at(&seconds, 0.95))),
+        (
+            "CPU seconds, 95th percentile",
+            format!("{:.2}", at(&seconds, 0.95)),
+        ),
         ("CPU seconds, slowest", format!("{:.2}", at(&seconds, 1.0))),
         ("operators left, median", at(&operators, 0.5).to_string()),
-        ("operators left, 95th percentile", at(&operators, 0.95).to_string()),
+        (
+            "operators left, 95th percentile",
+            at(&operators, 0.95).to_string(),
+        ),
         ("the pass is one that runs the defect", of(&is_right_pass)),
-        ("a rewrite, rule or fact is named", of(&|_, t| ["rewrite", "rule", "fact"].contains(&t.sort.as_str()))),
-        ("no rewrite: a check's own words are named", of(&sort("check"))),
-        ("no rewrite: an operator or instruction is named", of(&sort("place"))),
+        (
+            "a rewrite, rule or fact is named",
+            of(&|_, t| ["rewrite", "rule", "fact"].contains(&t.sort.as_str())),
+        ),
+        (
+            "no rewrite: a check's own words are named",
+            of(&sort("check")),
+        ),
+        (
+            "no rewrite: an operator or instruction is named",
+            of(&sort("place")),
+        ),
         ("nothing but a pass is named", of(&|_, t| t.name.is_empty())),
-        ("of seeded rules, that very rule is named",
-            Share::of(rows.iter().filter_map(|r| is_right_rule(r.0, r.1))).to_string()),
-        ("the right party is to blame", Share::of(rows.iter().map(|r| is_right_party(r.0, r.1))).to_string()),
-        ("duplicates that collapse under a key", Share(collapsed, duplicates).to_string()),
-        ("keys that more than one bug has", shared(list).len().to_string()),
-        ("the one line shows the same twice", Share::of(rows.iter().map(|r| r.1.again)).to_string()),
-        ("the folder is complete", Share::of(rows.iter().map(|r| r.1.complete)).to_string()),
+        (
+            "of seeded rules, that very rule is named",
+            Share::of(rows.iter().filter_map(|r| is_right_rule(r.0, r.1))).to_string(),
+        ),
+        (
+            "the right party is to blame",
+            Share::of(rows.iter().map(|r| is_right_party(r.0, r.1))).to_string(),
+        ),
+        (
+            "duplicates that collapse under a key",
+            Share(collapsed, duplicates).to_string(),
+        ),
+        (
+            "keys that more than one bug has",
+            shared(list).len().to_string(),
+        ),
+        (
+            "the one line shows the same twice",
+            Share::of(rows.iter().map(|r| r.1.again)).to_string(),
+        ),
+        (
+            "the folder is complete",
+            Share::of(rows.iter().map(|r| r.1.complete)).to_string(),
+        ),
     ]
 }
 
@@ -443,14 +499,24 @@ mod tests {
 
     #[test]
     fn figures_are_counted() {
-        let list = [row(351, &["a", "a", "b"]), row(352, &["b", "b"]), row(353, &[])];
+        let list = [
+            row(351, &["a", "a", "b"]),
+            row(352, &["b", "b"]),
+            row(353, &[]),
+        ];
         assert_eq!(duplicates(&list), (3, 2));
         assert_eq!(shared(&list)["b"], BTreeSet::from([351, 352]));
         let all: BTreeMap<_, _> = figures(&list).into_iter().collect();
         assert_eq!(all["cases triaged"], "5");
-        assert_eq!(all["of seeded rules, that very rule is named"], "3 of 5 (60.0 %)");
+        assert_eq!(
+            all["of seeded rules, that very rule is named"],
+            "3 of 5 (60.0 %)"
+        );
         assert_eq!(all["the folder is complete"], "3 of 5 (60.0 %)");
-        assert_eq!(all["the pass is one that runs the defect"], "5 of 5 (100.0 %)");
+        assert_eq!(
+            all["the pass is one that runs the defect"],
+            "5 of 5 (100.0 %)"
+        );
         assert!(page(&list).contains("| 351 LowerUxtab | lower | 2 of 3 | lower | rule |"));
     }
 

@@ -61,8 +61,16 @@ fn width(ty: Ty) -> Option<u32> {
 fn around(random: &mut Random, ty: Ty, bits: u32, v: u64) -> Fact {
     let mask = u64::MAX >> (64 - bits);
     let signed = sext(v, bits) as i64;
-    let least = if bits == 32 { i64::from(i32::MIN) } else { i64::MIN };
-    let most = if bits == 32 { i64::from(i32::MAX) } else { i64::MAX };
+    let least = if bits == 32 {
+        i64::from(i32::MIN)
+    } else {
+        i64::MIN
+    };
+    let most = if bits == 32 {
+        i64::from(i32::MAX)
+    } else {
+        i64::MAX
+    };
     let other = number(random, bits, v);
     let far = sext(other, bits) as i64;
     let near = (random.word() % 4) as i64;
@@ -75,7 +83,11 @@ fn around(random: &mut Random, ty: Ty, bits: u32, v: u64) -> Fact {
             signed.saturating_sub(near).max(least),
             signed.saturating_add(near).min(most),
         ),
-        4 => Fact::unsigned(ty, v.saturating_sub(near as u64), v.saturating_add(near as u64).min(mask)),
+        4 => Fact::unsigned(
+            ty,
+            v.saturating_sub(near as u64),
+            v.saturating_add(near as u64).min(mask),
+        ),
         5 => {
             let known = random.word() & mask;
             let top = Fact::top(ty);
@@ -153,7 +165,10 @@ pub fn rule(names: &[&str]) -> Option<Refuted> {
                     Ok(Some(right)) => {
                         return Some(Refuted {
                             name: subject.name().to_owned(),
-                            example: format!("{left:#x} becomes {right:#x} where {}", said(&model, typing)),
+                            example: format!(
+                                "{left:#x} becomes {right:#x} where {}",
+                                said(&model, typing)
+                            ),
                         });
                     }
                     Err(why) => {

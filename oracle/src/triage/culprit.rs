@@ -16,12 +16,12 @@ use crate::reduce::Cause;
 use crate::reduce::blame::Guilty;
 use crate::statics::StaticJudge;
 use crate::{check::Judge, proof::Subject};
+use thumbsmith::Options;
 use thumbsmith::backend::code;
 use thumbsmith::ir::{Node, Op};
 use thumbsmith::isa::{self, Place};
 use thumbsmith::pipeline::{Gives, PASSES};
 use thumbsmith::stages::{self, Form};
-use thumbsmith::Options;
 
 /// What is named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +82,10 @@ impl Culprit {
             What::Check(_) | What::Place(_) => format!("{}-{name}", self.pass),
         };
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        key.chars().map(|c| if plain(c) { c } else { '_' }).take(80).collect()
+        key.chars()
+            .map(|c| if plain(c) { c } else { '_' })
+            .take(80)
+            .collect()
     }
 }
 
@@ -116,15 +119,27 @@ fn decisions(pass: &str) -> &'static [&'static str] {
 }
 
 /// Who is guilty.
-pub(super) fn find(judge: &mut Judge, cause: &Cause, party: Party, marked: Option<&str>) -> Culprit {
+pub(super) fn find(
+    judge: &mut Judge,
+    cause: &Cause,
+    party: Party,
+    marked: Option<&str>,
+) -> Culprit {
     let at = |pass: &str, how: &str| Culprit {
         pass: pass.to_owned(),
         what: What::Place(marked.unwrap_or("call").to_owned()),
         how: how.to_owned(),
     };
     match party {
-        Party::Simulator => return at("unicorn", "the instruction at which it leaves the executor"),
-        Party::Table => return at("isa", "the instruction at which the executor leaves unicorn"),
+        Party::Simulator => {
+            return at("unicorn", "the instruction at which it leaves the executor");
+        }
+        Party::Table => {
+            return at(
+                "isa",
+                "the instruction at which the executor leaves unicorn",
+            );
+        }
         Party::Harness => return at("oracle", "nobody differs"),
         Party::Interpreter => {
             return Culprit {
@@ -151,7 +166,12 @@ pub(super) fn find(judge: &mut Judge, cause: &Cause, party: Party, marked: Optio
     };
     let pass = pass(cause);
     if let (Guilty::Rewrite { name, number, of }, true) = (&cause.guilty, edits(&pass)) {
-        return rewrite(cause, &pass, name, &format!("it is rewrite {number} of {of}"));
+        return rewrite(
+            cause,
+            &pass,
+            name,
+            &format!("it is rewrite {number} of {of}"),
+        );
     }
     if let Some(found) = decided(judge, cause, &options, &pass) {
         return found;
@@ -240,7 +260,10 @@ fn rewrite(cause: &Cause, pass: &str, name: &str, how: &str) -> Culprit {
         how,
     };
     if let Some(wrong) = claims::rule(&[name]) {
-        return culprit(What::Rewrite(wrong.name), format!("{how}; {}", wrong.example));
+        return culprit(
+            What::Rewrite(wrong.name),
+            format!("{how}; {}", wrong.example),
+        );
     }
     if let Some(wrong) = claims::fact(&operations(cause)) {
         let how = format!("believed by {name}: {}", wrong.example);
@@ -280,8 +303,16 @@ fn decided(judge: &mut Judge, cause: &Cause, options: &Options, pass: &str) -> O
 /// The rule of instruction selection that is guilty, if one is.
 fn lowered(judge: &mut Judge, cause: &Cause, options: &Options) -> Option<Culprit> {
     let fired = check::stats(&cause.case.wasm, options)?.rules_fired;
-    let lowers = |name: &str| Subject::all().iter().any(|s| s.name() == name && matches!(s, Subject::Lower(_)));
-    let fired: Vec<&str> = fired.iter().map(|(name, _)| *name).filter(|n| lowers(n)).collect();
+    let lowers = |name: &str| {
+        Subject::all()
+            .iter()
+            .any(|s| s.name() == name && matches!(s, Subject::Lower(_)))
+    };
+    let fired: Vec<&str> = fired
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|n| lowers(n))
+        .collect();
     let culprit = |name: String, how: String| Culprit {
         pass: "lower".into(),
         what: What::Rule(name),
@@ -296,7 +327,10 @@ fn lowered(judge: &mut Judge, cause: &Cause, options: &Options) -> Option<Culpri
         !cause.differs(judge, &less)
     };
     let name = fired.into_iter().find(|name| gone(judge, name))?;
-    Some(culprit(name.to_owned(), "left out, the difference is gone".into()))
+    Some(culprit(
+        name.to_owned(),
+        "left out, the difference is gone".into(),
+    ))
 }
 
 /// The operation whose instruction is read back from its bytes as another one.
@@ -306,9 +340,15 @@ fn misencoded(cause: &Cause, options: &Options) -> Option<String> {
     for (_, form) in &finished.functions {
         let Form::Linear(items) = form else { continue };
         for item in items {
-            let code::Kind::Inst(inst) = &item.kind else { continue };
+            let code::Kind::Inst(inst) = &item.kind else {
+                continue;
+            };
             let conditional = inst.cond != isa::Cond::Al && inst.op != isa::Op::It;
-            let place = if conditional { Place::Last } else { Place::Outside };
+            let place = if conditional {
+                Place::Last
+            } else {
+                Place::Outside
+            };
             let Ok(encoded) = isa::encode(inst, options.cpu, place) else {
                 continue;
             };
@@ -332,13 +372,22 @@ fn statics(wasm: &[u8], options: &Options) -> Option<String> {
 const SEQUENCES: &[(&str, &[Op])] = &[
     ("shift of pairs", &[Op::Shl64, Op::ShrU64, Op::ShrS64]),
     ("compare of pairs", &[Op::LtU64, Op::LtS64]),
-    ("product of pairs", &[Op::MulWideU, Op::MulWideS, Op::MulAddU, Op::MulAddS]),
+    (
+        "product of pairs",
+        &[Op::MulWideU, Op::MulWideS, Op::MulAddU, Op::MulAddS],
+    ),
     ("sum of pairs", &[Op::Add64, Op::Sub64]),
     ("select", &[Op::Select]),
     ("extremum", &[Op::MinS, Op::MaxS, Op::MinU, Op::MaxU]),
-    ("load", &[Op::Load8U, Op::Load8S, Op::Load16U, Op::Load16S, Op::Load32]),
+    (
+        "load",
+        &[Op::Load8U, Op::Load8S, Op::Load16U, Op::Load16S, Op::Load32],
+    ),
     ("store", &[Op::Store8, Op::Store16, Op::Store32]),
-    ("compare", &[Op::Eq, Op::Ne, Op::LtS, Op::LtU, Op::LeS, Op::LeU]),
+    (
+        "compare",
+        &[Op::Eq, Op::Ne, Op::LtS, Op::LtU, Op::LeS, Op::LeU],
+    ),
     ("call", &[Op::Call]),
 ];
 
@@ -346,9 +395,13 @@ const SEQUENCES: &[(&str, &[Op])] = &[
 fn word_operation(cause: &Cause, options: &Options) -> Option<String> {
     let last = stages::ir_passes(options).pop()?;
     let all = stages::stages(&cause.case.wasm, options, Some(last)).ok()?;
-    let bodies = all.iter().flat_map(|b| b.module.funcs.iter().filter_map(|f| f.body.as_ref()));
+    let bodies = all
+        .iter()
+        .flat_map(|b| b.module.funcs.iter().filter_map(|f| f.body.as_ref()));
     let ops: Vec<Op> = bodies.flat_map(|b| b.nodes.iter().map(|n| n.op)).collect();
-    let found = SEQUENCES.iter().find(|(_, list)| list.iter().any(|op| ops.contains(op)));
+    let found = SEQUENCES
+        .iter()
+        .find(|(_, list)| list.iter().any(|op| ops.contains(op)));
     found.map(|(name, _)| (*name).to_owned())
 }
 
@@ -367,13 +420,31 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("loop", &["Loop"]),
     ("store", &["I32Store", "I64Store"]),
     ("i64.mul", &["I64Mul"]),
-    ("i64.compare", &["I64Eq", "I64Ne", "I64Lt", "I64Gt", "I64Le", "I64Ge"]),
+    (
+        "i64.compare",
+        &["I64Eq", "I64Ne", "I64Lt", "I64Gt", "I64Le", "I64Ge"],
+    ),
     ("i64.extend", &["I64Extend"]),
-    ("i64", &["I64Add", "I64Sub", "I64And", "I64Or", "I64Xor", "I64Clz", "I64Ctz", "I64Popcnt"]),
+    (
+        "i64",
+        &[
+            "I64Add",
+            "I64Sub",
+            "I64And",
+            "I64Or",
+            "I64Xor",
+            "I64Clz",
+            "I64Ctz",
+            "I64Popcnt",
+        ],
+    ),
     ("select", &["Select"]),
     ("branch", &["If", "BrIf", "Br"]),
     ("i32.shift", &["I32Sh", "I32Rot"]),
-    ("i32.compare", &["I32Eq", "I32Ne", "I32Lt", "I32Gt", "I32Le", "I32Ge"]),
+    (
+        "i32.compare",
+        &["I32Eq", "I32Ne", "I32Lt", "I32Gt", "I32Le", "I32Ge"],
+    ),
     ("i32.mul", &["I32Mul"]),
     ("i32", &["I32"]),
     ("global", &["GlobalGet", "GlobalSet"]),
@@ -381,10 +452,12 @@ const GROUPS: &[(&str, &[&str])] = &[
 
 /// The most telling group of operators in a module.
 pub(super) fn operator(wasm: &[u8]) -> String {
-    let bodies = wasmparser::Parser::new(0).parse_all(wasm).filter_map(|p| match p {
-        Ok(wasmparser::Payload::CodeSectionEntry(body)) => body.get_operators_reader().ok(),
-        _ => None,
-    });
+    let bodies = wasmparser::Parser::new(0)
+        .parse_all(wasm)
+        .filter_map(|p| match p {
+            Ok(wasmparser::Payload::CodeSectionEntry(body)) => body.get_operators_reader().ok(),
+            _ => None,
+        });
     let names: Vec<String> = bodies
         .flat_map(|r| r.into_iter().filter_map(Result::ok))
         .map(|op| format!("{op:?}"))
@@ -392,11 +465,16 @@ pub(super) fn operator(wasm: &[u8]) -> String {
         .filter(|name| !name.ends_with("Const"))
         .collect();
     let occurs = |list: &&[&str]| {
-        let belongs = |name: &String| list.iter().any(|p| name == p || name.len() > 3 && p.len() > 2 && name.starts_with(p));
+        let belongs = |name: &String| {
+            list.iter()
+                .any(|p| name == p || name.len() > 3 && p.len() > 2 && name.starts_with(p))
+        };
         names.iter().any(belongs)
     };
     let found = GROUPS.iter().find(|(_, list)| occurs(list));
-    found.map_or_else(|| section(wasm), |(group, _)| group).to_owned()
+    found
+        .map_or_else(|| section(wasm), |(group, _)| group)
+        .to_owned()
 }
 
 /// What a module without telling operators is about: the most telling section that it has.
@@ -410,7 +488,9 @@ fn section(wasm: &[u8]) -> &'static str {
         Payload::ExportSection(_) => Some((4, "exports")),
         _ => None,
     };
-    let all = wasmparser::Parser::new(0).parse_all(wasm).map_while(Result::ok);
+    let all = wasmparser::Parser::new(0)
+        .parse_all(wasm)
+        .map_while(Result::ok);
     let telling = all.filter_map(|p| rank(&p)).min();
     telling.map_or("nothing", |(_, name)| name)
 }

@@ -4,6 +4,7 @@
 //! to blame, and a key. Invariant: bytes are only taken away as long as the words of the check stay, so that one defect is
 //! not exchanged for another on the way.
 
+use super::claims;
 use super::culprit::{Culprit, What};
 use super::page;
 use super::verdict::Party;
@@ -12,10 +13,9 @@ use crate::check::{Direct, Judge};
 use crate::compare::Kind;
 use crate::encoding::MISREAD;
 use crate::optimizer;
-use thumbsmith::ir::Op;
-use super::claims;
 use serde_json::{Value, json};
 use std::path::Path;
+use thumbsmith::ir::Op;
 use thumbsmith::pipeline::PASSES;
 
 /// What a triage of bytes found: an input of a check without a module, as small as it gets.
@@ -71,13 +71,20 @@ pub fn direct(judge: &mut Judge, check: Direct, bytes: &[u8]) -> Result<DirectTr
 fn rewrite(bytes: &[u8], known: Culprit) -> Culprit {
     let Some(name) = optimizer::guilty(bytes) else {
         return match claims::fact(Op::ALL) {
-            Some(wrong) => Culprit { what: What::Fact(wrong.name), how: wrong.example, ..known },
+            Some(wrong) => Culprit {
+                what: What::Fact(wrong.name),
+                how: wrong.example,
+                ..known
+            },
             None => known,
         };
     };
     let (what, how) = match (claims::rule(&[name]), claims::fact(Op::ALL)) {
         (Some(wrong), _) => (What::Rewrite(wrong.name), wrong.example),
-        (None, Some(wrong)) => (What::Fact(wrong.name), format!("believed by {name}: {}", wrong.example)),
+        (None, Some(wrong)) => (
+            What::Fact(wrong.name),
+            format!("believed by {name}: {}", wrong.example),
+        ),
         (None, None) => (What::Rewrite(name.to_owned()), "fuel names it".to_owned()),
     };
     Culprit { what, how, ..known }
@@ -95,19 +102,31 @@ fn blame(check: Direct, text: &str) -> (Party, Culprit) {
             let said = What::Check(words::plain(text));
             (Party::Checker, culprit("judges", said))
         }
-        Direct::Regalloc if text.contains("the checker accepts") => {
-            (Party::Checker, culprit("checker", What::Check("accepts what is wrong".into())))
-        }
-        Direct::Regalloc => (Party::Compiler, culprit("regalloc", What::Check(words::plain(text)))),
-        Direct::Object => (Party::Compiler, culprit("object", What::Check(words::plain(text)))),
+        Direct::Regalloc if text.contains("the checker accepts") => (
+            Party::Checker,
+            culprit("checker", What::Check("accepts what is wrong".into())),
+        ),
+        Direct::Regalloc => (
+            Party::Compiler,
+            culprit("regalloc", What::Check(words::plain(text))),
+        ),
+        Direct::Object => (
+            Party::Compiler,
+            culprit("object", What::Check(words::plain(text))),
+        ),
         Direct::Optimizer => {
-            let named = PASSES.iter().find(|p| text.starts_with(&format!("{}:", p.name)));
+            let named = PASSES
+                .iter()
+                .find(|p| text.starts_with(&format!("{}:", p.name)));
             let pass = match named {
                 Some(pass) => pass.name.to_owned(),
                 None => words::pass(&Kind::Compiler, text),
             };
             let kind = text.split(' ').nth(1).unwrap_or("check");
-            (Party::Compiler, culprit(&pass, What::Check(kind.to_owned())))
+            (
+                Party::Compiler,
+                culprit(&pass, What::Check(kind.to_owned())),
+            )
         }
         Direct::Encoding => {
             // "Op form `text` on CPU: what".
@@ -165,12 +184,28 @@ impl DirectTriage {
             self.key(),
             self.bytes.len()
         );
-        let hex: Vec<String> = self.bytes.chunks(32).map(|line| line.iter().map(|b| format!("{b:02x}")).collect()).collect();
+        let hex: Vec<String> = self
+            .bytes
+            .chunks(32)
+            .map(|line| line.iter().map(|b| format!("{b:02x}")).collect())
+            .collect();
         vec![
-            page::Section { title: "What differs", body: what },
-            page::Section { title: "The check says", body: self.says.trim_end().to_owned() + "\n" },
-            page::Section { title: "Input", body: hex.join("\n") + "\n" },
-            page::Section { title: "Again", body: format!("{}    # in this folder; status 1\n", self.repro()) },
+            page::Section {
+                title: "What differs",
+                body: what,
+            },
+            page::Section {
+                title: "The check says",
+                body: self.says.trim_end().to_owned() + "\n",
+            },
+            page::Section {
+                title: "Input",
+                body: hex.join("\n") + "\n",
+            },
+            page::Section {
+                title: "Again",
+                body: format!("{}    # in this folder; status 1\n", self.repro()),
+            },
         ]
     }
 }

@@ -24,10 +24,10 @@ pub use page::text;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
-use wasmparser::Operator;
 use thumbsmith::{Bounds, Cpu, Level, Options, pipeline};
 pub use trace::Trace;
 pub use verdict::{Party, Voice};
+use wasmparser::Operator;
 
 /// Everything that is known about a difference.
 pub struct Triage {
@@ -220,12 +220,17 @@ fn forms(case: &Case, pass: &str, guilty: &Guilty) -> Option<Forms> {
             )
         }
         Guilty::NoRewrite | Guilty::Unlimited => {
-            let all = pipeline::dumps(Some(&case.options));
+            let mut all = pipeline::dumps(Some(&case.options));
+            all.push("layout");
             let at = all.iter().position(|p| *p == pass)?;
-            let previous = all[at.checked_sub(1)?];
+            // Before translation there is the module.
+            let before = match at.checked_sub(1) {
+                Some(previous) => text(all[previous], &case.options)?,
+                None => case.text.clone(),
+            };
             (
                 (format!("before {pass}"), format!("after {pass}")),
-                text(previous, &case.options)?,
+                before,
                 text(pass, &case.options)?,
             )
         }
@@ -254,11 +259,19 @@ pub fn sorted<'a>(
         let (key, size, write): (String, usize, Box<dyn Fn(&Path) -> std::io::Result<()>>) =
             match Direct::named(&report.origin) {
                 Some(check) => match direct(judge, check, &report.wasm) {
-                    Ok(t) => (t.key(), t.bytes.len(), Box::new(move |dir| write_direct(dir, &t))),
+                    Ok(t) => (
+                        t.key(),
+                        t.bytes.len(),
+                        Box::new(move |dir| write_direct(dir, &t)),
+                    ),
                     Err(why) => (why, 0, Box::new(|_| Ok(()))),
                 },
                 None => match triage(judge, &Case::from_report(report)) {
-                    Ok(t) => (t.key(), t.case.wasm.len(), Box::new(move |dir| self::write(dir, &t))),
+                    Ok(t) => (
+                        t.key(),
+                        t.case.wasm.len(),
+                        Box::new(move |dir| self::write(dir, &t)),
+                    ),
                     Err(why) => (why, 0, Box::new(|_| Ok(()))),
                 },
             };
@@ -278,7 +291,10 @@ pub fn sorted<'a>(
 pub fn write(dir: &Path, t: &Triage) -> std::io::Result<()> {
     std::fs::create_dir_all(dir)?;
     std::fs::write(dir.join("report.txt"), page::text(t))?;
-    std::fs::write(dir.join("report.html"), page::html(&t.key(), &page::sections(t)))?;
+    std::fs::write(
+        dir.join("report.html"),
+        page::html(&t.key(), &page::sections(t)),
+    )?;
     std::fs::write(dir.join("case.wat"), t.case.print())?;
     std::fs::write(dir.join("case.wasm"), &t.case.wasm)?;
     if let Some(forms) = &t.forms {

@@ -79,7 +79,11 @@ fn differs(t: &Triage) -> String {
     let _ = writeln!(out, "got        {}", d.got);
     let _ = writeln!(out, "to blame   {}", t.party.text());
     let _ = writeln!(out, "guilty     {}", t.culprit);
-    let _ = writeln!(out, "because    {}", t.culprit.how.lines().next().unwrap_or_default());
+    let _ = writeln!(
+        out,
+        "because    {}",
+        t.culprit.how.lines().next().unwrap_or_default()
+    );
     let _ = writeln!(out, "fuel says  {}", t.rewrite);
     let _ = writeln!(out, "operators  {}", t.operators);
     let _ = writeln!(out, "key        {}", t.key());

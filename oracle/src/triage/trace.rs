@@ -6,9 +6,9 @@
 
 use crate::arm::link::Image;
 use crate::arm::machine::Machine;
+use crate::arm::tracer::{Line, Tracer};
 use crate::arm::unicorn::UnicornCore;
 use crate::arm::{Core, PC, Regs};
-use crate::arm::tracer::{Line, Tracer};
 use crate::compare::Step;
 use crate::engine::Engine;
 use crate::program::{Info, Program};

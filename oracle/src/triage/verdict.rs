@@ -55,11 +55,15 @@ impl Party {
         match self {
             Party::Compiler => "the compiler",
             Party::Simulator => "the simulator (unicorn), against everybody else",
-            Party::Table => "the table of instructions or its executor, against the simulators of others",
+            Party::Table => {
+                "the table of instructions or its executor, against the simulators of others"
+            }
             Party::Interpreter => {
                 "an interpreter of what stands between passes: emitted code does what the reference says"
             }
-            Party::Checker => "a checker of the oracle or the compiler: it lets pass what is wrong, or refuses what is right",
+            Party::Checker => {
+                "a checker of the oracle or the compiler: it lets pass what is wrong, or refuses what is right"
+            }
             Party::Reference => "the reference (wasmtime): it does not agree with itself",
             Party::Harness => "the oracle itself: all voices agree",
         }
@@ -114,7 +118,10 @@ fn board_agrees(board: &Voice) -> Option<bool> {
     let line = board.says.first()?;
     // Where unicorn itself differs from the reference, the board has not been asked.
     let heard = !line.starts_with("unicorn");
-    match (line.contains(": as unicorn"), heard && line.contains(" where ")) {
+    match (
+        line.contains(": as unicorn"),
+        heard && line.contains(" where "),
+    ) {
         (true, _) => Some(true),
         (false, true) => Some(false),
         (false, false) => None,
@@ -209,17 +216,41 @@ mod tests {
         let other = board("qemu cortex-m3: fault: UNALIGNED where wasmtime says 1");
         let blame = |list, pass, board: &Voice| party(&d, &said(list), board, pass);
         let of = |list, pass| blame(list, pass, &silent);
-        assert_eq!(of(["1", "1", "2", "2", "1", "2"], Some("lower")), Party::Compiler);
-        assert_eq!(of(["1", "1", "2", "2", "1", "1"], Some("layout")), Party::Compiler);
+        assert_eq!(
+            of(["1", "1", "2", "2", "1", "2"], Some("lower")),
+            Party::Compiler
+        );
+        assert_eq!(
+            of(["1", "1", "2", "2", "1", "1"], Some("layout")),
+            Party::Compiler
+        );
         // Translation is wrong: everything after it agrees, against a reference that agrees with itself.
-        assert_eq!(of(["1", "1", "2", "2", "2", "2"], Some("translate")), Party::Compiler);
-        assert_eq!(of(["1", "2", "2", "2", "2", "2"], Some("translate")), Party::Reference);
+        assert_eq!(
+            of(["1", "1", "2", "2", "2", "2"], Some("translate")),
+            Party::Compiler
+        );
+        assert_eq!(
+            of(["1", "2", "2", "2", "2", "2"], Some("translate")),
+            Party::Reference
+        );
         assert_eq!(of(["1", "1", "2", "1", "1", "1"], None), Party::Simulator);
-        assert_eq!(blame(["1", "1", "2", "1", "1", "1"], None, &same), Party::Table);
+        assert_eq!(
+            blame(["1", "1", "2", "1", "1", "1"], None, &same),
+            Party::Table
+        );
         assert_eq!(of(["1", "1", "1", "2", "1", "1"], None), Party::Table);
-        assert_eq!(of(["1", "1", "1", "fault: not aligned", "1", "1"], None), Party::Compiler);
-        assert_eq!(blame(["1", "1", "1", "1", "1", "1"], None, &other), Party::Compiler);
-        assert_eq!(of(["1", "1", "1", "1", "1", "2"], Some("lower")), Party::Interpreter);
+        assert_eq!(
+            of(["1", "1", "1", "fault: not aligned", "1", "1"], None),
+            Party::Compiler
+        );
+        assert_eq!(
+            blame(["1", "1", "1", "1", "1", "1"], None, &other),
+            Party::Compiler
+        );
+        assert_eq!(
+            of(["1", "1", "1", "1", "1", "2"], Some("lower")),
+            Party::Interpreter
+        );
         assert_eq!(of(["1", "1", "1", "1", "1", "1"], None), Party::Harness);
         let own = Difference {
             kind: Kind::Static,

@@ -22,7 +22,13 @@ fn place(text: &str) -> Option<&str> {
 pub(super) fn plain(text: &str) -> String {
     if text.contains("panicked") {
         let said = text.split_once(": ").map_or("", |s| s.1);
-        return format!("panic {} {}", place(text).unwrap_or("somewhere"), sieve(said)).trim().to_owned();
+        return format!(
+            "panic {} {}",
+            place(text).unwrap_or("somewhere"),
+            sieve(said)
+        )
+        .trim()
+        .to_owned();
     }
     sieve(text.lines().next().unwrap_or_default())
 }
@@ -48,7 +54,10 @@ fn sieve(text: &str) -> String {
     // Who is spoken of stands before the colon; what is wrong behind it.
     let kept = kept.rsplit(": ").next().unwrap_or_default();
     let words: Vec<&str> = kept.split_whitespace().filter(word).take(MOST).collect();
-    let trim = |w: &&str| w.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned();
+    let trim = |w: &&str| {
+        w.trim_matches(|c: char| !c.is_ascii_alphanumeric())
+            .to_owned()
+    };
     words.iter().map(trim).collect::<Vec<_>>().join(" ")
 }
 
@@ -64,7 +73,10 @@ pub(super) fn pass(kind: &Kind, text: &str) -> String {
     if text.contains("schedule: ") {
         return "lower".into();
     }
-    if let Some(p) = PASSES.iter().find(|p| text.contains(&format!("after {}:", p.name))) {
+    if let Some(p) = PASSES
+        .iter()
+        .find(|p| text.contains(&format!("after {}:", p.name)))
+    {
         return p.name.into();
     }
     if text.contains("after translate:") {
@@ -113,11 +125,24 @@ mod tests {
         let b = "internal error: register allocation of m_init: block 0, instruction 12: v2 is read in lr, which holds [v9, v8]";
         assert_eq!(plain(a), plain(b));
         assert_eq!(plain(a), "is read in which holds");
-        assert_ne!(plain(a), plain("internal error: register allocation of f3: block 6: no store of v3"));
+        assert_ne!(
+            plain(a),
+            plain("internal error: register allocation of f3: block 6: no store of v3")
+        );
         assert_eq!(pass(&Kind::Compiler, a), "regalloc");
         let panic = "panicked at compiler/src/backend/layout.rs:12:7: index out of bounds: the len is 3 but the index is 4";
         assert_eq!(pass(&Kind::Compiler, panic), "layout");
-        assert!(plain(panic).starts_with("panic backend/layout"), "{}", plain(panic));
-        assert_eq!(pass(&Kind::Compiler, "internal error: f2 after wide: block 3 is odd"), "wide");
+        assert!(
+            plain(panic).starts_with("panic backend/layout"),
+            "{}",
+            plain(panic)
+        );
+        assert_eq!(
+            pass(
+                &Kind::Compiler,
+                "internal error: f2 after wide: block 3 is odd"
+            ),
+            "wide"
+        );
     }
 }
