@@ -243,6 +243,9 @@ fn forms(case: &Case, pass: &str, guilty: &Guilty) -> Option<Forms> {
     })
 }
 
+/// Writes a folder.
+type Writer = dyn Fn(&Path) -> std::io::Result<()>;
+
 /// Triages what a hunt found, and writes a folder for each cause: of cases with one key, that of the smallest. By key, the
 /// cases under it, by their own keys; cases that cannot be triaged stand under what keeps them from it.
 ///
@@ -256,25 +259,24 @@ pub fn sorted<'a>(
     let mut causes: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut smallest: BTreeMap<String, usize> = BTreeMap::new();
     for report in reports {
-        let (key, size, write): (String, usize, Box<dyn Fn(&Path) -> std::io::Result<()>>) =
-            match Direct::named(&report.origin) {
-                Some(check) => match direct(judge, check, &report.wasm) {
-                    Ok(t) => (
-                        t.key(),
-                        t.bytes.len(),
-                        Box::new(move |dir| write_direct(dir, &t)),
-                    ),
-                    Err(why) => (why, 0, Box::new(|_| Ok(()))),
-                },
-                None => match triage(judge, &Case::from_report(report)) {
-                    Ok(t) => (
-                        t.key(),
-                        t.case.wasm.len(),
-                        Box::new(move |dir| self::write(dir, &t)),
-                    ),
-                    Err(why) => (why, 0, Box::new(|_| Ok(()))),
-                },
-            };
+        let (key, size, write): (String, usize, Box<Writer>) = match Direct::named(&report.origin) {
+            Some(check) => match direct(judge, check, &report.wasm) {
+                Ok(t) => (
+                    t.key(),
+                    t.bytes.len(),
+                    Box::new(move |dir| write_direct(dir, &t)),
+                ),
+                Err(why) => (why, 0, Box::new(|_| Ok(()))),
+            },
+            None => match triage(judge, &Case::from_report(report)) {
+                Ok(t) => (
+                    t.key(),
+                    t.case.wasm.len(),
+                    Box::new(move |dir| self::write(dir, &t)),
+                ),
+                Err(why) => (why, 0, Box::new(|_| Ok(()))),
+            },
+        };
         causes.entry(key.clone()).or_default().push(report.key());
         if smallest.get(&key).is_none_or(|s| size < *s) {
             write(&out.join(&key))?;
