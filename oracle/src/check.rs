@@ -377,7 +377,7 @@ fn install_hook() {
 }
 
 /// Does something with the compiler; a panic becomes an error text.
-fn quietly<T>(what: impl FnOnce() -> T) -> Result<T, String> {
+pub(crate) fn quietly<T>(what: impl FnOnce() -> T) -> Result<T, String> {
     QUIET.set(true);
     let result = catch_unwind(AssertUnwindSafe(what));
     QUIET.set(false);

@@ -14,7 +14,7 @@ mod trace;
 mod verdict;
 mod words;
 
-use crate::check::{Ask, Direct, Judge, Report};
+use crate::check::{Ask, Direct, Judge, Report, quietly};
 use crate::compare::Difference;
 use crate::reduce::{self, blame::Guilty};
 use crate::regression::Case;
@@ -82,20 +82,25 @@ pub fn triage(judge: &mut Judge, case: &Case) -> Result<Triage, String> {
     let mut case = small.case.clone();
     let options = case.options.clone();
     let mut voices = verdict::voices(judge, &case);
-    let board = verdict::board(judge, &case);
+    // A compiler that panics does so for everybody who asks it again.
+    let board = quietly(|| verdict::board(judge, &case));
+    let board = board.unwrap_or_else(|_| verdict::silent("there is no object".into()));
     let party = verdict::party(&small.difference, &voices, &board, small.pass.as_deref());
     voices.push(board);
     let trace = match party {
-        Party::Simulator | Party::Table => trace::lockstep(&case),
-        _ => trace::of(&case, &healthy(&options, &small.guilty)),
+        Party::Simulator | Party::Table => quietly(|| trace::lockstep(&case)),
+        _ => quietly(|| trace::of(&case, &healthy(&options, &small.guilty))),
     };
+    let trace = trace.ok().flatten();
     let marked = trace.as_ref().and_then(Trace::marked_mnemonic);
-    let culprit = culprit::find(judge, &small, party, marked);
+    let culprit = quietly(|| culprit::find(judge, &small, party, marked))?;
     case.guilty = culprit.to_string();
     Ok(Triage {
         operators: operators(&case.wasm),
         matrix: matrix(judge, &case, Ask::again(&small.difference)),
-        forms: forms(&case, &culprit.pass, &small.guilty),
+        forms: quietly(|| forms(&case, &culprit.pass, &small.guilty))
+            .ok()
+            .flatten(),
         difference: small.difference,
         voices,
         party,

@@ -92,12 +92,16 @@ pub(super) fn voices(judge: &mut Judge, case: &Case) -> Vec<Voice> {
     }
 }
 
-/// What QEMU's board says beside unicorn, if there is a board and QEMU is installed.
-pub(super) fn board(judge: &mut Judge, case: &Case) -> Voice {
-    let silent = |why: String| Voice {
+/// A board that says nothing, and why.
+pub(super) fn silent(why: String) -> Voice {
+    Voice {
         name: "qemu".into(),
         says: vec![why],
-    };
+    }
+}
+
+/// What QEMU's board says beside unicorn, if there is a board and QEMU is installed.
+pub(super) fn board(judge: &mut Judge, case: &Case) -> Voice {
     let had = judge.qemu.is_some();
     if !had && let Err(why) = judge.listen(true) {
         return silent(format!("not asked: {why}"));
