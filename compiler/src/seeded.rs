@@ -356,6 +356,8 @@ bugs! {
     722 MachineResults "checkers" "machine-ir" "the interpreter of machine IR reads results past the second word of the stack lower";
     723 ExecutorStale "checkers" "executor" "the executor goes on with instructions of the code before";
     724 TableUnmarked "relocations" "object" "a jump table has no mapping symbol";
+    800 LoopTestsOther "ranges" "ranges" "a loop that tests another value is taken to count to its bound";
+    801 NeighbourWraps "lowering" "lower" "x <= c is x < c + 1 also where that wraps";
 }
 
 /// The line of a table of rules as the bug that is on leaves it: what a table is made of, once a process.

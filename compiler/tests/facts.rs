@@ -1,4 +1,5 @@
-//! The claim of the facts: for all operand values within their facts, the result is within the fact of the node.
+//! The claim of the facts: for all operand values within their facts, the result is within the fact of the node. And that
+//! they stay sharp: a fact that says less makes no code wrong, so nothing else would notice but the size of some code.
 
 mod draw;
 
@@ -228,4 +229,62 @@ fn union_and_intersection_keep_what_they_should() {
             }
         }
     }
+}
+
+/// How much a fact says, in bits: those known, and what each range leaves out.
+fn bits_said(f: &Fact, ty: Ty) -> u64 {
+    let n = width(ty);
+    let open = |span: u64| u64::BITS - (span & mask(n)).leading_zeros();
+    let known = ((f.zeros | f.ones) & mask(n)).count_ones();
+    let ranges = [
+        f.umax.wrapping_sub(f.umin),
+        f.smax.wrapping_sub(f.smin) as u64,
+    ];
+    u64::from(known + ranges.map(|span| n - open(span)).iter().sum::<u32>())
+}
+
+/// What the facts of random operands say about each operation's result, and what unions, intersections and refinement say.
+fn sharpness() -> String {
+    let mut out = String::new();
+    for (op, args, ty) in floating() {
+        let mut r = Random(6);
+        let mut said = 0;
+        for _ in 0..CASES {
+            let operands: Vec<Operand> = args.iter().map(|&t| operand(t, &mut r)).collect();
+            let facts: Vec<&Fact> = operands.iter().map(|o| &o.fact).collect();
+            said += bits_said(&of(op, ty, args[0], 0, &facts), ty);
+        }
+        out += &format!("{} {} {said}\n", op.text(), args[0].name());
+    }
+    for ty in [Ty::I32, Ty::I64] {
+        let mut r = Random(7);
+        let (mut any, mut both) = (0, 0);
+        for _ in 0..CASES {
+            let (a, b) = (operand(ty, &mut r).fact, operand(ty, &mut r).fact);
+            any += bits_said(&a.union(&b), ty);
+            both += bits_said(&a.intersect(&b, ty), ty);
+        }
+        out += &format!("union {0} {any}\nintersection {0} {both}\n", ty.name());
+    }
+    out
+}
+
+/// `BLESS=1` writes what is true now, which a change that makes facts sharper commits.
+#[test]
+fn facts_say_as_much_as_they_did() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/facts.txt");
+    let now = sharpness();
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(path, &now).expect("written");
+    }
+    let before = std::fs::read_to_string(path).expect("it is in the repository");
+    let (before, now): (Vec<_>, Vec<_>) = (before.lines().collect(), now.lines().collect());
+    assert!(before.len() > 60);
+    for (before, now) in before.iter().zip(&now) {
+        assert_eq!(
+            before, now,
+            "operation, type, bits; BLESS=1 if that is right"
+        );
+    }
+    assert_eq!(before.len(), now.len());
 }

@@ -290,4 +290,31 @@ end
             assert!(e.contains(says), "{to}: {e}, expected {says}");
         }
     }
+    /// The mnemonic says which instructions take the condition (`t`) and which the opposite one (`e`).
+    #[test]
+    fn blocks_of_every_length_give_their_conditions() {
+        let letters = |n: u32, k: u32| if n >> k & 1 == 0 { 't' } else { 'e' };
+        for (cond, other) in [("eq", "ne"), ("ne", "eq"), ("lt", "ge"), ("hi", "ls")] {
+            for (count, n) in (0..4).flat_map(|count| (0..1 << count).map(move |n| (count, n))) {
+                let rest: String = (0..count).map(|k| letters(n, k)).collect();
+                let text = |wrong: Option<usize>| {
+                    let line = |(k, c): (usize, char)| {
+                        let c = if (c == 't') == (wrong != Some(k)) {
+                            cond
+                        } else {
+                            other
+                        };
+                        format!("  add{c} r0, r0, #1\n")
+                    };
+                    let lines: String = format!("t{rest}").chars().enumerate().map(line).collect();
+                    format!("code @f\nL0:\n  it{rest} {cond}\n{lines}  bx lr\nend\n")
+                };
+                let judged = |wrong| verify(&parse(&text(wrong)).expect("it is code").1);
+                assert_eq!(judged(None), Ok(()), "{}", text(None));
+                for k in 0..=count as usize {
+                    assert!(judged(Some(k)).is_err(), "{}", text(Some(k)));
+                }
+            }
+        }
+    }
 }

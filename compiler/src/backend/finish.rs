@@ -333,3 +333,43 @@ fn it_blocks(items: &mut Vec<Item>) {
     }
     *items = out;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::code::verify;
+    use crate::backend::code_text::parse;
+
+    /// Runs of predicated instructions become the blocks that the verifier expects: on one condition and its opposite, at
+    /// most four, and none behind an instruction that sets the flags.
+    #[test]
+    fn runs_of_predicated_instructions_become_blocks() {
+        for (conds, blocks) in [
+            (&["lt"] as &[&str], 1),
+            (&["lt", "lt"], 1),
+            (&["lt", "ge"], 1),
+            (&["ge", "lt", "lt"], 1),
+            (&["eq", "ne", "eq", "ne"], 1),
+            (&["eq", "eq", "eq", "ne"], 1),
+            (&["ne", "eq", "eq", "eq", "eq"], 2),
+            (&["lt", "le"], 2),
+            (&["hi", "ls", "eq"], 2),
+        ] {
+            let lines = conds.iter().map(|c| format!("  add{c} r0, r0, r1\n"));
+            let text = format!("code @f\nL0:\n{}  bx lr\nend\n", lines.collect::<String>());
+            let (_, items) = parse(&text).unwrap_or_else(|e| panic!("{e}"));
+            let mut made = items.clone();
+            it_blocks(&mut made);
+            assert_eq!(verify(&made), Ok(()), "{text}");
+            assert_eq!(made.iter().filter(|i| i.is_it()).count(), blocks, "{text}");
+            made.retain(|i| !i.is_it());
+            assert_eq!(made, items, "{text}");
+        }
+        let flags =
+            "code @f\nL0:\n  addlt r0, r0, #1\n  cmplt r0, #4\n  addlt r0, r0, #1\n  bx lr\nend\n";
+        let (_, mut items) = parse(flags).unwrap_or_else(|e| panic!("{e}"));
+        it_blocks(&mut items);
+        assert_eq!(verify(&items), Ok(()));
+        assert_eq!(items.iter().filter(|i| i.is_it()).count(), 2);
+    }
+}

@@ -100,6 +100,10 @@ impl Ranges<'_> {
             _ => return,
         };
         let Some(end) = end else { return };
+        let tested = match on(Bug::LoopTestsOther) && tested != next {
+            true => p,
+            false => tested,
+        };
         if tested != next && tested != p {
             return;
         }

@@ -1,9 +1,10 @@
 //! Functions about what is known of values: ranges, known bits, and what conditions say. A part of the family `rules`.
 //!
-//! Two shapes. One computes an operator over operands within small ranges and compares the result with constants beside
+//! Three shapes. One computes an operator over operands within small ranges and compares the result with constants beside
 //! what the ends of the ranges give, so that a range that is off by one decides a comparison wrongly. The other tests a value
-//! again inside of both arms of a condition on it; arms set a global, so that they stay branches. Invariant: operands are
-//! made so that no division traps.
+//! again inside of both arms of a condition on it; arms set a global, so that they stay branches. The third is a loop that
+//! counts from a constant to a constant, or differs from one in one place, with the counter compared beside its ends.
+//! Invariants: operands are made so that no division traps; a loop ends after [`ROUNDS`], whatever its own test says.
 
 use super::body::{Body, Style};
 use super::draft::{Draft, GlobalDraft};
@@ -11,6 +12,9 @@ use super::draw::Draw;
 use super::table::{NAMES, Partial, ROWS, Row};
 use crate::program::{Sig, Ty};
 use wasm_encoder::{BlockType, Instruction};
+
+/// Most rounds of a loop.
+const ROUNDS: i32 = 12;
 
 /// A value within a range: its ends, as they are before they wrap.
 #[derive(Clone, Copy)]
@@ -51,8 +55,9 @@ pub fn one(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style) {
         ty,
         global,
     };
-    match facts.body.draw.below(2) {
+    match facts.body.draw.below(3) {
         0 => facts.compared(),
+        1 => facts.counted(),
         _ => facts.nested(),
     }
     let ready = facts.body.finish(true);
@@ -227,5 +232,75 @@ impl Facts<'_, '_, '_> {
             }
         }
         self.body.op(Instruction::End);
+    }
+
+    /// A loop with a counter and a companion. Each is what one of them was, plus a step; the test asks about either, or
+    /// about the counter before its step. Where all are the counter's own, the loop counts.
+    fn counted(&mut self) {
+        let held = [self.body.local(self.ty), self.body.local(self.ty)];
+        let (before, left) = (self.body.local(self.ty), self.body.local(Ty::I32));
+        let draw = &mut *self.body.draw;
+        let starts = [0, 1].map(|_| draw.pick(&[0, 0, 1, 5, 100, -8]));
+        let steps = [0, 1].map(|_| draw.pick(&[1, 1, 2, 3, 8, -1]));
+        let rounds = draw.range(1, 6) as i64;
+        let end = starts[0] + steps[0] * rounds + draw.pick(&[0, 0, 0, 1, -1]);
+        let range = Range {
+            low: starts[0],
+            high: end,
+        };
+        for (local, start) in held.into_iter().zip(starts) {
+            self.number(start);
+            self.body.op(Instruction::LocalSet(local));
+        }
+        self.body.op(Instruction::I32Const(ROUNDS));
+        self.body.op(Instruction::LocalSet(left));
+        self.body.op(Instruction::Block(BlockType::Empty));
+        self.body.op(Instruction::Loop(BlockType::Empty));
+        self.body.op(Instruction::LocalGet(left));
+        self.body.op(Instruction::I32Const(-1));
+        self.body.op(Instruction::I32Add);
+        self.body.op(Instruction::LocalTee(left));
+        self.body.op(Instruction::I32Eqz);
+        self.body.op(Instruction::BrIf(1));
+        self.observe(held[0], range);
+        self.body.op(Instruction::LocalGet(held[0]));
+        self.body.op(Instruction::LocalSet(before));
+        for i in [1, 0] {
+            let from = self.body.draw.pick(&[i, i, i, i, i, 1 - i]);
+            self.body.op(Instruction::LocalGet(held[from]));
+            self.number(steps[i]);
+            self.named("Add");
+            self.body.op(Instruction::LocalSet(held[i]));
+        }
+        let menu = [held[0], held[0], held[0], before, before, held[1]];
+        let tested = self.body.draw.pick(&menu);
+        self.again(tested, end);
+        self.body.op(Instruction::End);
+        self.body.op(Instruction::End);
+        self.observe(held[0], range);
+        self.body.op(Instruction::GlobalGet(self.global));
+    }
+
+    /// Shifts a comparison of the local into the global.
+    fn observe(&mut self, local: u32, range: Range) {
+        self.body.op(Instruction::GlobalGet(self.global));
+        self.body.op(Instruction::I32Const(1));
+        self.body.op(Instruction::I32Shl);
+        let near = self.beside(range, range);
+        self.compare(local, Ok(near));
+        self.body.op(Instruction::I32Or);
+        self.body.op(Instruction::GlobalSet(self.global));
+    }
+
+    /// Branches back while the local has not come to its end.
+    fn again(&mut self, local: u32, end: i64) {
+        self.body.op(Instruction::LocalGet(local));
+        self.number(end);
+        let until = self.body.draw.pick(&["Ne", "Ne", "LtU", "LtS", "Eq"]);
+        self.named(until);
+        if until == "Eq" {
+            self.body.op(Instruction::I32Eqz);
+        }
+        self.body.op(Instruction::BrIf(0));
     }
 }

@@ -123,6 +123,10 @@ impl Lower<'_, '_> {
             Cond::Lt | Cond::Ge if c != i32::MIN => {
                 Some((c - 1, if cond == Cond::Lt { Cond::Le } else { Cond::Gt }))
             }
+            Cond::Le | Cond::Gt if on(Bug::NeighbourWraps) => Some((
+                c.wrapping_add(1),
+                if cond == Cond::Le { Cond::Lt } else { Cond::Ge },
+            )),
             Cond::Le | Cond::Gt if c != i32::MAX => {
                 let strict = match on(Bug::NeighbourCondition) {
                     true => Cond::Le,
