@@ -57,6 +57,9 @@ pub fn left_out(without: &[String]) -> Result<FxHashSet<&'static str>> {
             off.extend(group.1.iter().filter_map(rule));
         } else if let Some(decision) = DECISIONS.iter().find(|d| *d == name) {
             off.insert(*decision);
+        } else if let Some(rule) = crate::rules().into_iter().find(|r| r == name) {
+            // One rule of a group: where only it can match, instruction selection takes it nevertheless.
+            off.insert(rule);
         } else if !PASSES.iter().any(|p| p.is_optional() && p.name == name) {
             let what = format!("there is no optimization `{name}` that can be left out");
             return Err(Error::new(ErrorKind::Options, what)

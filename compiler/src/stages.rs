@@ -104,11 +104,14 @@ pub fn backend(wasm: &[u8], options: &Options) -> Result<Backend> {
 
 /// Gives a module of IR as it is after every pass whose result is IR, [`TRANSLATE`] first. Its functions are as translation
 /// would have left them, or as anything else made them that [`crate::ir::verify`] accepts at
-/// [`Stage::Source`](crate::ir::verify::Stage::Source).
+/// [`Stage::Source`](crate::ir::verify::Stage::Source). Also the name of the last rewrite, for bisecting by fuel.
 ///
 /// # Errors
 /// As [`crate::compile`].
-pub fn after_each(module: Module, options: &Options) -> Result<Vec<Between>> {
+pub fn after_each(
+    module: Module,
+    options: &Options,
+) -> Result<(Vec<Between>, Option<&'static str>)> {
     let request = Request {
         keep: Keep::Ir,
         ..Request::default()
@@ -118,7 +121,8 @@ pub fn after_each(module: Module, options: &Options) -> Result<Vec<Between>> {
         waiting: None,
     };
     let (compiled, kept) = compile_module(input, options, &passes_of(options)?, &request)?;
-    Ok(betweens(&compiled, kept, None))
+    let last = compiled.last_rewrite;
+    Ok((betweens(&compiled, kept, None), last))
 }
 
 fn betweens(compiled: &Compiled, kept: Vec<Kept>, only: Option<&str>) -> Vec<Between> {

@@ -222,6 +222,10 @@ impl Counts {
 const FUEL: u64 = 20_000_000;
 /// After this long a run of emitted code counts as endless.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
+/// The same for a judge in a hurry.
+const SHORT_FUEL: u64 = 500_000;
+/// The same for a judge in a hurry.
+const SHORT_TIME_LIMIT: Duration = Duration::from_millis(100);
 /// Instructions after which a run of the executor counts as endless.
 const INSTRUCTION_LIMIT: u64 = 30_000_000;
 
@@ -288,6 +292,49 @@ impl Ask {
             ..Ask::THOROUGH
         }
     }
+
+    /// Only who noticed this difference is asked: for the many candidates of a reduction.
+    pub fn who_noticed(difference: &Difference) -> Ask {
+        let nobody = Ask {
+            executor: false,
+            ir: false,
+            backend: Stages::None,
+            unicorn: false,
+            statics: false,
+            qemu: false,
+            ..Ask::THOROUGH
+        };
+        match Voice::of(difference) {
+            // A board's run is compared with unicorn's.
+            Voice::Qemu => Ask {
+                unicorn: true,
+                qemu: true,
+                ..nobody
+            },
+            Voice::Unicorn => Ask {
+                unicorn: true,
+                ..nobody
+            },
+            Voice::Executor => Ask {
+                executor: true,
+                ..nobody
+            },
+            Voice::Interpreter => Ask { ir: true, ..nobody },
+            Voice::Stages => Ask {
+                backend: Stages::All,
+                ..nobody
+            },
+            Voice::Statics => Ask {
+                statics: true,
+                ..nobody
+            },
+            Voice::Checks => Ask {
+                ir: true,
+                backend: Stages::All,
+                ..nobody
+            },
+        }
+    }
 }
 
 /// Engines of one thread.
@@ -300,6 +347,8 @@ pub struct Judge {
     bench: Option<encoding::Bench>,
     /// Rules that fired in the module that is judged.
     rules: Vec<&'static str>,
+    /// Whether runs that do not end are given up early.
+    hurried: bool,
     pub(crate) qemu: Option<qemu::Voice>,
     /// The judge of code that is not run, with every instruction that it saw.
     pub statics: StaticJudge,
@@ -328,7 +377,7 @@ fn install_hook() {
 }
 
 /// Does something with the compiler; a panic becomes an error text.
-fn quietly<T>(what: impl FnOnce() -> T) -> Result<T, String> {
+pub(crate) fn quietly<T>(what: impl FnOnce() -> T) -> Result<T, String> {
     QUIET.set(true);
     let result = catch_unwind(AssertUnwindSafe(what));
     QUIET.set(false);
@@ -431,10 +480,16 @@ impl Judge {
             staged: Vec::new(),
             bench: None,
             rules: Vec::new(),
+            hurried: false,
             qemu: None,
             statics: StaticJudge::default(),
             counts: Counts::default(),
         })
+    }
+
+    /// Gives up early, or no more, on runs that do not end: most candidates of a reduction that take long never end.
+    pub fn hurry(&mut self, hurried: bool) {
+        self.hurried = hurried;
     }
 
     /// Judges one module under one set of options.
@@ -509,7 +564,12 @@ impl Judge {
             memory_limit: None,
         };
         let link = |e: String| early(Kind::Link, e);
+        let (fuel, time) = match self.hurried {
+            true => (SHORT_FUEL, SHORT_TIME_LIMIT),
+            false => (FUEL, TIME_LIMIT),
+        };
         let machines = machines(&mut self.machines, options.cpu).map_err(link)?;
+        machines.unicorn.core_mut().set_limit(time);
         match machines.unicorn.load(&program) {
             Ok(()) => {}
             Err(_) if !ask.unicorn => return Ok(()),
@@ -548,6 +608,7 @@ impl Judge {
                 none.insert(Reference::new(Some(FUEL)).map_err(|e| early(Kind::Link, e))?)
             }
         };
+        reference.set_fuel(fuel);
         reference
             .load(&program)
             .map_err(|e| early(Kind::Refused, format!("wasmtime: {e}")))?;
@@ -571,6 +632,11 @@ impl Judge {
     /// Which pass is to blame for a difference in what a program does: the first that leaves something which does
     /// something else than the reference, or what makes the object. Other differences name their cause themselves: `None`.
     pub fn blame(&mut self, report: &Report) -> Option<String> {
+        self.first_wrong(report).map(|(pass, _)| pass)
+    }
+
+    /// As [`Judge::blame`], and what breaks an invariant of the form that the pass left, if it is that.
+    pub fn first_wrong(&mut self, report: &Report) -> Option<(String, Option<String>)> {
         if !report.difference.kind.is_behaviour() {
             return None;
         }
@@ -590,8 +656,8 @@ impl Judge {
         reference.load(&program).ok()?;
         let found = quietly(|| stage::first_wrong(&program, &report.steps, &mut reference));
         Some(match found.ok()?.ok()? {
-            Some((pass, _)) => pass.to_owned(),
-            None => stage::OBJECT.to_owned(),
+            Some((pass, d)) => (pass.to_owned(), (d.kind == Kind::Compiler).then_some(d.got)),
+            None => (stage::OBJECT.to_owned(), None),
         })
     }
 
@@ -645,7 +711,8 @@ impl Judge {
         Ok(out)
     }
 
-    /// Each engine's answer to each step, for triage: the reference first.
+    /// Each engine's answer to each step, for triage: the reference first, the reference with its optimizer, unicorn, the
+    /// executor, then what each pass left.
     ///
     /// # Errors
     /// Text that says why the module cannot be compiled, linked or run.
@@ -670,8 +737,11 @@ impl Judge {
         program.memory_limit = machines.unicorn.memory_capacity();
         let mut reference = Reference::new(Some(FUEL))?;
         reference.load(&program)?;
-        let voices: [&mut dyn Engine; 3] = [
+        let mut optimizing = Reference::optimizing(Some(FUEL))?;
+        optimizing.load(&program)?;
+        let voices: [&mut dyn Engine; 4] = [
             &mut reference,
+            &mut optimizing,
             &mut machines.unicorn,
             &mut machines.executor,
         ];

@@ -50,6 +50,9 @@ enum Command {
         /// Ask QEMU's boards too.
         #[arg(long)]
         qemu: bool,
+        /// The file is an input of this check without a module.
+        #[arg(long)]
+        check: Option<String>,
     },
     /// Shrinks a mismatch (a case that `hunt` wrote, or a module) and prints the regression file.
     Reduce {
@@ -77,6 +80,9 @@ enum Command {
         /// Where folders are made, each by its key.
         #[arg(short, long, default_value = "triage")]
         output: PathBuf,
+        /// Print one JSON object instead of the report.
+        #[arg(long)]
+        json: bool,
     },
     /// Replays every regression on every CPU and level.
     Replay {
@@ -102,7 +108,10 @@ enum Command {
         /// Keep results in this file: rows that are hunted take the place of those in it.
         #[arg(long)]
         results: Option<PathBuf>,
-        /// Hunt nothing: print the page of the results in the file.
+        /// Instead: so many short hunts for each bug, and a triage of what each finds first.
+        #[arg(long, conflicts_with = "without")]
+        triage: Option<u64>,
+        /// Hunt nothing: print the page of the results in the file, with --triage that of the triages.
         #[arg(long, requires = "results")]
         markdown: bool,
         /// Bugs hunted at the same time.
@@ -248,6 +257,9 @@ struct HuntArgs {
     /// Folder for mismatches.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Triage each distinct mismatch when the hunt is over: a folder for each cause, under which its duplicates collapse.
+    #[arg(long, requires = "out")]
+    triage: bool,
     /// No status line.
     #[arg(long)]
     json: bool,
@@ -285,8 +297,14 @@ fn main() -> ExitCode {
             seed,
             out,
             qemu,
+            check: None,
         } => judge_with(qemu)
             .and_then(|judge| check(judge, &file, &target, calls, seed, out.as_deref())),
+        Command::Check {
+            file,
+            check: Some(part),
+            ..
+        } => check_part(&file, &part),
         Command::Reduce {
             file,
             target,
@@ -300,14 +318,20 @@ fn main() -> ExitCode {
             target,
             check,
             output,
-        } => triage_file(&file, &target, check.as_deref(), &output),
+            json,
+        } => triage_file(&file, &target, check.as_deref(), &output, json),
         Command::Replay { dir, qemu } => replay_all(&dir, qemu),
         Command::Seeds {
             results: Some(path),
             markdown: true,
+            triage,
             ..
         } => seeds::kept(&path).map(|rows| {
-            print!("{}", seeds::table::page(&rows));
+            let page = match triage {
+                Some(_) => seeds::triaged::page(&rows),
+                None => seeds::table::page(&rows),
+            };
+            print!("{page}");
             !rows.is_empty()
         }),
         Command::Seeds {
@@ -317,6 +341,7 @@ fn main() -> ExitCode {
             json,
             without,
             results,
+            triage,
             markdown: _,
         } => {
             let plan = seeds::Plan {
@@ -325,7 +350,10 @@ fn main() -> ExitCode {
                 jobs,
                 without,
             };
-            seed_table(&plan, results.as_deref(), json)
+            match triage {
+                Some(hunts) => triage_table(&plan, hunts, results.as_deref()),
+                None => seed_table(&plan, results.as_deref(), json),
+            }
         }
         Command::Bench { root, bless } => bench_table(&root, bless),
         Command::Speed {
@@ -451,6 +479,15 @@ fn hunt(args: &HuntArgs) -> Outcome {
     summary["cpu_seconds"] = json!(seeds::cpu_seconds());
     let guilty = bag.differences.values().map(|r| r.guilty.as_deref());
     summary["guilty"] = json!(guilty.collect::<Vec<_>>());
+    if let (true, Some(out)) = (args.triage, &args.out) {
+        let mut judge = judge_with(args.qemu.is_some())?;
+        let causes = triage::sorted(&mut judge, bag.differences.values(), out);
+        let causes = causes.map_err(|e| format!("{}: {e}", out.display()))?;
+        for (cause, cases) in &causes {
+            eprintln!("{}: {}", out.join(cause).display(), cases.join(", "));
+        }
+        summary["causes"] = json!(causes);
+    }
     if args.stats {
         eprint!("{}", bag.statistics());
         for wrong in bag.degenerate() {
@@ -480,6 +517,7 @@ fn module(file: &Path) -> Result<Vec<u8>, String> {
 fn target(target: &Target) -> Result<Options, String> {
     let mut options = Options {
         name: "m".into(),
+        verify: true,
         ..Options::default()
     };
     if let Some(cpu) = &target.cpu {
@@ -561,6 +599,20 @@ fn check(
     Ok(clean && (tally.executions > 0 || info.exports.is_empty()))
 }
 
+/// Judges an input of a check without a module.
+fn check_part(file: &Path, part: &str) -> Outcome {
+    let check = Direct::named(part).ok_or_else(|| format!("there is no check `{part}`"))?;
+    let bytes = std::fs::read(file).map_err(|e| format!("{}: {e}", file.display()))?;
+    match Judge::new()?.direct(check, &bytes) {
+        Ok(()) => println!("{}: no difference", file.display()),
+        Err(report) => {
+            println!("{report}");
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// The case that a file says, if it says what is done with its module.
 fn written_case(file: &Path) -> Option<regression::Case> {
     let text = std::fs::read_to_string(file).ok()?;
@@ -596,7 +648,20 @@ fn case_of(judge: &mut Judge, file: &Path, asked: &Target) -> Result<regression:
 }
 
 /// Finds the cause of what differs in a file and leaves a folder.
-fn triage_file(file: &Path, asked: &Target, check: Option<&str>, out: &Path) -> Outcome {
+fn triage_file(
+    file: &Path,
+    asked: &Target,
+    check: Option<&str>,
+    out: &Path,
+    as_json: bool,
+) -> Outcome {
+    let print = |text: String, mut row: serde_json::Value, dir: &Path| {
+        row["seconds"] = json!(seeds::cpu_seconds());
+        match as_json {
+            true => println!("{row}"),
+            false => println!("{text}{}", dir.display()),
+        }
+    };
     let mut judge = Judge::new()?;
     let failed = |e: std::io::Error| format!("{}: {e}", out.display());
     let case = match check {
@@ -606,8 +671,9 @@ fn triage_file(file: &Path, asked: &Target, check: Option<&str>, out: &Path) -> 
             match Direct::named(name) {
                 Some(direct) => {
                     let found = triage::direct(&mut judge, direct, &bytes)?;
-                    triage::write_direct(out, &found).map_err(failed)?;
-                    println!("{}", found.says);
+                    let dir = out.join(found.key());
+                    triage::write_direct(&dir, &found).map_err(failed)?;
+                    print(found.text(), found.json(), &dir);
                     return Ok(true);
                 }
                 None if name == "lowering" => match judge.generated(&bytes, &Setup::default()) {
@@ -621,8 +687,7 @@ fn triage_file(file: &Path, asked: &Target, check: Option<&str>, out: &Path) -> 
     let found = triage::triage(&mut judge, &case)?;
     let dir = out.join(found.key());
     triage::write(&dir, &found).map_err(failed)?;
-    print!("{}", triage::text(&found));
-    println!("{}", dir.display());
+    print(triage::text(&found), found.json(), &dir);
     Ok(true)
 }
 
@@ -758,6 +823,34 @@ fn seed_table(plan: &seeds::Plan, results: Option<&Path>, as_json: bool) -> Outc
     }
     println!("{}", seeds::table::json(&found));
     Ok(found.iter().all(|r| r.found))
+}
+
+/// Triages what hunts for seeded bugs find, and prints the figures.
+fn triage_table(plan: &seeds::Plan, hunts: u64, results: Option<&Path>) -> Outcome {
+    let exe = std::env::current_exe().map_err(|e| e.to_string())?;
+    let mut rows = results.map_or(Ok(Vec::new()), seeds::kept)?;
+    let mut lost = None;
+    let found = seeds::triaged::triage_all(&exe, plan, hunts, &mut |sought| {
+        println!(
+            "{:4} {}",
+            sought.number,
+            sought.seed().map_or("", |s| s.name)
+        );
+        for row in &sought.triaged {
+            println!("{row}");
+        }
+        if let Some(path) = results {
+            rows = seeds::merge_triaged(std::mem::take(&mut rows), std::slice::from_ref(sought));
+            lost = lost.take().or(seeds::keep(path, &rows).err());
+        }
+    })?;
+    if let Some(e) = lost {
+        return Err(e);
+    }
+    for (what, figure) in seeds::triaged::figures(&found) {
+        println!("{what:50} {figure}");
+    }
+    Ok(found.iter().any(|s| !s.triaged.is_empty()))
 }
 
 fn list_unproven(root: &Path) -> Outcome {

@@ -15,6 +15,8 @@ use crate::stage::StageEngine;
 use thumbsmith::ir::{self, Module};
 use thumbsmith::{Level, Options, stages};
 
+/// More rewrites than a module of the oracle's makes.
+const MOST: u64 = 1 << 20;
 /// Calls of each function.
 const CALLS: usize = 8;
 
@@ -23,14 +25,51 @@ const CALLS: usize = 8;
 /// # Errors
 /// Text that names the pass, and says what differs.
 pub fn judge(bytes: &[u8]) -> Result<u64, String> {
+    judge_within(bytes, None)
+}
+
+/// The rewrite with which the module of these bytes goes wrong, and without which it does not; `None` if it goes wrong without
+/// any.
+pub fn guilty(bytes: &[u8]) -> Option<&'static str> {
+    if judge_within(bytes, Some(0)).is_err() {
+        return None;
+    }
+    let mut wrong = 1;
+    while judge_within(bytes, Some(wrong)).is_ok() {
+        wrong = wrong.checked_mul(2).filter(|n| *n <= MOST)?;
+    }
+    let mut right = wrong / 2;
+    while wrong - right > 1 {
+        let middle = right + (wrong - right) / 2;
+        match judge_within(bytes, Some(middle)) {
+            Ok(_) => right = middle,
+            Err(_) => wrong = middle,
+        }
+    }
     let mut draw = Draw::new(bytes);
-    let options = options(&mut draw);
+    let options = Options {
+        fuel: Some(wrong),
+        // What a verifier refuses is named too.
+        verify: false,
+        ..options(&mut draw)
+    };
+    stages::after_each(irgen::module(&mut draw), &options)
+        .ok()?
+        .1
+}
+
+/// As [`judge`], with at most so many rewrites instead of what the bytes say.
+fn judge_within(bytes: &[u8], fuel: Option<u64>) -> Result<u64, String> {
+    let mut draw = Draw::new(bytes);
+    let mut options = options(&mut draw);
+    options.fuel = fuel.or(options.fuel);
     let module = irgen::module(&mut draw);
     let info = surface(&module);
     let steps = steps(&mut draw, &info);
     let text = crate::regression::options_text(&options);
     let mut all = stages::after_each(module, &options)
         .map_err(|e| format!("{e} ({text})"))?
+        .0
         .into_iter();
     let program = Program {
         wasm: Vec::new(),

@@ -34,6 +34,7 @@ struct Running {
 
 /// wasmtime behind the engine trait.
 pub struct Reference {
+    name: &'static str,
     engine: wasmtime::Engine,
     fuel: Option<u64>,
     module: Option<(Module, Arc<Info>, Option<u64>)>,
@@ -49,10 +50,29 @@ impl Reference {
     /// # Errors
     /// Text of the engine if its configuration is refused on this host.
     pub fn new(fuel: Option<u64>) -> Result<Reference, String> {
+        let how = (OptLevel::None, RegallocAlgorithm::SinglePass);
+        Reference::configured("wasmtime", how, fuel)
+    }
+
+    /// The same reference with its optimizer and its other allocator: where it says something else than [`Reference::new`],
+    /// it is the reference that is wrong.
+    ///
+    /// # Errors
+    /// As [`Reference::new`].
+    pub fn optimizing(fuel: Option<u64>) -> Result<Reference, String> {
+        let how = (OptLevel::Speed, RegallocAlgorithm::Backtracking);
+        Reference::configured("wasmtime, optimizing", how, fuel)
+    }
+
+    fn configured(
+        name: &'static str,
+        (level, allocator): (OptLevel, RegallocAlgorithm),
+        fuel: Option<u64>,
+    ) -> Result<Reference, String> {
         let mut config = Config::new();
         config
-            .cranelift_opt_level(OptLevel::None)
-            .cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass)
+            .cranelift_opt_level(level)
+            .cranelift_regalloc_algorithm(allocator)
             .cranelift_debug_verifier(false)
             .consume_fuel(fuel.is_some())
             .generate_address_map(false)
@@ -61,6 +81,7 @@ impl Reference {
             .max_wasm_stack(256 << 10);
         let engine = wasmtime::Engine::new(&config).map_err(|e| e.to_string())?;
         Ok(Reference {
+            name,
             engine,
             fuel,
             module: None,
@@ -68,6 +89,11 @@ impl Reference {
             params: Vec::new(),
             results: Vec::new(),
         })
+    }
+
+    /// Gives each call from here on so much fuel, if it is bounded by fuel at all.
+    pub fn set_fuel(&mut self, units: u64) {
+        self.fuel = self.fuel.map(|_| units);
     }
 
     fn outcome(result: Result<(), wasmtime::Error>) -> Result<(), Outcome> {
@@ -197,7 +223,7 @@ fn import(store: &mut Store<Host>, info: &Info, index: usize) -> Func {
 
 impl Engine for Reference {
     fn name(&self) -> String {
-        "wasmtime".into()
+        self.name.into()
     }
 
     fn load(&mut self, program: &Program) -> Result<(), String> {

@@ -82,6 +82,8 @@ pub fn options_text(o: &Options) -> String {
 pub fn parse_options(text: &str) -> Result<Options, String> {
     let mut options = Options {
         name: "m".into(),
+        // As hunts do: what a check of the compiler found is found by it again.
+        verify: true,
         ..Options::default()
     };
     for word in text.split_whitespace() {
@@ -245,6 +247,7 @@ impl Case {
             guilty: "unknown".into(),
             options: Options {
                 name: "m".into(),
+                verify: true,
                 ..Options::default()
             },
             wasm,

@@ -7,6 +7,7 @@
 //! [`table`].
 
 pub mod table;
+pub mod triaged;
 
 use crate::check::{Direct, Voice};
 use crate::generate::Family;
@@ -17,6 +18,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use thumbsmith::seeded::{BUGS, Seed};
+use triaged::Triaged;
 
 /// One module of so many goes to QEMU too.
 const BOARD_SHARE: &str = "8";
@@ -88,6 +90,8 @@ pub struct Sought {
     pub without_family: Option<Without>,
     /// The hunt without that voice or check of a part.
     pub without_voice: Option<Without>,
+    /// What triages said about cases of it.
+    pub triaged: Vec<Triaged>,
 }
 
 impl Sought {
@@ -113,6 +117,9 @@ impl Sought {
                 row[key] = without.json();
             }
         }
+        if !self.triaged.is_empty() {
+            row["triaged"] = json!(self.triaged.iter().map(Triaged::json).collect::<Vec<_>>());
+        }
         row
     }
 
@@ -132,6 +139,10 @@ impl Sought {
             guilty: text("guilty"),
             without_family: Without::from_json(&row["without_family"]),
             without_voice: Without::from_json(&row["without_voice"]),
+            triaged: row["triaged"]
+                .as_array()
+                .map(|all| all.iter().filter_map(Triaged::from_json).collect())
+                .unwrap_or_default(),
         })
     }
 }
@@ -346,7 +357,7 @@ pub fn kept(path: &Path) -> Result<Vec<Sought>, String> {
 }
 
 /// Puts new rows in the place of old ones; one that was not hunted without its finder keeps what the old one knew of that,
-/// if the finder is the same.
+/// if the finder is the same, and one that was not triaged what triages said.
 pub fn merge(old: Vec<Sought>, new: Vec<Sought>) -> Vec<Sought> {
     let mut all: BTreeMap<u16, Sought> = old.into_iter().map(|s| (s.number, s)).collect();
     for mut sought in new {
@@ -357,8 +368,24 @@ pub fn merge(old: Vec<Sought>, new: Vec<Sought>) -> Vec<Sought> {
             if before.voice == sought.voice {
                 sought.without_voice = sought.without_voice.or(before.without_voice);
             }
+            if sought.triaged.is_empty() {
+                sought.triaged = before.triaged;
+            }
         }
         all.insert(sought.number, sought);
+    }
+    all.into_values().collect()
+}
+
+/// Puts what triages said into the rows of their bugs, and leaves everything else in those.
+pub fn merge_triaged(old: Vec<Sought>, new: &[Sought]) -> Vec<Sought> {
+    let mut all: BTreeMap<u16, Sought> = old.into_iter().map(|s| (s.number, s)).collect();
+    for sought in new {
+        let row = all.entry(sought.number).or_insert_with(|| Sought {
+            number: sought.number,
+            ..Sought::default()
+        });
+        row.triaged.clone_from(&sought.triaged);
     }
     all.into_values().collect()
 }

@@ -17,6 +17,8 @@ use thumbsmith::isa::exec::{self, Bus, BusFault};
 pub struct Line {
     /// Its address.
     pub pc: u32,
+    /// Registers before it.
+    pub before: Regs,
     /// Its text.
     pub text: String,
     /// Registers that it changed, PC aside, with their new values.
@@ -72,6 +74,7 @@ impl Tracer {
                 .collect();
             self.lines.push(Line {
                 pc: before[PC],
+                before,
                 text,
                 changes,
                 effect: bus.stored,

@@ -2,7 +2,7 @@
 //!
 //! In: registers and mapped memory. Out: why it stopped. Invariants: the region buffers are mapped into the engine by
 //! address, so the host sees memory without copying; the translation cache is dropped on every
-//! [`attach`](Core::attach), since unicorn goes on running old code otherwise; no hook is ever installed, since
+//! [`attach`](Core::attach), since unicorn goes on running old code otherwise; only triage installs a hook (of code), since
 //! hooks cost and a read hook inside an IT block breaks. Endless loops are ended from outside by one watchdog
 //! thread, since unicorn's own timeout costs 700 us a call.
 //!
@@ -11,6 +11,8 @@
 
 use super::memory::{Kind, Memory};
 use super::{Core, PC, Regs, Stop};
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -124,6 +126,12 @@ pub(crate) fn open(cpu: Cpu) -> Result<Unicorn<'static, ()>, uc_error> {
     Ok(engine)
 }
 
+/// Registers before each instruction that a watched core ran, since the list was last cleared.
+pub type Seen = Rc<RefCell<Vec<Regs>>>;
+
+/// Instructions after which no more are written down.
+const MOST_SEEN: usize = 200_000;
+
 impl UnicornCore {
     /// A core that models `cpu` and gives up on a run after `limit`.
     ///
@@ -149,6 +157,35 @@ impl UnicornCore {
             slot,
             limit,
         })
+    }
+
+    /// A core that besides writes down the registers before every instruction, PC among them. Slow, for triage only.
+    ///
+    /// # Errors
+    /// Text of unicorn.
+    pub fn watched(cpu: Cpu, limit: Duration) -> Result<(UnicornCore, Seen), String> {
+        let mut core = UnicornCore::new(cpu, limit)?;
+        let seen = Seen::default();
+        let list = Rc::clone(&seen);
+        let note = move |engine: &mut Unicorn<'_, ()>, pc: u64, _: u32| {
+            let mut regs: Regs = [0; 16];
+            for (number, value) in NUMBERS.iter().zip(regs.iter_mut()) {
+                *value = engine.reg_read(*number).unwrap_or(0) as u32;
+            }
+            regs[PC] = pc as u32;
+            let mut list = list.borrow_mut();
+            if list.len() < MOST_SEEN {
+                list.push(regs);
+            }
+        };
+        let hooked = core.engine.add_code_hook(1, 0, note);
+        hooked.map_err(|e| format!("unicorn: {e}"))?;
+        Ok((core, seen))
+    }
+
+    /// Gives up on runs after this time from here on.
+    pub fn set_limit(&mut self, limit: Duration) {
+        self.limit = limit;
     }
 
     fn map(&mut self, memory: &mut Memory) -> Result<(), uc_error> {

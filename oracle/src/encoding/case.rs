@@ -9,7 +9,47 @@ use thumbsmith::Cpu;
 use thumbsmith::isa::exec::Flags;
 use thumbsmith::isa::form::Form;
 use thumbsmith::isa::table::FORMS;
-use thumbsmith::isa::{Addr, Inst, Op, Place, Reg, Sem, encode, encode_sized, writes};
+use thumbsmith::isa::{Addr, Cond, Inst, Op, Place, Reg, Sem, encode, encode_sized, writes};
+
+/// What the text of an instruction that is not read back as it was encoded begins with; what is wrong follows.
+pub const MISREAD: &str = "encoded with";
+
+/// What is wrong with an instruction's halfwords, if they are not read back as it, and what they are read back as: another
+/// register, another immediate (by what it is the immediate of), or none of its operation at all.
+pub fn misread(inst: &Inst, halfwords: &[u16], in_it: Option<Cond>) -> Option<(String, Vec<Inst>)> {
+    // Another operation may share the bits (PUSH of one register is a store with writeback).
+    let word = halfwords.iter().fold(0, |w, hw| w << 16 | u32::from(*hw));
+    let same_op = FORMS
+        .iter()
+        .filter(|f| f.op == inst.op && f.size() == 2 * halfwords.len() as u32);
+    let read: Vec<Inst> = same_op.filter_map(|f| f.decode(word, in_it)).collect();
+    if read.contains(inst) {
+        return None;
+    }
+    let what = match read.first() {
+        None => format!("nothing of {}", family(inst.op)),
+        Some(other) if other.regs != inst.regs || other.list != inst.list => {
+            "another register".into()
+        }
+        Some(other) if other.s != inst.s => "other flags".into(),
+        Some(_) => format!("another immediate of {}", family(inst.op)),
+    };
+    Some((what, read))
+}
+
+/// Operations whose immediates are encoded alike, in a word.
+fn family(op: Op) -> &'static str {
+    match op.sem() {
+        Sem::AluI(_) | Sem::TestI(_) => "an operation",
+        Sem::ShiftI(_) => "a shift",
+        Sem::AluR(_) | Sem::TestR(_) => "a shifted operand",
+        _ if op.name().starts_with("Ldrd") || op.name().starts_with("Strd") => "a pair",
+        _ if op.name().contains("rh") || op.name().contains("rsh") => "a halfword",
+        _ if op.name().starts_with("Ld") || op.name().starts_with("St") => "an access",
+        _ if op.name().starts_with("Bf") || op.name().contains("bfx") => "a field",
+        _ => op.name(),
+    }
+}
 
 /// An instruction in its surroundings.
 pub(super) struct Case {
@@ -55,16 +95,11 @@ impl Case {
                 .map_err(|e| format!("`{inst}` is not encoded: {e:?}"))?
                 .halfwords(),
         );
-        // Another operation may share the bits (PUSH of one register is a store with writeback).
-        let word = code[own..].iter().fold(0, |w, hw| w << 16 | u32::from(*hw));
-        let same_op = FORMS
-            .iter()
-            .filter(|f| f.op == inst.op && f.size() == form.size());
-        let read: Vec<Inst> = same_op
-            .filter_map(|f| f.decode(word, in_it.then_some(inst.cond)))
-            .collect();
-        if !read.contains(&inst) {
-            return Err(format!("`{inst}` is read back as {read:?}"));
+        let in_it = in_it.then_some(inst.cond);
+        if let Some((what, read)) = misread(&inst, &code[own..], in_it) {
+            return Err(format!(
+                "{MISREAD} {what}: `{inst}` is read back as {read:?}"
+            ));
         }
         if inst.op == Op::It {
             // The block moves r8.. to r0.., so that the registers show what was executed.

@@ -10,6 +10,7 @@ mod case;
 mod engine;
 
 use case::Case;
+pub(crate) use case::{MISREAD, misread};
 use engine::{CODE, DATA, Memory, Reference, SIZE, State};
 use thumbsmith::Cpu;
 use thumbsmith::isa::exec::{Machine, Stop};

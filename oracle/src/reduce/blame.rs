@@ -9,11 +9,12 @@ use crate::check::{self, Judge};
 use crate::reduce::Candidate;
 use thumbsmith::Options;
 
+/// More rewrites than a case that was worth reducing makes, where they cannot be counted.
+const MOST: u64 = 1 << 20;
+
 /// What bisecting the fuel says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guilty {
-    /// The compiler fails before it can be asked.
-    Compiler,
     /// It differs without any rewrite.
     NoRewrite,
     /// It differs only without a limit of fuel.
@@ -32,10 +33,7 @@ pub enum Guilty {
 impl std::fmt::Display for Guilty {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Guilty::Compiler => f.write_str("the compiler itself"),
-            Guilty::NoRewrite => {
-                f.write_str("no rewrite: translation, lowering, allocation or emission")
-            }
+            Guilty::NoRewrite => f.write_str("no rewrite: what every level does"),
             Guilty::Unlimited => f.write_str("unknown: differs only without a fuel limit"),
             Guilty::Rewrite { name, number, of } => write!(f, "{name} (rewrite {number} of {of})"),
         }
@@ -53,14 +51,21 @@ pub(super) fn guilty(
         fuel: Some(fuel),
         ..options.clone()
     };
-    let used = match check::stats(&case.wasm, options) {
-        Some(stats) => stats.fuel_used,
-        None => return Guilty::Compiler,
+    // A compiler that fails may do so in a check, and come to its end without it.
+    let unchecked = Options {
+        verify: false,
+        ..options.clone()
     };
+    let stats = |fuel: Option<u64>| {
+        let limited = |o: &Options| Options { fuel, ..o.clone() };
+        check::stats(&case.wasm, &limited(options))
+            .or_else(|| check::stats(&case.wasm, &limited(&unchecked)))
+    };
+    let used = stats(options.fuel).map(|s| s.fuel_used);
     if differs(judge, &with(0), case, wanted) {
         return Guilty::NoRewrite;
     }
-    let (mut right, mut wrong) = (0, used);
+    let (mut right, mut wrong) = (0, used.unwrap_or(MOST));
     if !differs(judge, &with(wrong), case, wanted) {
         return Guilty::Unlimited;
     }
@@ -72,10 +77,10 @@ pub(super) fn guilty(
             right = middle;
         }
     }
-    let name = check::stats(&case.wasm, &with(wrong)).and_then(|s| s.last_rewrite);
+    let name = stats(Some(wrong)).and_then(|s| s.last_rewrite);
     Guilty::Rewrite {
         name: name.unwrap_or("unnamed"),
         number: wrong,
-        of: used,
+        of: used.unwrap_or(wrong),
     }
 }

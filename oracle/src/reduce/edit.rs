@@ -8,7 +8,8 @@ use super::structure::Segment;
 use std::rc::Rc;
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::{
-    CodeSection, Encode, ExportKind, ExportSection, Function, Instruction, RawSection, ValType,
+    CodeSection, Encode, ExportKind, ExportSection, Function, FunctionSection, Instruction,
+    RawSection, TypeSection, ValType,
 };
 use wasmparser::{Operator, Parser, Payload};
 
@@ -27,6 +28,10 @@ enum Class {
     I64(i64),
     /// Reads a local.
     Get(u32),
+    /// Writes a local.
+    Set(u32),
+    /// Writes a local and leaves the value.
+    Tee(u32),
     /// Does nothing but drop a value.
     Idle,
     /// Anything else.
@@ -70,7 +75,7 @@ impl Op {
             Class::I64(n) => 10 + u64::from(64 - n.unsigned_abs().leading_zeros()),
             Class::Get(n) => 11 + u64::from(n.min(8)),
             Class::Idle => 5,
-            Class::Open | Class::Else | Class::Other => 80,
+            Class::Open | Class::Else | Class::Set(_) | Class::Tee(_) | Class::Other => 80,
         }
     }
 }
@@ -82,10 +87,16 @@ struct Body {
     code: Vec<Op>,
 }
 
+/// Parameters and results of a function type.
+type Signature = (Vec<ValType>, Vec<ValType>);
+
 /// A section in order.
 #[derive(Clone)]
 enum Section {
     Raw(u8, Vec<u8>),
+    Types(Vec<Signature>),
+    /// By function of the module: its type.
+    Functions(Vec<u32>),
     Exports(Vec<(String, ExportKind, u32)>),
     Code,
 }
@@ -95,6 +106,8 @@ enum Section {
 pub struct Module {
     sections: Vec<Section>,
     bodies: Vec<Body>,
+    /// Imported functions, which come before the module's own.
+    imports: usize,
 }
 
 /// Longest run of operators that one edit takes away or replaces.
@@ -102,7 +115,7 @@ const LONGEST: usize = 24;
 /// Ways to replace an operator by drops: one to eight of them, then nothing, an i32 or an i64.
 const DROPS: usize = 24;
 /// How far apart two operators may be that one edit takes away.
-const REACH: usize = 10;
+const REACH: usize = 24;
 
 /// What a run of operators is replaced by.
 fn replacements() -> [Option<Op>; 7] {
@@ -124,6 +137,7 @@ impl Module {
         let mut module = Module {
             sections: Vec::new(),
             bodies: Vec::new(),
+            imports: crate::program::Info::read(wasm).ok()?.imports.len(),
         };
         for payload in Parser::new(0).parse_all(wasm) {
             match payload.ok()? {
@@ -137,6 +151,22 @@ impl Module {
                         exports.push((export.name.to_owned(), kind, export.index));
                     }
                     module.sections.push(Section::Exports(exports));
+                }
+                Payload::TypeSection(reader) => {
+                    let mut types = Vec::new();
+                    for ty in reader.into_iter_err_on_gc_types() {
+                        let ty = ty.ok()?;
+                        let list = |all: &[wasmparser::ValType]| {
+                            let each = all.iter().map(|t| RoundtripReencoder.val_type(*t).ok());
+                            each.collect::<Option<Vec<_>>>()
+                        };
+                        types.push((list(ty.params())?, list(ty.results())?));
+                    }
+                    module.sections.push(Section::Types(types));
+                }
+                Payload::FunctionSection(reader) => {
+                    let list: Result<Vec<u32>, _> = reader.into_iter().collect();
+                    module.sections.push(Section::Functions(list.ok()?));
                 }
                 Payload::CustomSection(_) => {}
                 other => {
@@ -164,6 +194,22 @@ impl Module {
                         exports.export(name, *kind, *index);
                     }
                     out.section(&exports);
+                }
+                Section::Types(list) => {
+                    let mut types = TypeSection::new();
+                    for (params, results) in list {
+                        types
+                            .ty()
+                            .function(params.iter().copied(), results.iter().copied());
+                    }
+                    out.section(&types);
+                }
+                Section::Functions(list) => {
+                    let mut functions = FunctionSection::new();
+                    for ty in list {
+                        functions.function(*ty);
+                    }
+                    out.section(&functions);
                 }
                 Section::Code => {
                     let mut code = CodeSection::new();
@@ -193,17 +239,13 @@ impl Module {
 
     /// What the edits make smaller.
     pub fn weight(&self) -> u64 {
-        let sections: usize = self
-            .sections
-            .iter()
-            .map(|s| {
-                if let Section::Raw(_, b) = s {
-                    b.len()
-                } else {
-                    0
-                }
-            })
-            .sum();
+        let size = |s: &Section| match s {
+            Section::Raw(_, bytes) => bytes.len(),
+            Section::Types(list) => list.iter().map(|t| 2 + t.0.len() + t.1.len()).sum(),
+            Section::Functions(list) => list.len(),
+            Section::Exports(_) | Section::Code => 0,
+        };
+        let sections: usize = self.sections.iter().map(size).sum();
         let body =
             |b: &Body| b.code.iter().map(Op::weight).sum::<u64>() + 20 * b.locals.len() as u64;
         let exports: usize = self
@@ -256,6 +298,114 @@ impl Module {
         all.filter(|next| next.weight() < weight).collect()
     }
 
+    fn signature(&self, func: u32) -> Option<&Signature> {
+        let types = self.sections.iter().find_map(|s| match s {
+            Section::Types(list) => Some(list),
+            _ => None,
+        })?;
+        let functions = self.sections.iter().find_map(|s| match s {
+            Section::Functions(list) => Some(list),
+            _ => None,
+        })?;
+        // Imports come first, and are as many as bodies do not account for.
+        types.get(*functions.get(self.own(func)?)? as usize)
+    }
+
+    /// The number of a function's body.
+    fn own(&self, func: u32) -> Option<usize> {
+        (func as usize).checked_sub(self.imports)
+    }
+
+    /// Number of a function's parameters.
+    pub(super) fn params(&self, func: u32) -> Option<usize> {
+        Some(self.signature(func)?.0.len())
+    }
+
+    /// Number of a body's own locals.
+    pub(super) fn locals(&self, body: usize) -> usize {
+        self.bodies.get(body).map_or(0, |b| b.locals.len())
+    }
+
+    /// Gives a function another type, added behind the others.
+    fn retyped(mut self, func: u32, signature: Signature) -> Option<Module> {
+        let own = self.own(func)?;
+        let mut ty = None;
+        for section in &mut self.sections {
+            match section {
+                Section::Types(list) => {
+                    let known = list.iter().position(|t| *t == signature);
+                    ty = Some(known.unwrap_or(list.len()) as u32);
+                    if known.is_none() {
+                        list.push(signature.clone());
+                    }
+                }
+                Section::Functions(list) => *list.get_mut(own)? = ty?,
+                Section::Raw(..) | Section::Exports(_) | Section::Code => {}
+            }
+        }
+        Some(self)
+    }
+
+    /// The module in which a function is nothing but this expression.
+    pub(super) fn only(&self, segment: &Segment, func: u32) -> Option<Module> {
+        let ty = RoundtripReencoder.val_type(segment.ty?).ok()?;
+        let params = self.signature(func)?.0.clone();
+        let mut next = self.clone();
+        let body = next.bodies.get_mut(segment.body)?;
+        let mut code = body.code.get(segment.from..segment.to)?.to_vec();
+        code.push(Op::new(&Instruction::End, Class::End));
+        body.code = code;
+        next.retyped(func, (params, vec![ty]))
+    }
+
+    /// The module in which a body has a constant where it reads a local that it never writes.
+    pub(super) fn with_constant(&self, body: usize, local: u32, value: u64) -> Option<Module> {
+        let mut next = self.clone();
+        let own = next.bodies.get_mut(body)?;
+        let writes = |op: &Op| matches!(op.class, Class::Set(n) | Class::Tee(n) if n == local);
+        let func = (body + self.imports) as u32;
+        let ty = *self.signature(func)?.0.get(local as usize)?;
+        let constant = match ty {
+            ValType::I32 => Op::i32(value as u32 as i32),
+            ValType::I64 => Op::i64(value as i64),
+            _ => return None,
+        };
+        if own.code.iter().any(writes) {
+            return None;
+        }
+        let reads = |op: &Op| matches!(op.class, Class::Get(n) if n == local);
+        let mut seen = false;
+        for op in own.code.iter_mut().filter(|op| reads(op)) {
+            *op = constant.clone();
+            seen = true;
+        }
+        seen.then_some(next)
+    }
+
+    /// The module in which a function has no such parameter; nothing if its body names it.
+    pub(super) fn without_parameter(&self, body: usize, func: u32, local: u32) -> Option<Module> {
+        let (mut params, results) = self.signature(func)?.clone();
+        if local as usize >= params.len() {
+            return None;
+        }
+        params.remove(local as usize);
+        let mut next = self.clone();
+        next.bodies.get_mut(body)?.renumbered(local)?;
+        next.retyped(func, (params, results))
+    }
+
+    /// The module in which a body has no such local (counted from its first own one); nothing if it names it.
+    pub(super) fn without_local(&self, body: usize, params: u32, local: u32) -> Option<Module> {
+        let mut next = self.clone();
+        let own = next.bodies.get_mut(body)?;
+        own.renumbered(params + local)?;
+        if local as usize >= own.locals.len() {
+            return None;
+        }
+        own.locals.remove(local as usize);
+        Some(next)
+    }
+
     /// The module with edit number `number`; `None` if there is no such edit any more.
     pub fn edited(&self, mut number: usize) -> Option<Module> {
         for index in 0..self.sections.len() {
@@ -263,7 +413,7 @@ impl Module {
             let parts = match &self.sections[index] {
                 Section::Raw(..) => 1,
                 Section::Exports(list) => list.len(),
-                Section::Code => 0,
+                Section::Types(_) | Section::Functions(_) | Section::Code => 0,
             };
             if number < parts {
                 return Some(self.without_part(index, number));
@@ -288,7 +438,7 @@ impl Module {
             Section::Exports(list) => {
                 list.remove(part);
             }
-            Section::Raw(..) | Section::Code => {
+            Section::Raw(..) | Section::Types(_) | Section::Functions(_) | Section::Code => {
                 next.sections.remove(index);
             }
         }
@@ -314,6 +464,8 @@ fn read_body(wasm: &[u8], body: &wasmparser::FunctionBody<'_>) -> Option<Body> {
             Operator::I32Const { value } => Class::I32(value),
             Operator::I64Const { value } => Class::I64(value),
             Operator::LocalGet { local_index } => Class::Get(local_index),
+            Operator::LocalSet { local_index } => Class::Set(local_index),
+            Operator::LocalTee { local_index } => Class::Tee(local_index),
             Operator::Drop | Operator::Nop => Class::Idle,
             // The editor treats all the rest alike; whether an edit of it makes sense, the validator says.
             _ => Class::Other,
@@ -327,6 +479,25 @@ fn read_body(wasm: &[u8], body: &wasmparser::FunctionBody<'_>) -> Option<Body> {
 }
 
 impl Body {
+    /// Numbers locals as if this one were gone; nothing if an operator names it.
+    fn renumbered(&mut self, gone: u32) -> Option<()> {
+        for op in &mut self.code {
+            let (Class::Get(n) | Class::Set(n) | Class::Tee(n)) = op.class else {
+                continue;
+            };
+            if n == gone {
+                return None;
+            }
+            let now = n - u32::from(n > gone);
+            *op = match op.class {
+                Class::Set(_) => Op::new(&Instruction::LocalSet(now), Class::Set(now)),
+                Class::Tee(_) => Op::new(&Instruction::LocalTee(now), Class::Tee(now)),
+                _ => Op::get(now),
+            };
+        }
+        Some(())
+    }
+
     fn longest(&self) -> usize {
         self.code.len().min(LONGEST)
     }
@@ -418,6 +589,8 @@ impl Body {
                 | Class::I32(_)
                 | Class::I64(_)
                 | Class::Get(_)
+                | Class::Set(_)
+                | Class::Tee(_)
                 | Class::Idle
                 | Class::Other => {}
             }
@@ -441,8 +614,8 @@ impl Body {
         match self.code[at].class {
             Class::I32(n) => next.code[at] = Op::i32([0, 1, n / 2][way]),
             Class::I64(n) => next.code[at] = Op::i64([0, 1, n / 2][way]),
-            Class::Open | Class::Else | Class::End | Class::Get(_) | Class::Idle | Class::Other => {
-            }
+            Class::Open | Class::Else | Class::End | Class::Idle | Class::Other => {}
+            Class::Get(_) | Class::Set(_) | Class::Tee(_) => {}
         }
     }
 }

@@ -7,6 +7,7 @@
 //! still differs. Last, the guilty rewrite is named by bisecting fuel ([`blame`]). Invariant: every accepted candidate was judged, so the result differs by construction.
 
 pub mod blame;
+mod carve;
 pub mod edit;
 mod simpler;
 pub mod structure;
@@ -17,9 +18,10 @@ use crate::check::{Ask, Judge};
 use crate::compare::{Difference, Kind, Step};
 use crate::program::Info;
 use crate::regression::Case;
+use crate::seeds::cpu_seconds;
 use blame::Guilty;
 use edit::Module;
-use std::time::{Duration, Instant};
+use thumbsmith::choices::Source;
 
 /// A candidate: a module and what is done with it.
 #[derive(Clone)]
@@ -33,10 +35,12 @@ pub struct Candidate {
 /// Says whether a candidate still shows the difference.
 pub type Test<'a> = &'a mut dyn FnMut(&Candidate) -> bool;
 
+/// Random streams of decisions that are tried for each candidate.
+const STREAMS: u64 = 6;
 /// Attempts of wasm-shrink that may fail in a row.
 const SHRINK_ATTEMPTS: u32 = 300;
-/// Wall time after which the smallest candidate so far is good enough.
-const LIMIT: Duration = Duration::from_secs(120);
+/// CPU seconds after which the smallest candidate so far is good enough.
+const LIMIT: f64 = 60.0;
 
 /// Reduces a case that differs under `judge`.
 ///
@@ -54,8 +58,22 @@ pub struct Cause {
     pub difference: Difference,
     /// The guilty pass, if what passes leave tells.
     pub pass: Option<String>,
+    /// What breaks an invariant of the form that the guilty pass left, if that is what is wrong.
+    pub broken: Option<String>,
     /// The guilty rewrite.
     pub guilty: Guilty,
+    wanted: Wanted,
+}
+
+impl Cause {
+    /// Whether the case still differs under other options.
+    pub fn differs(&self, judge: &mut Judge, options: &thumbsmith::Options) -> bool {
+        let candidate = Candidate {
+            wasm: self.case.wasm.clone(),
+            steps: self.case.steps.clone(),
+        };
+        differs(judge, options, &candidate, self.wanted)
+    }
 }
 
 /// Reduces a case that differs, and names what is guilty.
@@ -70,22 +88,43 @@ pub fn cause(judge: &mut Judge, case: &Case) -> Result<Cause, String> {
     };
     let wanted = Wanted {
         kind: report.difference.kind,
-        ask: Ask::again(&report.difference),
+        ask: Ask::who_noticed(&report.difference),
     };
     let first = Candidate {
         wasm: case.wasm.clone(),
         steps: report.steps.clone(),
     };
-    let options = simpler::simpler(options, &mut |o| differs(judge, o, &first, wanted));
-    let mut test = |c: &Candidate| differs(judge, &options, c, wanted);
+    // Unless it is about a long run itself.
+    judge.hurry(true);
+    let quick = differs(judge, &options, &first, wanted);
+    judge.hurry(quick);
+    let mut options = simpler::simpler(options, &mut |o| differs(judge, o, &first, wanted));
+    let mut test = |c: &Candidate| {
+        let found = streams(&options)
+            .into_iter()
+            .find(|o| differs(judge, o, c, wanted));
+        if let Some(found) = found {
+            options = found;
+            return true;
+        }
+        false
+    };
     let small = shrink(first, &mut test);
     // A small module may need less.
     let options = simpler::simpler(options, &mut |o| differs(judge, o, &small, wanted));
+    judge.hurry(false);
     let guilty = blame::guilty(judge, &options, &small, wanted);
     let expected = judge.expectations(&small.wasm, &options, &small.steps)?;
-    let last = judge.judge("reduce", &small.wasm, &options, &small.steps, wanted.ask);
+    let thorough = Ask::again(&report.difference);
+    let last = judge.judge("reduce", &small.wasm, &options, &small.steps, thorough);
     let last = last.err().unwrap_or(report);
-    let pass = judge.blame(&last);
+    // What is done after the guilty rewrite need not be looked through.
+    let mut blamed = (*last).clone();
+    if let Guilty::Rewrite { number, .. } = &guilty {
+        blamed.options.fuel = Some(*number);
+    }
+    let (pass, broken) = judge.first_wrong(&blamed).unzip();
+    let broken = broken.flatten();
     let case = Case {
         found_by: case.found_by.clone(),
         guilty: match &pass {
@@ -102,8 +141,23 @@ pub fn cause(judge: &mut Judge, case: &Case) -> Result<Cause, String> {
         case,
         difference: last.difference,
         pass,
+        broken,
         guilty,
+        wanted,
     })
+}
+
+/// The options, and where decisions come from a random stream, with others: a smaller module asks for other decisions, so
+/// that the same stream means something else.
+fn streams(options: &thumbsmith::Options) -> Vec<thumbsmith::Options> {
+    let mut all = vec![options.clone()];
+    if let Source::Seed(seed) = options.choices {
+        all.extend((1..STREAMS).map(|n| thumbsmith::Options {
+            choices: Source::Seed(seed.wrapping_add(n)),
+            ..options.clone()
+        }));
+    }
+    all
 }
 
 /// What must show, and who has to be asked for it.
@@ -129,20 +183,21 @@ fn differs(
 
 /// All passes in order, the last ones until nothing changes any more.
 pub fn shrink(mut best: Candidate, test: Test<'_>) -> Candidate {
-    let start = Instant::now();
+    let deadline = cpu_seconds() + LIMIT;
     fewer_steps(&mut best, test);
     only_needed_exports(&mut best, test);
     loop {
         let before = best.wasm.len();
         let steps = best.steps.len();
         // Again after the edits: what they cut loose (imports, types, functions) it takes away.
-        structured(&mut best, test, start + LIMIT);
-        generic(&mut best, test);
-        edits(&mut best, test, start + LIMIT);
+        carve::carve(&mut best, test);
+        structured(&mut best, test, deadline);
+        generic(&mut best, test, deadline);
+        edits(&mut best, test, deadline);
         fewer_steps(&mut best, test);
         only_needed_exports(&mut best, test);
         let same = best.wasm.len() == before && best.steps.len() == steps;
-        if same || start.elapsed() > LIMIT {
+        if same || cpu_seconds() > deadline {
             return best;
         }
     }
@@ -228,11 +283,11 @@ fn only_needed_exports(best: &mut Candidate, test: Test<'_>) {
 }
 
 /// The generic shrinker: strong at whole functions, sections and dead weight.
-fn generic(best: &mut Candidate, test: Test<'_>) {
+fn generic(best: &mut Candidate, test: Test<'_>, deadline: f64) {
     let start = best.clone();
     let mut smallest = start.clone();
     let mut interesting = |wasm: &[u8]| match with_module(&start, wasm.to_vec()) {
-        Some(candidate) if test(&candidate) => {
+        Some(candidate) if cpu_seconds() < deadline && test(&candidate) => {
             if candidate.wasm.len() < smallest.wasm.len() {
                 smallest = candidate;
             }
@@ -249,7 +304,7 @@ fn generic(best: &mut Candidate, test: Test<'_>) {
 }
 
 /// Whole expressions and statements, largest first, until none can go.
-fn structured(best: &mut Candidate, test: Test<'_>, deadline: Instant) {
+fn structured(best: &mut Candidate, test: Test<'_>, deadline: f64) {
     let mut at = 0;
     loop {
         let Some(module) = Module::read(&best.wasm) else {
@@ -258,7 +313,7 @@ fn structured(best: &mut Candidate, test: Test<'_>, deadline: Instant) {
         let all = structure::segments(&best.wasm);
         let mut changed = false;
         while at < all.len() && !changed {
-            if Instant::now() > deadline {
+            if cpu_seconds() > deadline {
                 return;
             }
             changed = module
@@ -274,13 +329,13 @@ fn structured(best: &mut Candidate, test: Test<'_>, deadline: Instant) {
 }
 
 /// Edits of single functions and of the module around them, until none helps.
-fn edits(best: &mut Candidate, test: Test<'_>, deadline: Instant) {
+fn edits(best: &mut Candidate, test: Test<'_>, deadline: f64) {
     let Some(mut module) = Module::read(&best.wasm) else {
         return;
     };
     let mut at = 0;
     while let Some(next) = module.edited(at) {
-        if Instant::now() > deadline {
+        if cpu_seconds() > deadline {
             return;
         }
         let wasm = next.encode();

@@ -1,11 +1,18 @@
 //! Simpler options under which a case still differs.
 //!
-//! In: options and a test. Out: options from which nothing more can be taken: fuel, choices, the list of passes, what is left out;
-//! first each as a whole, then name by name. Invariant: every step was tested.
+//! In: options and a test. Out: options from which nothing more can be taken: fuel, choices, the list of passes, what is left out,
+//! CPU, level and bounds mode that are not the plainest; first each as a whole, then name by name. Invariant: every step was tested.
 
-use thumbsmith::Options;
 use thumbsmith::choices::Source;
 use thumbsmith::pipeline::PASSES;
+use thumbsmith::{Bounds, Cpu, Level, Options};
+
+/// Sets a level, unless it is this one of less already.
+fn lower(o: &mut Options, level: Level, less: &[Level]) {
+    if o.level != Level::O0 && !less.contains(&o.level) {
+        o.level = level;
+    }
+}
 
 /// Takes from the options what the test does not need.
 pub(super) fn simpler(mut best: Options, test: &mut dyn FnMut(&Options) -> bool) -> Options {
@@ -16,11 +23,16 @@ pub(super) fn simpler(mut best: Options, test: &mut dyn FnMut(&Options) -> bool)
         }
         better
     };
-    let whole: [fn(&mut Options); 4] = [
+    let whole: [fn(&mut Options); 9] = [
         |o| o.passes = None,
         |o| o.without = Vec::new(),
         |o| o.choices = Source::Heuristic,
         |o| o.fuel = None,
+        |o| o.bounds = Bounds::default(),
+        |o| o.cpu = Cpu::default(),
+        |o| o.level = Level::O0,
+        |o| lower(o, Level::O1, &[]),
+        |o| lower(o, Level::O2, &[Level::O1]),
     ];
     for take in whole {
         let mut next = best.clone();

@@ -6,19 +6,28 @@
 //! share, and the regression file. Invariant: everything in it was run on the reduced case under the options in it, so
 //! that the one line it gives shows the same again; nothing depends on time or on the order of a hash.
 
+mod claims;
+mod culprit;
+mod direct;
 mod page;
 mod trace;
 mod verdict;
+mod words;
 
-use crate::check::{Ask, Direct, Judge};
+use crate::check::{Ask, Direct, Judge, Report, quietly};
 use crate::compare::Difference;
 use crate::reduce::{self, blame::Guilty};
 use crate::regression::Case;
+pub use culprit::{Culprit, What};
+pub use direct::{DirectTriage, direct, write_direct};
 pub use page::text;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::Path;
 use thumbsmith::{Bounds, Cpu, Level, Options, pipeline};
 pub use trace::Trace;
 pub use verdict::{Party, Voice};
+use wasmparser::Operator;
 
 /// Everything that is known about a difference.
 pub struct Triage {
@@ -32,9 +41,9 @@ pub struct Triage {
     pub voices: Vec<Voice>,
     /// Who is to blame.
     pub party: Party,
-    /// The guilty pass, where what passes leave tells.
-    pub pass: Option<String>,
-    /// The guilty rewrite.
+    /// Who is guilty: the pass, and what inside of it.
+    pub culprit: Culprit,
+    /// What bisecting the fuel says.
     pub rewrite: Guilty,
     /// Options under which it was tried, and whether it differs under them.
     pub matrix: Vec<(Options, bool)>,
@@ -61,38 +70,72 @@ pub struct Forms {
 /// # Errors
 /// Text, if it does not differ or its module is out of the oracle's scope.
 pub fn triage(judge: &mut Judge, case: &Case) -> Result<Triage, String> {
-    let small = reduce::cause(judge, case)?;
-    let case = small.case;
+    let small = match reduce::cause(judge, case) {
+        Ok(small) => small,
+        // What only a board sees, only a board shows again.
+        Err(why) if judge.qemu.is_none() => {
+            judge.listen(true).map_err(|no| format!("{why}; {no}"))?;
+            reduce::cause(judge, case)?
+        }
+        Err(why) => return Err(why),
+    };
+    let mut case = small.case.clone();
     let options = case.options.clone();
-    let voices = verdict::voices(judge, &case);
-    let party = verdict::party(&small.difference, &voices, small.pass.as_deref());
-    let forms = forms(&case, small.pass.as_deref(), &small.guilty);
-    let trace = trace::of(&case, &healthy(&options, &small.guilty));
+    let mut voices = verdict::voices(judge, &case);
+    // A compiler that panics does so for everybody who asks it again.
+    let board = quietly(|| verdict::board(judge, &case));
+    let board = board.unwrap_or_else(|_| verdict::silent("there is no object".into()));
+    let party = verdict::party(&small.difference, &voices, &board, small.pass.as_deref());
+    voices.push(board);
+    let trace = match party {
+        Party::Simulator | Party::Table => quietly(|| trace::lockstep(&case)),
+        _ => quietly(|| trace::of(&case, &healthy(&options, &small.guilty))),
+    };
+    let trace = trace.ok().flatten();
+    let marked = trace.as_ref().and_then(Trace::marked_mnemonic);
+    let culprit = quietly(|| culprit::find(judge, &small, party, marked))?;
+    case.guilty = culprit.to_string();
     Ok(Triage {
         operators: operators(&case.wasm),
         matrix: matrix(judge, &case, Ask::again(&small.difference)),
+        forms: quietly(|| forms(&case, &culprit.pass, &small.guilty))
+            .ok()
+            .flatten(),
         difference: small.difference,
         voices,
         party,
-        pass: small.pass,
+        culprit,
         rewrite: small.guilty,
-        forms,
         trace,
         case,
     })
 }
 
 impl Triage {
-    /// What differences of one cause share: what differs, the guilty pass, and the guilty rewrite or, where there is none, the
-    /// instruction at which the trace leaves the right one.
+    /// What differences of one cause share.
     pub fn key(&self) -> String {
-        let pass = self.pass.as_deref().unwrap_or("unknown");
-        let what = match (&self.rewrite, &self.trace) {
-            (Guilty::Rewrite { name, .. }, _) => (*name).to_owned(),
-            (_, Some(trace)) => trace.marked_mnemonic().unwrap_or("call").to_owned(),
-            (_, None) => self.difference.kind.name().to_owned(),
-        };
-        format!("{pass}-{what}").replace(['/', ' '], "_")
+        self.culprit.key()
+    }
+
+    /// The files of its folder.
+    pub fn files(&self) -> Vec<&'static str> {
+        let mut files = vec!["report.txt", "report.html", "case.wat", "case.wasm"];
+        if self.forms.is_some() {
+            files.extend(["before.txt", "after.txt"]);
+        }
+        if self.trace.is_some() {
+            files.push("trace.txt");
+        }
+        files
+    }
+
+    /// What tables of triages are made of.
+    pub fn json(&self) -> Value {
+        json!({
+            "key": self.key(), "pass": self.culprit.pass, "sort": self.culprit.what.sort(),
+            "name": self.culprit.what.name(), "party": self.party.name(), "operators": self.operators,
+            "files": self.files(),
+        })
     }
 
     /// The command that shows the difference again, from inside the folder.
@@ -101,7 +144,7 @@ impl Triage {
     }
 }
 
-/// Operators of all functions of a module, the final `end`s aside.
+/// Operators of all functions of a module. `end` and `else` only close what another operator opened: they are not counted.
 fn operators(wasm: &[u8]) -> usize {
     let bodies = wasmparser::Parser::new(0)
         .parse_all(wasm)
@@ -111,8 +154,9 @@ fn operators(wasm: &[u8]) -> usize {
         });
     bodies
         .filter_map(|b| b.get_operators_reader().ok())
-        .map(|r| r.into_iter().count().saturating_sub(1))
-        .sum()
+        .flat_map(|r| r.into_iter().filter_map(Result::ok))
+        .filter(|op| !matches!(op, Operator::End | Operator::Else))
+        .count()
 }
 
 /// Options under which the same module is right: without the guilty rewrite, or at the lowest level.
@@ -122,7 +166,7 @@ fn healthy(options: &Options, guilty: &Guilty) -> Options {
             fuel: Some(number - 1),
             ..options.clone()
         },
-        Guilty::NoRewrite | Guilty::Compiler | Guilty::Unlimited => Options {
+        Guilty::NoRewrite | Guilty::Unlimited => Options {
             level: Level::O0,
             choices: Default::default(),
             ..options.clone()
@@ -160,8 +204,7 @@ fn matrix(judge: &mut Judge, case: &Case, ask: Ask) -> Vec<(Options, bool)> {
 
 /// The functions as the guilty pass found and left them; where a rewrite is guilty, as the pass leaves them without and
 /// with it.
-fn forms(case: &Case, pass: Option<&str>, guilty: &Guilty) -> Option<Forms> {
-    let pass = pass?;
+fn forms(case: &Case, pass: &str, guilty: &Guilty) -> Option<Forms> {
     let text = |after: &str, options: &Options| {
         let compiled = pipeline::compile(&case.wasm, options, Some(after), false);
         compiled.ok().and_then(|c| c.dump)
@@ -181,13 +224,18 @@ fn forms(case: &Case, pass: Option<&str>, guilty: &Guilty) -> Option<Forms> {
                 text(pass, &with(*number))?,
             )
         }
-        Guilty::NoRewrite | Guilty::Compiler | Guilty::Unlimited => {
-            let all = pipeline::dumps(Some(&case.options));
+        Guilty::NoRewrite | Guilty::Unlimited => {
+            let mut all = pipeline::dumps(Some(&case.options));
+            all.push("layout");
             let at = all.iter().position(|p| *p == pass)?;
-            let previous = all[at.checked_sub(1)?];
+            // Before translation there is the module.
+            let before = match at.checked_sub(1) {
+                Some(previous) => text(all[previous], &case.options)?,
+                None => case.text.clone(),
+            };
             (
                 (format!("before {pass}"), format!("after {pass}")),
-                text(previous, &case.options)?,
+                before,
                 text(pass, &case.options)?,
             )
         }
@@ -200,63 +248,47 @@ fn forms(case: &Case, pass: Option<&str>, guilty: &Guilty) -> Option<Forms> {
     })
 }
 
-/// What a triage of bytes found: an input of a check without a module, as small as it gets.
-pub struct DirectTriage {
-    /// The check.
-    pub check: Direct,
-    /// The bytes.
-    pub bytes: Vec<u8>,
-    /// What it says.
-    pub says: String,
-}
+/// Writes a folder.
+type Writer = dyn Fn(&Path) -> std::io::Result<()>;
 
-/// Triages an input of a check without a module: bytes are taken away as long as it fails.
-///
-/// # Errors
-/// Text, if it does not fail.
-pub fn direct(judge: &mut Judge, check: Direct, bytes: &[u8]) -> Result<DirectTriage, String> {
-    let mut says = |bytes: &[u8]| judge.direct(check, bytes).err().map(|r| r.difference.got);
-    let mut found = says(bytes).ok_or("the check does not fail on this input")?;
-    let mut best = bytes.to_vec();
-    let mut size = best.len() / 2;
-    while size > 0 {
-        let mut at = 0;
-        while at < best.len() {
-            let mut less = best.clone();
-            less.drain(at..(at + size).min(best.len()));
-            match says(&less) {
-                Some(text) => (best, found) = (less, text),
-                None => at += size,
-            }
-        }
-        size /= 2;
-    }
-    Ok(DirectTriage {
-        check,
-        bytes: best,
-        says: found,
-    })
-}
-
-/// Writes what a triage of bytes found into a folder, as input and report.
+/// Triages what a hunt found, and writes a folder for each cause: of cases with one key, that of the smallest. By key, the
+/// cases under it, by their own keys; cases that cannot be triaged stand under what keeps them from it.
 ///
 /// # Errors
 /// Those of the file system.
-pub fn write_direct(dir: &Path, t: &DirectTriage) -> std::io::Result<()> {
-    let dir = dir.join(t.check.name());
-    std::fs::create_dir_all(&dir)?;
-    std::fs::write(dir.join("case.bin"), &t.bytes)?;
-    let again = format!("oracle triage --check {} case.bin", t.check.name());
-    std::fs::write(
-        dir.join("report.txt"),
-        format!(
-            "{}
-
-{again}
-",
-            t.says
-        ),
-    )
+pub fn sorted<'a>(
+    judge: &mut Judge,
+    reports: impl Iterator<Item = &'a Report>,
+    out: &Path,
+) -> std::io::Result<BTreeMap<String, Vec<String>>> {
+    let mut causes: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut smallest: BTreeMap<String, usize> = BTreeMap::new();
+    for report in reports {
+        let (key, size, write): (String, usize, Box<Writer>) = match Direct::named(&report.origin) {
+            Some(check) => match direct(judge, check, &report.wasm) {
+                Ok(t) => (
+                    t.key(),
+                    t.bytes.len(),
+                    Box::new(move |dir| write_direct(dir, &t)),
+                ),
+                Err(why) => (why, 0, Box::new(|_| Ok(()))),
+            },
+            None => match triage(judge, &Case::from_report(report)) {
+                Ok(t) => (
+                    t.key(),
+                    t.case.wasm.len(),
+                    Box::new(move |dir| self::write(dir, &t)),
+                ),
+                Err(why) => (why, 0, Box::new(|_| Ok(()))),
+            },
+        };
+        causes.entry(key.clone()).or_default().push(report.key());
+        if smallest.get(&key).is_none_or(|s| size < *s) {
+            write(&out.join(&key))?;
+            smallest.insert(key, size);
+        }
+    }
+    Ok(causes)
 }
 
 /// Writes a folder: `report.txt`, `report.html`, `case.wat` (which is the regression file), `case.wasm`, and the forms.
@@ -266,7 +298,10 @@ pub fn write_direct(dir: &Path, t: &DirectTriage) -> std::io::Result<()> {
 pub fn write(dir: &Path, t: &Triage) -> std::io::Result<()> {
     std::fs::create_dir_all(dir)?;
     std::fs::write(dir.join("report.txt"), page::text(t))?;
-    std::fs::write(dir.join("report.html"), page::html(t))?;
+    std::fs::write(
+        dir.join("report.html"),
+        page::html(&t.key(), &page::sections(t)),
+    )?;
     std::fs::write(dir.join("case.wat"), t.case.print())?;
     std::fs::write(dir.join("case.wasm"), &t.case.wasm)?;
     if let Some(forms) = &t.forms {

@@ -9,12 +9,14 @@ use similar::TextDiff;
 use std::fmt::Write;
 
 /// A section: its title, and its lines as they are.
-struct Section {
-    title: &'static str,
-    body: String,
+pub(super) struct Section {
+    /// Above it.
+    pub(super) title: &'static str,
+    /// Its lines.
+    pub(super) body: String,
 }
 
-fn sections(t: &Triage) -> Vec<Section> {
+pub(super) fn sections(t: &Triage) -> Vec<Section> {
     let mut all = vec![
         Section {
             title: "What differs",
@@ -76,14 +78,13 @@ fn differs(t: &Triage) -> String {
     let _ = writeln!(out, "expected   {}", d.expected);
     let _ = writeln!(out, "got        {}", d.got);
     let _ = writeln!(out, "to blame   {}", t.party.text());
+    let _ = writeln!(out, "guilty     {}", t.culprit);
     let _ = writeln!(
         out,
-        "pass       {}",
-        t.pass
-            .as_deref()
-            .unwrap_or("the difference names its cause itself")
+        "because    {}",
+        t.culprit.how.lines().next().unwrap_or_default()
     );
-    let _ = writeln!(out, "rewrite    {}", t.rewrite);
+    let _ = writeln!(out, "fuel says  {}", t.rewrite);
     let _ = writeln!(out, "operators  {}", t.operators);
     let _ = writeln!(out, "key        {}", t.key());
     out
@@ -139,8 +140,13 @@ fn matrix(t: &Triage) -> String {
 
 /// The report for a terminal.
 pub fn text(t: &Triage) -> String {
+    plain(&sections(t))
+}
+
+/// Sections for a terminal.
+pub(super) fn plain(sections: &[Section]) -> String {
     let mut out = String::new();
-    for s in sections(t) {
+    for s in sections {
         let _ = write!(out, "== {}\n\n{}\n", s.title, s.body);
     }
     out
@@ -170,9 +176,9 @@ fn class(line: &str) -> Option<&'static str> {
     }
 }
 
-/// The report as a page.
-pub(super) fn html(t: &Triage) -> String {
-    let key = escape(&t.key());
+/// Sections as a page with this title.
+pub(super) fn html(title: &str, sections: &[Section]) -> String {
+    let key = escape(title);
     let mut out = format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{key}</title>\n<style>\n\
          body {{ font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }}\n\
@@ -183,7 +189,7 @@ pub(super) fn html(t: &Triage) -> String {
          .mark {{ background: #5a4a00; }} }}\n\
          </style></head><body>\n<h1>{key}</h1>\n"
     );
-    for s in sections(t) {
+    for s in sections {
         let _ = write!(out, "<h2>{}</h2>\n<pre>", escape(s.title));
         for line in s.body.lines() {
             match class(line) {

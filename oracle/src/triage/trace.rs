@@ -7,12 +7,15 @@
 use crate::arm::link::Image;
 use crate::arm::machine::Machine;
 use crate::arm::tracer::{Line, Tracer};
+use crate::arm::unicorn::UnicornCore;
+use crate::arm::{Core, PC, Regs};
 use crate::compare::Step;
 use crate::engine::Engine;
 use crate::program::{Info, Program};
 use crate::regression::Case;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::time::Duration;
 use thumbsmith::backend::symbols;
 use thumbsmith::{Options, pipeline};
 
@@ -20,6 +23,9 @@ use thumbsmith::{Options, pipeline};
 const LIMIT: u64 = 2_000_000;
 /// Lines shown before and after the mark.
 const AROUND: usize = 24;
+
+/// Wall time after which a watched run of unicorn counts as endless.
+const TIME_LIMIT: Duration = Duration::from_secs(20);
 
 /// One run.
 struct Run {
@@ -58,28 +64,75 @@ pub(super) fn of(case: &Case, healthy: &Options) -> Option<Trace> {
     })
 }
 
-fn run(case: &Case, options: &Options) -> Option<Run> {
-    let compiled = pipeline::compile(&case.wasm, options, None, true).ok()?;
-    let output = thumbsmith::compile(&case.wasm, options).ok()?;
-    let program = Program {
+/// The trace of the last call of a case whose simulators disagree: marked at the first instruction after which unicorn has
+/// other registers than the executor, or goes elsewhere. `None` if the case has no call or does not link.
+pub(super) fn lockstep(case: &Case) -> Option<Trace> {
+    let ours = run(case, &case.options)?;
+    let program = program(case, &case.options)?;
+    let (core, seen) = UnicornCore::watched(case.options.cpu, TIME_LIMIT).ok()?;
+    let mut machine = Machine::new(core);
+    machine.load(&program).ok()?;
+    let right = take_steps(case, &mut machine, |_| seen.borrow_mut().clear());
+    let (mark, why) = parted(&ours.lines, &seen.borrow());
+    Some(Trace {
+        mark,
+        why,
+        right,
+        run: ours,
+    })
+}
+
+/// The line of the executor after which unicorn's registers are not the same.
+fn parted(lines: &[Line], seen: &[Regs]) -> (Option<usize>, String) {
+    for (i, (line, theirs)) in lines.iter().zip(seen).enumerate() {
+        let before = i.saturating_sub(1);
+        if line.pc != theirs[PC] {
+            return (Some(before), format!("unicorn goes to {:#x}", theirs[PC]));
+        }
+        let other = (0..PC).find(|r| line.before[*r] != theirs[*r]);
+        if let Some(r) = other {
+            return (Some(before), format!("unicorn has r{r}={:#x}", theirs[r]));
+        }
+    }
+    let last = lines.len().min(seen.len()).checked_sub(1);
+    (last, "registers are the same in both up to here".into())
+}
+
+fn program(case: &Case, options: &Options) -> Option<Program> {
+    Some(Program {
         wasm: case.wasm.clone(),
         info: Info::read(&case.wasm).ok()?,
-        object: output.object,
+        object: thumbsmith::compile(&case.wasm, options).ok()?.object,
         options: options.clone(),
         memory_limit: None,
-    };
-    let mut machine = Machine::new(Tracer::new(options.cpu, LIMIT));
-    machine.load(&program).ok()?;
+    })
+}
+
+/// Initializes and takes the steps of a case; `fresh` is told before each call. How the last one ended.
+fn take_steps<C: Core>(
+    case: &Case,
+    machine: &mut Machine<C>,
+    mut fresh: impl FnMut(&mut C),
+) -> String {
     let mut outcome = machine.instantiate().to_string();
     for step in &case.steps {
         match step {
             Step::Set(global, value) => machine.set_global(*global, *value),
             Step::Call(export, args) => {
-                machine.core_mut().lines.clear();
+                fresh(machine.core_mut());
                 outcome = machine.call(*export, args).to_string();
             }
         }
     }
+    outcome
+}
+
+fn run(case: &Case, options: &Options) -> Option<Run> {
+    let compiled = pipeline::compile(&case.wasm, options, None, true).ok()?;
+    let program = program(case, options)?;
+    let mut machine = Machine::new(Tracer::new(options.cpu, LIMIT));
+    machine.load(&program).ok()?;
+    let outcome = take_steps(case, &mut machine, |core| core.lines.clear());
     let places = places(machine.image(), &compiled, options);
     Some(Run {
         lines: std::mem::take(&mut machine.core_mut().lines),

@@ -26,6 +26,10 @@ pub enum Party {
     Simulator,
     /// The table of instructions, or its executor.
     Table,
+    /// An interpreter of what stands between passes.
+    Interpreter,
+    /// A checker: the comparison, the static judge, or the checker of allocations.
+    Checker,
     /// The reference.
     Reference,
     /// The oracle: the voices agree, and yet it differed.
@@ -33,19 +37,40 @@ pub enum Party {
 }
 
 impl Party {
+    /// In a word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Party::Compiler => "compiler",
+            Party::Simulator => "simulator",
+            Party::Table => "table",
+            Party::Interpreter => "interpreter",
+            Party::Checker => "checker",
+            Party::Reference => "reference",
+            Party::Harness => "harness",
+        }
+    }
+
     /// In words.
     pub fn text(self) -> &'static str {
         match self {
             Party::Compiler => "the compiler",
             Party::Simulator => "the simulator (unicorn), against everybody else",
-            Party::Table => "the table of instructions or its executor, against everybody else",
-            Party::Reference => "the reference (wasmtime), against everybody else",
+            Party::Table => {
+                "the table of instructions or its executor, against the simulators of others"
+            }
+            Party::Interpreter => {
+                "an interpreter of what stands between passes: emitted code does what the reference says"
+            }
+            Party::Checker => {
+                "a checker of the oracle or the compiler: it lets pass what is wrong, or refuses what is right"
+            }
+            Party::Reference => "the reference (wasmtime): it does not agree with itself",
             Party::Harness => "the oracle itself: all voices agree",
         }
     }
 }
 
-/// What every voice says to the steps of a case: wasmtime, unicorn, executor, then each stage of the compiler.
+/// What every voice says to the steps of a case: wasmtime twice, unicorn, executor, then each stage of the compiler.
 pub(super) fn voices(judge: &mut Judge, case: &Case) -> Vec<Voice> {
     let said = judge.answers(&case.wasm, &case.options, &case.steps);
     let split = |lines: Vec<String>| {
@@ -67,35 +92,92 @@ pub(super) fn voices(judge: &mut Judge, case: &Case) -> Vec<Voice> {
     }
 }
 
+/// A board that says nothing, and why.
+pub(super) fn silent(why: String) -> Voice {
+    Voice {
+        name: "qemu".into(),
+        says: vec![why],
+    }
+}
+
+/// What QEMU's board says beside unicorn, if there is a board and QEMU is installed.
+pub(super) fn board(judge: &mut Judge, case: &Case) -> Voice {
+    let had = judge.qemu.is_some();
+    if !had && let Err(why) = judge.listen(true) {
+        return silent(format!("not asked: {why}"));
+    }
+    let said = judge.board_says(&case.wasm, &case.options, &case.steps);
+    if !had {
+        judge.qemu = None;
+    }
+    match said {
+        Ok(Some(line)) => silent(line),
+        Ok(None) => silent("not asked".into()),
+        Err(why) => silent(format!("says nothing: {why}")),
+    }
+}
+
+/// Whether QEMU did what unicorn did; nothing if it said nothing.
+fn board_agrees(board: &Voice) -> Option<bool> {
+    let line = board.says.first()?;
+    // Where unicorn itself differs from the reference, the board has not been asked.
+    let heard = !line.starts_with("unicorn");
+    match (
+        line.contains(": as unicorn"),
+        heard && line.contains(" where "),
+    ) {
+        (true, _) => Some(true),
+        (false, true) => Some(false),
+        (false, false) => None,
+    }
+}
+
+/// Whether one interpreter differs and everything that others run is right: that of IR, or that of machine IR, which runs what
+/// `lower` and `regalloc` leave. What `emit` and later passes leave is run by others: where that differs too, a defect hides.
+fn alone(stages: &[Voice], reference: &Voice) -> bool {
+    let differs = |s: &&Voice| s.says != reference.says;
+    let ir = |s: &Voice| s.name.starts_with("IR after");
+    let machine = |s: &Voice| ["lower", "regalloc"].iter().any(|p| s.name.ends_with(p));
+    let odd: Vec<&Voice> = stages.iter().filter(differs).collect();
+    !odd.is_empty() && (odd.iter().all(|s| ir(s)) || odd.iter().all(|s| machine(s)))
+}
+
 /// Who is to blame, by what the voices say.
-pub(super) fn party(difference: &Difference, voices: &[Voice], pass: Option<&str>) -> Party {
+pub(super) fn party(
+    difference: &Difference,
+    voices: &[Voice],
+    board: &Voice,
+    pass: Option<&str>,
+) -> Party {
     // Checks of the compiler itself, of its objects and of its code speak of nobody else.
     if !difference.kind.is_behaviour() {
         return Party::Compiler;
     }
-    let [reference, unicorn, executor, stages @ ..] = voices else {
+    let [reference, optimizing, unicorn, executor, stages @ ..] = voices else {
         return Party::Compiler;
     };
-    let first = stages.first();
-    let untouched_agrees = first.is_none_or(|s| s.says == reference.says);
-    match (
+    if optimizing.says != reference.says {
+        return Party::Reference;
+    }
+    let unaligned = executor.says.iter().any(|line| line.contains("aligned"));
+    let object = (
         unicorn.says == reference.says,
         executor.says == reference.says,
-    ) {
-        (true, true) if pass.is_none() && stages.iter().all(|s| s.says == reference.says) => {
-            Party::Harness
-        }
-        (false, true) => Party::Simulator,
-        (true, false) => Party::Table,
-        // What every stage of the compiler says, the untouched one too, and both simulators: the odd one is the reference.
-        (false, false)
-            if !untouched_agrees
-                && unicorn.says == executor.says
-                && stages.iter().all(|s| s.says == unicorn.says) =>
-        {
-            Party::Reference
-        }
-        _ => Party::Compiler,
+    );
+    match (object, board_agrees(board)) {
+        ((true, true), Some(false)) => Party::Compiler,
+        ((true, true), _) if alone(stages, reference) => Party::Interpreter,
+        ((true, true), _) if stages.iter().any(|s| s.says != reference.says) => Party::Compiler,
+        ((true, true), _) if pass.is_none_or(|p| p == crate::stage::OBJECT) => Party::Harness,
+        ((true, true), _) => Party::Compiler,
+        // Two simulators that share nothing agree; the executor shares its table with the compiler.
+        ((false, true), Some(true)) => Party::Table,
+        ((false, true), _) => Party::Simulator,
+        // Unicorn never faults on what is not aligned, cores and boards do.
+        ((true, false), Some(false)) => Party::Compiler,
+        ((true, false), _) if unaligned => Party::Compiler,
+        ((true, false), _) => Party::Table,
+        ((false, false), _) => Party::Compiler,
     }
 }
 
@@ -104,8 +186,15 @@ mod tests {
     use super::*;
     use crate::compare::Kind;
 
-    fn said(list: [&str; 5]) -> Vec<Voice> {
-        let names = ["wasmtime", "unicorn", "executor", "translate", "lower"];
+    fn said(list: [&str; 6]) -> Vec<Voice> {
+        let names = [
+            "wasmtime",
+            "wasmtime, optimizing",
+            "unicorn",
+            "executor",
+            "IR after translate",
+            "code after lower",
+        ];
         let voice = |(name, says): (&str, &str)| Voice {
             name: name.into(),
             says: vec![says.into()],
@@ -122,29 +211,56 @@ mod tests {
             expected: "1".into(),
             got: "2".into(),
         };
-        let blame = |list, pass| party(&d, &said(list), pass);
+        let board = |line: &str| Voice {
+            name: "qemu".into(),
+            says: vec![line.into()],
+        };
+        let silent = board("not asked");
+        let same = board("qemu cortex-m3: as unicorn, in every register");
+        let other = board("qemu cortex-m3: fault: UNALIGNED where wasmtime says 1");
+        let blame = |list, pass, board: &Voice| party(&d, &said(list), board, pass);
+        let of = |list, pass| blame(list, pass, &silent);
         assert_eq!(
-            blame(["1", "2", "2", "1", "2"], Some("lower")),
+            of(["1", "1", "2", "2", "1", "2"], Some("lower")),
             Party::Compiler
         );
         assert_eq!(
-            blame(["1", "2", "2", "1", "1"], Some("layout")),
+            of(["1", "1", "2", "2", "1", "1"], Some("layout")),
             Party::Compiler
         );
-        assert_eq!(blame(["1", "2", "1", "1", "1"], None), Party::Simulator);
-        assert_eq!(blame(["1", "1", "2", "1", "1"], None), Party::Table);
+        // Translation is wrong: everything after it agrees, against a reference that agrees with itself.
         assert_eq!(
-            blame(["1", "2", "2", "2", "2"], Some("translate")),
+            of(["1", "1", "2", "2", "2", "2"], Some("translate")),
+            Party::Compiler
+        );
+        assert_eq!(
+            of(["1", "2", "2", "2", "2", "2"], Some("translate")),
             Party::Reference
         );
-        assert_eq!(blame(["1", "1", "1", "1", "1"], None), Party::Harness);
+        assert_eq!(of(["1", "1", "2", "1", "1", "1"], None), Party::Simulator);
+        assert_eq!(
+            blame(["1", "1", "2", "1", "1", "1"], None, &same),
+            Party::Table
+        );
+        assert_eq!(of(["1", "1", "1", "2", "1", "1"], None), Party::Table);
+        assert_eq!(
+            of(["1", "1", "1", "fault: not aligned", "1", "1"], None),
+            Party::Compiler
+        );
+        assert_eq!(
+            blame(["1", "1", "1", "1", "1", "1"], None, &other),
+            Party::Compiler
+        );
+        assert_eq!(
+            of(["1", "1", "1", "1", "1", "2"], Some("lower")),
+            Party::Interpreter
+        );
+        assert_eq!(of(["1", "1", "1", "1", "1", "1"], None), Party::Harness);
         let own = Difference {
             kind: Kind::Static,
             ..d.clone()
         };
-        assert_eq!(
-            party(&own, &said(["1", "1", "1", "1", "1"]), None),
-            Party::Compiler
-        );
+        let all = said(["1", "1", "1", "1", "1", "1"]);
+        assert_eq!(party(&own, &all, &silent, None), Party::Compiler);
     }
 }

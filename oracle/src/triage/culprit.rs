@@ -1,0 +1,496 @@
+//! What is guilty inside of the guilty pass.
+//!
+//! In: a reduced case with its difference, what bisecting fuel said, and what each pass left. Out: a [`Culprit`]: a pass or
+//! room, and in it a rewrite (fuel names it), a lowering rule (without it the difference is gone, or numbers refute it), the
+//! fact of an operation (numbers refute it), the words of a check that failed, or a place: the instruction whose
+//! encoding is not what was asked for, else the operator that the case is about. Invariant: the strongest evidence that
+//! there is decides, in that order; a place is the weakest, and says so by its sort.
+
+use super::claims;
+use super::verdict::Party;
+use super::words;
+use crate::check;
+use crate::compare::{Difference, Kind};
+use crate::encoding::misread;
+use crate::reduce::Cause;
+use crate::reduce::blame::Guilty;
+use crate::statics::StaticJudge;
+use crate::{check::Judge, proof::Subject};
+use thumbsmith::Options;
+use thumbsmith::backend::code;
+use thumbsmith::ir::{Node, Op};
+use thumbsmith::isa::{self, Place};
+use thumbsmith::pipeline::{Gives, PASSES};
+use thumbsmith::stages::{self, Form};
+
+/// What is named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A rewrite or decision without which the difference is gone.
+    Rewrite(String),
+    /// A rule of instruction selection.
+    Rule(String),
+    /// What is believed of an operation's result.
+    Fact(String),
+    /// The words of a check that failed, without what depends on the case.
+    Check(String),
+    /// An operator or instruction.
+    Place(String),
+}
+
+/// Who is guilty, as finely as it is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Culprit {
+    /// The pass, or the room where it is no pass.
+    pub pass: String,
+    /// What inside of it.
+    pub what: What,
+    /// How that is known.
+    pub how: String,
+}
+
+impl What {
+    /// The sort of evidence, in a word.
+    pub fn sort(&self) -> &'static str {
+        match self {
+            What::Rewrite(_) => "rewrite",
+            What::Rule(_) => "rule",
+            What::Fact(_) => "fact",
+            What::Check(_) => "check",
+            What::Place(_) => "place",
+        }
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        match self {
+            What::Rewrite(name) | What::Rule(name) | What::Fact(name) => name,
+            What::Check(name) | What::Place(name) => name,
+        }
+    }
+}
+
+impl Culprit {
+    /// What reports of one cause share. A rewrite, rule or fact is the same wherever it is applied, everything else belongs
+    /// to its pass.
+    pub fn key(&self) -> String {
+        let name = self.what.name();
+        let key = match &self.what {
+            What::Rewrite(_) | What::Rule(_) | What::Fact(_) => {
+                format!("{}-{name}", self.what.sort())
+            }
+            What::Check(_) | What::Place(_) => format!("{}-{name}", self.pass),
+        };
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        key.chars()
+            .map(|c| if plain(c) { c } else { '_' })
+            .take(80)
+            .collect()
+    }
+}
+
+impl std::fmt::Display for Culprit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (pass, name) = (&self.pass, self.what.name());
+        match &self.what {
+            What::Rewrite(_) => write!(f, "{pass}: rewrite {name}"),
+            What::Rule(_) => write!(f, "{pass}: rule {name}"),
+            What::Fact(_) => write!(f, "{pass}: fact of {name}"),
+            What::Check(_) => write!(f, "{pass}: {name}"),
+            What::Place(_) => write!(f, "{pass}: at {name}"),
+        }
+    }
+}
+
+/// Passes whose every change asks for fuel, or is shared and folded as the editor does it.
+fn edits(pass: &str) -> bool {
+    let row = PASSES.iter().find(|p| p.name == pass);
+    row.is_some_and(|p| matches!(p.gives, Gives::Ir(_)) && pass != "address")
+}
+
+/// Decisions that no fuel counts, and the passes that make them.
+fn decisions(pass: &str) -> &'static [&'static str] {
+    match pass {
+        "lower" => &["hoist"],
+        "finish" => &["jumps", "narrow"],
+        _ if edits(pass) => &["share"],
+        _ => &[],
+    }
+}
+
+/// Who is guilty.
+pub(super) fn find(
+    judge: &mut Judge,
+    cause: &Cause,
+    party: Party,
+    marked: Option<&str>,
+) -> Culprit {
+    let at = |pass: &str, how: &str| Culprit {
+        pass: pass.to_owned(),
+        what: What::Place(marked.unwrap_or("call").to_owned()),
+        how: how.to_owned(),
+    };
+    match party {
+        Party::Simulator => {
+            return at("unicorn", "the instruction at which it leaves the executor");
+        }
+        Party::Table => {
+            return at(
+                "isa",
+                "the instruction at which the executor leaves unicorn",
+            );
+        }
+        Party::Harness => return at("oracle", "nobody differs"),
+        Party::Interpreter => {
+            return Culprit {
+                pass: "interpreter".into(),
+                what: What::Place(operator(&cause.case.wasm)),
+                how: "only the interpreter differs".into(),
+            };
+        }
+        Party::Reference => {
+            return Culprit {
+                pass: "reference".into(),
+                what: What::Place(operator(&cause.case.wasm)),
+                how: "the reference does not agree with itself".into(),
+            };
+        }
+        Party::Checker | Party::Compiler => {}
+    }
+    let options = match &cause.guilty {
+        Guilty::Rewrite { number, .. } => Options {
+            fuel: Some(*number),
+            ..cause.case.options.clone()
+        },
+        Guilty::NoRewrite | Guilty::Unlimited => cause.case.options.clone(),
+    };
+    let pass = pass(cause);
+    if let (Guilty::Rewrite { name, number, of }, true) = (&cause.guilty, edits(&pass)) {
+        return rewrite(
+            cause,
+            &pass,
+            name,
+            &format!("it is rewrite {number} of {of}"),
+        );
+    }
+    if let Some(found) = decided(judge, cause, &options, &pass) {
+        return found;
+    }
+    if edits(&pass)
+        && let Some(wrong) = claims::fact(&operations(cause))
+    {
+        return Culprit {
+            pass,
+            what: What::Fact(wrong.name),
+            how: wrong.example,
+        };
+    }
+    if pass == "lower"
+        && let Some(found) = lowered(judge, cause, &options)
+    {
+        return found;
+    }
+    if let Some(text) = check_says(&cause.difference, cause.broken.as_deref()) {
+        return Culprit {
+            pass,
+            what: What::Check(words::plain(&text)),
+            how: text,
+        };
+    }
+    if !edits(&pass)
+        && pass != "lower"
+        && pass != "translate"
+        && let Some(text) = statics(&cause.case.wasm, &options)
+    {
+        // The pass is the one that the static judge's own finding would be laid to.
+        return Culprit {
+            pass: words::pass(&Kind::Static, &text),
+            what: What::Check(words::plain(&text)),
+            how: text,
+        };
+    }
+    if pass == "layout"
+        && let Some(name) = misencoded(cause, &options)
+    {
+        return Culprit {
+            pass,
+            what: What::Place(name),
+            how: "the instruction is not encoded as it was asked for".into(),
+        };
+    }
+    let about = operator(&cause.case.wasm);
+    let name = match (pass.as_str(), marked) {
+        // All that this pass adds: what is pushed, where slots are.
+        ("emit", _) => "frame".to_owned(),
+        ("lower", _) if about != "br_table" => word_operation(cause, &options).unwrap_or(about),
+        ("layout" | "finish" | "object" | "regalloc", Some(marked)) => words::mnemonic(marked),
+        // Translation does the same for both widths.
+        ("translate", _) => about.split('.').next_back().unwrap_or(&about).to_owned(),
+        _ => about,
+    };
+    Culprit {
+        pass,
+        what: What::Place(name),
+        how: "no rewrite: what the case is about".into(),
+    }
+}
+
+/// The pass: as running what passes leave says, or as the text of a failed check says.
+fn pass(cause: &Cause) -> String {
+    match &cause.pass {
+        Some(pass) => pass.clone(),
+        None => words::pass(&cause.difference.kind, &cause.difference.got),
+    }
+}
+
+/// The text of the check that failed, if one did.
+fn check_says(d: &Difference, broken: Option<&str>) -> Option<String> {
+    match d.kind {
+        Kind::Compiler | Kind::Refused | Kind::Link | Kind::Static => Some(d.got.clone()),
+        Kind::Result | Kind::Trap | Kind::Fault | Kind::Memory => broken.map(str::to_owned),
+        Kind::Global | Kind::Imports | Kind::Contract => broken.map(str::to_owned),
+    }
+}
+
+/// A rewrite that fuel names. Where numbers refute it, that is said; where it only believed a wrong fact, that fact is guilty.
+fn rewrite(cause: &Cause, pass: &str, name: &str, how: &str) -> Culprit {
+    let culprit = |what, how: String| Culprit {
+        pass: pass.to_owned(),
+        what,
+        how,
+    };
+    if let Some(wrong) = claims::rule(&[name]) {
+        return culprit(
+            What::Rewrite(wrong.name),
+            format!("{how}; {}", wrong.example),
+        );
+    }
+    if let Some(wrong) = claims::fact(&operations(cause)) {
+        let how = format!("believed by {name}: {}", wrong.example);
+        return culprit(What::Fact(wrong.name), how);
+    }
+    culprit(What::Rewrite(name.to_owned()), how.to_owned())
+}
+
+/// Operations of the functions, as they were before and after every pass over IR.
+fn operations(cause: &Cause) -> Vec<Op> {
+    let all = stages::stages(&cause.case.wasm, &cause.case.options, None);
+    let mut ops: Vec<Op> = Vec::new();
+    for between in all.unwrap_or_default() {
+        let bodies = between.module.funcs.iter().filter_map(|f| f.body.as_ref());
+        ops.extend(bodies.flat_map(|b| b.nodes.iter().map(|n: &Node| n.op)));
+    }
+    ops.sort_by_key(|op| *op as usize);
+    ops.dedup();
+    ops
+}
+
+/// A decision that no fuel counts, without which the difference is gone.
+fn decided(judge: &mut Judge, cause: &Cause, options: &Options, pass: &str) -> Option<Culprit> {
+    let gone = |judge: &mut Judge, name: &str| {
+        let mut less = options.clone();
+        less.without.push(name.to_owned());
+        !cause.differs(judge, &less)
+    };
+    let name = decisions(pass).iter().find(|name| gone(judge, name))?;
+    Some(Culprit {
+        pass: pass.to_owned(),
+        what: What::Rewrite((*name).to_owned()),
+        how: "left out, the difference is gone".into(),
+    })
+}
+
+/// The rule of instruction selection that is guilty, if one is.
+fn lowered(judge: &mut Judge, cause: &Cause, options: &Options) -> Option<Culprit> {
+    let fired = check::stats(&cause.case.wasm, options)?.rules_fired;
+    let lowers = |name: &str| {
+        Subject::all()
+            .iter()
+            .any(|s| s.name() == name && matches!(s, Subject::Lower(_)))
+    };
+    let fired: Vec<&str> = fired
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|n| lowers(n))
+        .collect();
+    let culprit = |name: String, how: String| Culprit {
+        pass: "lower".into(),
+        what: What::Rule(name),
+        how,
+    };
+    if let Some(wrong) = claims::rule(&fired) {
+        return Some(culprit(wrong.name, wrong.example));
+    }
+    let gone = |judge: &mut Judge, name: &str| {
+        let mut less = options.clone();
+        less.without.push(name.to_owned());
+        !cause.differs(judge, &less)
+    };
+    let name = fired.into_iter().find(|name| gone(judge, name))?;
+    Some(culprit(
+        name.to_owned(),
+        "left out, the difference is gone".into(),
+    ))
+}
+
+/// The operation whose instruction is read back from its bytes as another one.
+fn misencoded(cause: &Cause, options: &Options) -> Option<String> {
+    let backend = stages::backend(&cause.case.wasm, options).ok()?;
+    let finished = backend.stages.iter().find(|s| s.pass == "finish")?;
+    for (_, form) in &finished.functions {
+        let Form::Linear(items) = form else { continue };
+        for item in items {
+            let code::Kind::Inst(inst) = &item.kind else {
+                continue;
+            };
+            let conditional = inst.cond != isa::Cond::Al && inst.op != isa::Op::It;
+            let place = if conditional {
+                Place::Last
+            } else {
+                Place::Outside
+            };
+            let Ok(encoded) = isa::encode(inst, options.cpu, place) else {
+                continue;
+            };
+            let in_it = conditional.then_some(inst.cond);
+            if let Some((what, _)) = misread(inst, encoded.halfwords(), in_it) {
+                return Some(what);
+            }
+        }
+    }
+    None
+}
+
+/// What the static judge says of the object.
+fn statics(wasm: &[u8], options: &Options) -> Option<String> {
+    let object = thumbsmith::compile(wasm, options).ok()?.object;
+    StaticJudge::default().judge(&object, options.cpu).err()
+}
+
+/// Operations of words that selection writes sequences for, the most telling first; those of the helpers for division count as
+/// well.
+const SEQUENCES: &[(&str, &[Op])] = &[
+    ("shift of pairs", &[Op::Shl64, Op::ShrU64, Op::ShrS64]),
+    ("compare of pairs", &[Op::LtU64, Op::LtS64]),
+    (
+        "product of pairs",
+        &[Op::MulWideU, Op::MulWideS, Op::MulAddU, Op::MulAddS],
+    ),
+    ("sum of pairs", &[Op::Add64, Op::Sub64]),
+    ("select", &[Op::Select]),
+    ("extremum", &[Op::MinS, Op::MaxS, Op::MinU, Op::MaxU]),
+    (
+        "load",
+        &[Op::Load8U, Op::Load8S, Op::Load16U, Op::Load16S, Op::Load32],
+    ),
+    ("store", &[Op::Store8, Op::Store16, Op::Store32]),
+    (
+        "compare",
+        &[Op::Eq, Op::Ne, Op::LtS, Op::LtU, Op::LeS, Op::LeU],
+    ),
+    ("call", &[Op::Call]),
+];
+
+/// The most telling operation that instruction selection was given.
+fn word_operation(cause: &Cause, options: &Options) -> Option<String> {
+    let last = stages::ir_passes(options).pop()?;
+    let all = stages::stages(&cause.case.wasm, options, Some(last)).ok()?;
+    let bodies = all
+        .iter()
+        .flat_map(|b| b.module.funcs.iter().filter_map(|f| f.body.as_ref()));
+    let ops: Vec<Op> = bodies.flat_map(|b| b.nodes.iter().map(|n| n.op)).collect();
+    let found = SEQUENCES
+        .iter()
+        .find(|(_, list)| list.iter().any(|op| ops.contains(op)));
+    found.map(|(name, _)| (*name).to_owned())
+}
+
+/// Groups of operators by their names in `wasmparser`, the most telling first: what a case is about.
+const GROUPS: &[(&str, &[&str])] = &[
+    ("br_table", &["BrTable"]),
+    ("grow", &["MemoryGrow"]),
+    ("bulk", &["MemoryFill", "MemoryCopy", "MemoryInit"]),
+    ("indirect call", &["CallIndirect"]),
+    // Helpers that divide are full of shifts: whoever shifts himself is believed first.
+    ("i64.shift", &["I64Sh", "I64Rot"]),
+    ("i64.div", &["I64Div", "I64Rem"]),
+    ("i32.div", &["I32Div", "I32Rem"]),
+    ("call", &["Call"]),
+    ("load", &["I32Load", "I64Load"]),
+    ("loop", &["Loop"]),
+    ("store", &["I32Store", "I64Store"]),
+    ("i64.mul", &["I64Mul"]),
+    (
+        "i64.compare",
+        &["I64Eq", "I64Ne", "I64Lt", "I64Gt", "I64Le", "I64Ge"],
+    ),
+    ("i64.extend", &["I64Extend"]),
+    (
+        "i64",
+        &[
+            "I64Add",
+            "I64Sub",
+            "I64And",
+            "I64Or",
+            "I64Xor",
+            "I64Clz",
+            "I64Ctz",
+            "I64Popcnt",
+        ],
+    ),
+    ("select", &["Select"]),
+    ("branch", &["If", "BrIf", "Br"]),
+    ("i32.shift", &["I32Sh", "I32Rot"]),
+    (
+        "i32.compare",
+        &["I32Eq", "I32Ne", "I32Lt", "I32Gt", "I32Le", "I32Ge"],
+    ),
+    ("i32.mul", &["I32Mul"]),
+    ("i32", &["I32"]),
+    ("global", &["GlobalGet", "GlobalSet"]),
+];
+
+/// The most telling group of operators in a module.
+pub(super) fn operator(wasm: &[u8]) -> String {
+    let bodies = wasmparser::Parser::new(0)
+        .parse_all(wasm)
+        .filter_map(|p| match p {
+            Ok(wasmparser::Payload::CodeSectionEntry(body)) => body.get_operators_reader().ok(),
+            _ => None,
+        });
+    let names: Vec<String> = bodies
+        .flat_map(|r| r.into_iter().filter_map(Result::ok))
+        .map(|op| format!("{op:?}"))
+        .map(|text| text.split([' ', '{']).next().unwrap_or_default().to_owned())
+        .filter(|name| !name.ends_with("Const"))
+        .collect();
+    let occurs = |list: &&[&str]| {
+        let belongs = |name: &String| {
+            list.iter()
+                .any(|p| name == p || name.len() > 3 && p.len() > 2 && name.starts_with(p))
+        };
+        names.iter().any(belongs)
+    };
+    let found = GROUPS.iter().find(|(_, list)| occurs(list));
+    found
+        .map_or_else(|| section(wasm), |(group, _)| group)
+        .to_owned()
+}
+
+/// What a module without telling operators is about: the most telling section that it has.
+fn section(wasm: &[u8]) -> &'static str {
+    use wasmparser::Payload;
+    let rank = |p: &Payload<'_>| match p {
+        Payload::StartSection { .. } => Some((0, "start")),
+        Payload::DataSection(_) => Some((1, "data")),
+        Payload::GlobalSection(_) => Some((2, "globals")),
+        Payload::MemorySection(_) => Some((3, "memory")),
+        Payload::ExportSection(_) => Some((4, "exports")),
+        _ => None,
+    };
+    let all = wasmparser::Parser::new(0)
+        .parse_all(wasm)
+        .map_while(Result::ok);
+    let telling = all.filter_map(|p| rank(&p)).min();
+    telling.map_or("nothing", |(_, name)| name)
+}
