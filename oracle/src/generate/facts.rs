@@ -16,8 +16,6 @@ use wasm_encoder::{BlockType, Instruction};
 
 /// Most rounds of a loop.
 const ROUNDS: i32 = 12;
-/// Most times that a loop of these functions runs.
-const LOOPED: u64 = 8;
 
 /// A value within a range: its ends, as they are before they wrap.
 #[derive(Clone, Copy)]
@@ -66,7 +64,7 @@ pub fn one(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style) {
         _ => facts.nested(),
     }
     let mut ready = facts.body.finish(true);
-    ready.cost *= LOOPED;
+    ready.cost *= ROUNDS as u64;
     draft.funcs.push(ready);
 }
 
@@ -246,10 +244,7 @@ impl Facts<'_, '_, '_> {
     fn looped(&mut self) {
         let ty = self.ty;
         let draw = &mut *self.body.draw;
-        let (step, times) = (
-            draw.pick(&[1, 2, 3, 7]),
-            draw.range(1, LOOPED as usize - 2) as i64,
-        );
+        let (step, times) = (draw.pick(&[1, 2, 3, 7]), draw.range(1, 6) as i64);
         let test = draw.pick(&["LtU", "Ne", "LtU", "LtS"]);
         let start = match test {
             "LtU" => draw.pick(&[0, 0, 1, 5, 0x7fff_fff8]),
@@ -380,7 +375,7 @@ impl Facts<'_, '_, '_> {
         self.body.op(Instruction::LocalTee(left));
         self.body.op(Instruction::I32Eqz);
         self.body.op(Instruction::BrIf(1));
-        self.observe(held[0], range);
+        self.note(held[0], range);
         self.body.op(Instruction::LocalGet(held[0]));
         self.body.op(Instruction::LocalSet(before));
         for i in [1, 0] {
@@ -395,12 +390,12 @@ impl Facts<'_, '_, '_> {
         self.again(tested, end);
         self.body.op(Instruction::End);
         self.body.op(Instruction::End);
-        self.observe(held[0], range);
+        self.note(held[0], range);
         self.body.op(Instruction::GlobalGet(self.global));
     }
 
     /// Shifts a comparison of the local into the global.
-    fn observe(&mut self, local: u32, range: Range) {
+    fn note(&mut self, local: u32, range: Range) {
         self.body.op(Instruction::GlobalGet(self.global));
         self.body.op(Instruction::I32Const(1));
         self.body.op(Instruction::I32Shl);
