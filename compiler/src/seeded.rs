@@ -349,10 +349,10 @@ bugs! {
     708 ExecutorBorrow "checkers" "executor" "a subtraction with carry takes the carry for a borrow";
     709 ExecutorDivide "checkers" "executor" "a signed division rounds down";
     710 InterpreterHalf "checkers" "interpreter" "a signed halfword is extended from a byte";
-    711 InterpreterGlobal "checkers" "interpreter" "setting the low word of a global clears the high one";
     712 CheckerExchange "checkers" "checker" "an exchange changes one of two registers";
     713 CheckerOldInstance "checkers" "checker" "old instances of parameters stay known on edges";
     714 CheckerMeet "checkers" "checker" "of paths that meet the first one counts";
+    715 InterpreterGlobalHigh "checkers" "interpreter" "setting the high word of a global clears the low one";
     720 LiteralRoundedUp "checkers" "isa" "everybody rounds the base of literals up: what is shared is wrong for all that share it";
     721 AlignmentForgotten "checkers" "isa" "two loads of neighbouring words at a sum become LDRD, the executor does not mind, and the static judge takes every sum for aligned";
     722 MachineResults "checkers" "machine-ir" "the interpreter of machine IR reads results past the second word of the stack lower";

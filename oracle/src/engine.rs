@@ -88,7 +88,7 @@ pub struct Answer {
     pub store: Option<(u32, u8)>,
     /// An export that the host calls before it answers, and its arguments.
     pub call: Option<(usize, Values)>,
-    /// A settable global (by position in [`Info::settable_globals`], modulo its length) and its new value.
+    /// A settable global (by position in [`Info::settable_by_imports`], modulo its length) and its new value.
     pub set: Option<(usize, u64)>,
 }
 
@@ -133,7 +133,7 @@ pub fn answer(info: &Info, import: usize, nth: u64, args: &[u64], free: bool) ->
         results: results.collect(),
         call,
         store: (exported && h & 3 == 0).then_some(((h >> 8) as u32, (h >> 40) as u8)),
-        set: (h & 0x70 == 0 && !info.settable_globals().is_empty())
+        set: (h & 0x70 == 0 && !info.settable_by_imports().is_empty())
             .then_some(((h >> 8) as usize & 0xffff, mix(h))),
     }
 }

@@ -68,7 +68,7 @@ pub struct Bag {
 /// Bytes of one case: enough for the largest family to end by its own limits.
 const CASE_BYTES: usize = 12 << 10;
 /// Where modules are made, one input of so many goes to a check of a single part.
-const DIRECT_SHARE: u64 = 8;
+const DIRECT_SHARE: u64 = 3;
 /// Bytes of an input of those: from so many, to so many more.
 const DIRECT_BYTES: (usize, usize) = (64, 1200);
 /// Stack of a worker: the compiler may recurse over what a generator nests.

@@ -74,6 +74,9 @@ pub struct ExportFn {
     pub sig: Sig,
 }
 
+/// The name under which a generator exports the global that bounds the running time of a call.
+pub const FUEL: &str = "fuel";
+
 /// A global of the module.
 #[derive(Clone, Debug)]
 pub struct Global {
@@ -301,6 +304,13 @@ impl Info {
             .into_iter()
             .filter(|&i| self.globals[i].mutable)
             .collect()
+    }
+
+    /// Of those, the ones that imports set: what bounds a call's running time only the host fills, between calls.
+    pub fn settable_by_imports(&self) -> Vec<usize> {
+        let fuel = |i: &usize| self.globals[*i].export.as_deref() == Some(FUEL);
+        let all = self.settable_globals().into_iter();
+        all.filter(|i| !fuel(i)).collect()
     }
 
     /// How many globals are imported; they come first.

@@ -207,7 +207,7 @@ fn import(store: &mut Store<Host>, info: &Info, index: usize) -> Func {
                 data[at] = byte;
             }
             if let Some((which, value)) = reply.set {
-                let settable = info.settable_globals();
+                let settable = info.settable_by_imports();
                 let g = settable[which % settable.len()];
                 if let Some(global) = caller
                     .get_export(&dispatch::global_name(g))

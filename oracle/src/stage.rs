@@ -131,7 +131,7 @@ impl Host for World {
             }
         }
         if let Some((which, value)) = reply.set {
-            let settable = self.info.settable_globals();
+            let settable = self.info.settable_by_imports();
             let g = settable[which % settable.len()];
             state.globals[g] = self.info.globals[g].ty.wrap(value);
         }

@@ -523,8 +523,8 @@ impl Machine<'_> {
         let global = &mut self.state.globals[index];
         *global = match (s.value_ty, word) {
             (Ty::I64, _) => value,
-            (_, 0) if on(Bug::InterpreterGlobal) => value,
             (_, 0) => *global & !0xffff_ffff | value,
+            (_, _) if on(Bug::InterpreterGlobalHigh) => value << 32,
             (_, _) => *global & 0xffff_ffff | value << 32,
         };
         0

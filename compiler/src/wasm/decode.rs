@@ -301,7 +301,9 @@ impl<'a> Decoder<'a> {
         for item in r.into_iter_with_offsets() {
             let (at, e) = item.map_err(malformed)?;
             let name = e.name.to_owned();
-            if name.contains('\0') || name.is_empty() {
+            // A memory's names are no symbols: any will do.
+            let symbol = e.kind != wp::ExternalKind::Memory;
+            if symbol && (name.contains('\0') || name.is_empty()) {
                 return Err(
                     unsupported("an export name that is empty or has a zero byte is", at)
                         .help("object files cannot hold such a symbol; rename the export"),

@@ -527,7 +527,7 @@ impl<C: Core> Machine<C> {
             }
         }
         if let Some((which, value)) = set {
-            let settable = self.info.settable_globals();
+            let settable = self.info.settable_by_imports();
             let g = settable[which % settable.len()];
             self.write_global(g, value);
         }

@@ -1,10 +1,11 @@
-//! The corpus taken apart: whole functions, and the pieces of them that stand alone.
+//! The corpus and the specification's tests taken apart: whole functions, and the pieces of them that stand alone.
 //!
-//! In: the modules of `corpus/`, which are part of this program, so that the same bytes of a fuzzer mean the same module
-//! wherever it runs. Out: [`Donor`]s. A piece is a run of operators that takes nothing from the operand stack, leaves one value
-//! or none, and branches nowhere outside of itself. Invariant: functions with operators that are not known here are
-//! left out; a test demands that the corpus has none.
+//! In: the modules of `corpus/` and of the tests, which are part of this program, so that the same bytes of a fuzzer mean the
+//! same module wherever it runs. Out: [`Donor`]s. A piece is a run of operators that takes nothing from the operand stack, leaves one value
+//! or none, and branches nowhere outside of itself. Invariant: functions with operators or types that are not known
+//! here are left out; a test demands that the corpus has none.
 
+use super::specification;
 use super::table::{ROWS, Row};
 use crate::program::{Sig, Ty};
 use std::mem::discriminant;
@@ -64,10 +65,10 @@ pub struct Piece {
 pub struct Donor {
     /// Functions with bodies.
     pub functions: Vec<Function>,
-    /// Types of all functions, imported ones first.
-    pub sigs: Vec<Sig>,
-    /// Types of globals.
-    pub globals: Vec<Ty>,
+    /// Types of all functions, imported ones first; nothing for types that are not known here.
+    sigs: Vec<Option<Sig>>,
+    /// Types of globals, likewise.
+    globals: Vec<Option<Ty>>,
     /// Data segments: address and contents.
     pub data: Vec<(u32, Vec<u8>)>,
     /// How many bodies were left out.
@@ -78,6 +79,16 @@ pub struct Donor {
 }
 
 impl Donor {
+    /// The type of a function, if it is known.
+    pub fn sig(&self, function: u32) -> Option<&Sig> {
+        self.sigs.get(function as usize)?.as_ref()
+    }
+
+    /// The type of a global, if it is known.
+    pub fn global(&self, global: u32) -> Option<Ty> {
+        *self.globals.get(global as usize)?
+    }
+
     /// Pieces that leave one value of this type, or nothing.
     pub fn pieces(&self, ty: Option<Ty>) -> &[Piece] {
         match ty {
@@ -103,7 +114,29 @@ pub fn donors() -> &'static [Donor] {
             include_bytes!("../../../corpus/kernels/sort.wasm"),
             &TEXT,
         ];
-        let donors = modules.into_iter().filter_map(Donor::read);
+        let donors = modules.into_iter().filter_map(|m| Donor::read(m, |_| true));
+        donors.filter(|d| !d.functions.is_empty()).collect()
+    });
+    &DONORS
+}
+
+/// Longest table of a function of the specification's tests that is taken: one test has 24,000 entries, and two such functions are
+/// beyond the reach of a jump table.
+const TABLE: usize = 1024;
+
+/// The modules of the specification's tests, but for functions that trap on purpose.
+pub fn tests_of_the_specification() -> &'static [Donor] {
+    static DONORS: LazyLock<Vec<Donor>> = LazyLock::new(|| {
+        let modules = specification::modules().iter();
+        let whole = |f: &Function| {
+            let mut ops = f.ops.iter();
+            ops.all(|op| match &op.instruction {
+                Instruction::Unreachable => false,
+                Instruction::BrTable(all, _) => all.len() <= TABLE,
+                _ => true,
+            })
+        };
+        let donors = modules.filter_map(|m| Donor::read(m, whole));
         donors.filter(|d| !d.functions.is_empty()).collect()
     });
     &DONORS
@@ -122,26 +155,25 @@ fn types(list: &[wasmparser::ValType]) -> Option<Vec<Ty>> {
 }
 
 impl Donor {
-    /// Takes a module apart; `None` if it uses more than integers and one memory.
-    fn read(wasm: &'static [u8]) -> Option<Donor> {
+    /// Takes a module apart, of which it keeps such functions; `None` if it is not valid.
+    fn read(wasm: &'static [u8], keeps: fn(&Function) -> bool) -> Option<Donor> {
         let (mut donor, mut kinds, mut bodies) = (Donor::default(), Vec::new(), Vec::new());
         for payload in Parser::new(0).parse_all(wasm) {
             match payload.ok()? {
                 Payload::TypeSection(reader) => {
                     for kind in reader.into_iter_err_on_gc_types() {
                         let kind = kind.ok()?;
-                        kinds.push(Sig {
-                            params: types(kind.params())?,
-                            results: types(kind.results())?,
-                        });
+                        let (params, results) = (types(kind.params()), types(kind.results()));
+                        let sig = |(params, results)| Sig { params, results };
+                        kinds.push(params.zip(results).map(sig));
                     }
                 }
                 Payload::ImportSection(reader) => {
                     for import in reader.into_imports() {
                         match import.ok()?.ty {
                             TypeRef::Func(n) => donor.sigs.push(kinds.get(n as usize)?.clone()),
-                            TypeRef::Global(g) => donor.globals.push(ty(g.content_type)?),
-                            _ => return None,
+                            TypeRef::Global(g) => donor.globals.push(ty(g.content_type)),
+                            _ => {}
                         }
                     }
                 }
@@ -152,7 +184,7 @@ impl Donor {
                 }
                 Payload::GlobalSection(reader) => {
                     for global in reader {
-                        donor.globals.push(ty(global.ok()?.ty.content_type)?);
+                        donor.globals.push(ty(global.ok()?.ty.content_type));
                     }
                 }
                 Payload::DataSection(reader) => {
@@ -166,8 +198,10 @@ impl Donor {
         }
         let imported = donor.sigs.len() - bodies.len();
         for (i, body) in bodies.iter().enumerate() {
-            match function(&donor, &donor.sigs[imported + i], body) {
-                Some(function) => donor.functions.push(function),
+            let sig = donor.sigs[imported + i].as_ref();
+            match sig.and_then(|sig| function(&donor, sig, body)) {
+                Some(function) if keeps(&function) => donor.functions.push(function),
+                Some(_) => {}
                 None => donor.unknown += 1,
             }
         }
@@ -374,7 +408,17 @@ impl Walk<'_> {
                 self.dead = None;
                 self.stack.truncate(self.frames.last()?.height);
             }
-            (_, Some(_)) => {}
+            // Nothing is computed there, but it must be known all the same.
+            (
+                Instruction::Br(_)
+                | Instruction::BrIf(_)
+                | Instruction::BrTable(..)
+                | Instruction::Return
+                | Instruction::Unreachable
+                | Instruction::Select,
+                Some(_),
+            ) => {}
+            (_, Some(_)) => drop(self.effect(op)?),
             (Instruction::Block(kind) | Instruction::Loop(kind), None) => self.frames.push(Frame {
                 start: at,
                 height: self.stack.len(),
@@ -445,14 +489,15 @@ impl Walk<'_> {
             Instruction::MemoryGrow(_) => (1, Some(Ty::I32)),
             Instruction::LocalGet(l) => (0, Some(local(l)?)),
             Instruction::LocalTee(l) => (1, Some(local(l)?)),
-            Instruction::LocalSet(_) | Instruction::GlobalSet(_) | Instruction::Drop => (1, None),
-            Instruction::GlobalGet(g) => (0, Some(*self.donor.globals.get(*g as usize)?)),
+            Instruction::LocalSet(_) | Instruction::Drop => (1, None),
+            Instruction::GlobalSet(g) => self.donor.global(*g).map(|_| (1, None))?,
+            Instruction::GlobalGet(g) => (0, Some(self.donor.global(*g)?)),
             Instruction::Select => {
                 let second = self.stack.len().checked_sub(2)?;
                 (3, Some(self.stack[second].ty))
             }
             Instruction::Call(f) => {
-                let sig = self.donor.sigs.get(*f as usize)?;
+                let sig = self.donor.sig(*f)?;
                 match sig.results.as_slice() {
                     [] => (sig.params.len(), None),
                     [one] => (sig.params.len(), Some(*one)),
@@ -481,5 +526,15 @@ mod tests {
             counts[0] >= 300 && counts[1] >= 20 && counts[2] >= 100,
             "{counts:?}"
         );
+    }
+
+    #[test]
+    fn tests_of_the_specification_come_apart() {
+        let donors = tests_of_the_specification();
+        let functions: usize = donors.iter().map(|d| d.functions.len()).sum();
+        let pieces = [Some(Ty::I32), Some(Ty::I64), None];
+        let counts = pieces.map(|ty| donors.iter().map(|d| d.pieces(ty).len()).sum::<usize>());
+        assert!(functions >= 400, "{functions} functions");
+        assert!(counts.iter().all(|n| *n >= 100), "{counts:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! A module while it is being made: types, imports, globals, memory, functions; then its bytes.
 
 use crate::engine::CALLS_BACK;
-use crate::program::{Sig, Ty};
+use crate::program::{FUEL, Sig, Ty};
 use wasm_encoder::{
     CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function,
     FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction, MemorySection,
@@ -49,6 +49,8 @@ pub struct Draft {
     pub memory: Option<(u64, Option<u64>)>,
     /// Whether the memory is exported.
     pub memory_exported: bool,
+    /// The global that bounds the running time, if one does.
+    pub fuel: Option<u32>,
     /// Globals in order.
     pub globals: Vec<GlobalDraft>,
     /// Data segments: offset and bytes.
@@ -219,7 +221,11 @@ impl Draft {
             .enumerate()
             .filter(|(_, g)| g.exported && !g.imported)
         {
-            section.export(&format!("g{i}"), ExportKind::Global, i as u32);
+            let name = match self.fuel == Some(i as u32) {
+                true => FUEL.to_owned(),
+                false => format!("g{i}"),
+            };
+            section.export(&name, ExportKind::Global, i as u32);
         }
         module.section(&section);
     }

@@ -21,6 +21,7 @@ pub mod rules;
 pub mod scale;
 pub mod scene;
 pub mod smith;
+pub mod specification;
 pub mod table;
 
 use crate::program::{Sig, Ty};

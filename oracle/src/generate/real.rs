@@ -1,13 +1,13 @@
-//! Family `real`: pieces of the corpus, put together anew.
+//! Family `real`: pieces of the corpus and of the specification's tests, put together anew.
 //!
-//! In: decisions, and the functions that [`super::donor`] took apart. Out: modules whose functions are whole ones of the
-//! corpus, or collages of its statements and expressions, with constants and operators changed and
+//! In: decisions, and the functions that [`super::donor`] took apart. Out: modules whose functions are whole ones of
+//! those, or collages of their statements and expressions, with constants and operators changed and
 //! expressions replaced by others of the same type, over the corpus' data. Invariants: a piece keeps the stack's types, so the result
 //! validates; loops and calls use up a counter and return when it is spent, which is no trap; unless the
 //! module is wild, addresses are masked into the memory and divisors are odd.
 
 use super::body::{Body, Style};
-use super::donor::{Access, Donor, Op, Piece, donors, memory};
+use super::donor::{Access, Donor, Op, Piece, donors, memory, tests_of_the_specification};
 use super::draft::{Draft, GlobalDraft, Ready};
 use super::draw::Draw;
 use super::table::{Partial, ROWS, Row};
@@ -22,6 +22,8 @@ const FUEL: u32 = 120;
 const FUEL_GLOBAL: u32 = 0;
 /// Addresses and offsets are cut to this: twice as much is less than a page.
 const WITHIN: u32 = 0x7fff;
+/// Percent of the pieces that are from the specification's tests.
+const SPECIFIED: usize = 30;
 /// Most operators of a function; one that is longer gets no more pieces.
 const LONG: usize = 160;
 
@@ -57,6 +59,7 @@ fn surroundings(draw: &mut Draw<'_>) -> Draft {
         wild: draw.chance(10),
         memory: Some((1, draw.pick(&[Some(1), Some(1), Some(3)]))),
         memory_exported: draw.chance(50),
+        fuel: Some(FUEL_GLOBAL),
         ..Draft::default()
     };
     for _ in 0..draw.below(3) {
@@ -88,9 +91,17 @@ fn surroundings(draw: &mut Draw<'_>) -> Draft {
     draft
 }
 
-/// A whole function of the corpus.
+/// Where the next piece is from: mostly the corpus.
+fn source(draw: &mut Draw<'_>) -> &'static [Donor] {
+    match draw.chance(SPECIFIED) {
+        true => tests_of_the_specification(),
+        false => donors(),
+    }
+}
+
+/// A whole function.
 fn whole(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style) {
-    let all: Vec<&Donor> = donors().iter().collect();
+    let all: Vec<&Donor> = source(draw).iter().collect();
     let donor = draw.pick(&all);
     let function = draw.below(donor.functions.len());
     let sig = donor.functions[function].sig.clone();
@@ -186,7 +197,7 @@ impl<'d, 'a, 'm> Splice<'d, 'a, 'm> {
 
     /// Some expression of the type, or some statement.
     fn some(&mut self, ty: Option<Ty>, depth: usize) {
-        let from: Vec<&Donor> = donors()
+        let from: Vec<&Donor> = source(self.body.draw)
             .iter()
             .filter(|d| !d.pieces(ty).is_empty())
             .collect();
@@ -246,16 +257,22 @@ impl<'d, 'a, 'm> Splice<'d, 'a, 'm> {
                 });
             }
             Instruction::GlobalGet(g) => {
-                let ty = donor.globals[*g as usize];
+                let ty = donor
+                    .global(*g)
+                    .expect("known, or the function was left out");
                 let mine = self.global(ty, false);
                 self.op(Instruction::GlobalGet(mine));
             }
             Instruction::GlobalSet(g) => {
-                let ty = donor.globals[*g as usize];
+                let ty = donor
+                    .global(*g)
+                    .expect("known, or the function was left out");
                 let mine = self.global(ty, true);
                 self.op(Instruction::GlobalSet(mine));
             }
-            Instruction::Call(f) => self.call(&donor.sigs[*f as usize]),
+            Instruction::Call(f) => {
+                self.call(donor.sig(*f).expect("known, or the function was left out"));
+            }
             Instruction::Loop(_) => {
                 self.op(instruction.clone());
                 self.spend();

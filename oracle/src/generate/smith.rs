@@ -91,7 +91,11 @@ fn export_global(wasm: &[u8], index: u32) -> Option<Vec<u8>> {
                     section.export(&format!("e{i}"), kind, export.index);
                 }
             }
-            section.export("fuel", wasm_encoder::ExportKind::Global, index);
+            section.export(
+                crate::program::FUEL,
+                wasm_encoder::ExportKind::Global,
+                index,
+            );
             module.section(&section);
             done = true;
         } else if let Some((id, range)) = payload.as_section() {
