@@ -5,218 +5,32 @@
 //! static judge before it runs.
 //! Invariant: a panic of the compiler is a difference like any other, not the end of the hunt.
 
-use crate::allocation;
 use crate::arm::executor::ExecutorCore;
 use crate::arm::machine::Machine;
 use crate::arm::staged::StageCore;
 use crate::arm::unicorn::UnicornCore;
 pub use crate::case::{CALLS, Case, Setup};
 use crate::compare::{Difference, Kind, Step, Tally, lockstep};
+pub use crate::counts::Counts;
+pub use crate::direct::Direct;
 use crate::encoding;
 use crate::engine::{Engine, Outcome};
-use crate::judges;
 use crate::program::{Info, Program};
 use crate::qemu;
 use crate::reference::Reference;
+pub use crate::report::Report;
 use crate::stage::{self, StageEngine};
 use crate::statics::StaticJudge;
-use crate::statistics::{Seen, Statistics};
+use crate::statistics::Seen;
 pub use crate::voice::Voice;
-use crate::{objects, optimizer};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 use std::time::Duration;
 use thumbsmith::{Cpu, ErrorKind, Options, TrapKind, pipeline, stages};
 
-/// A case that failed: all that is needed to see it again.
-#[derive(Clone, Debug)]
-pub struct Report {
-    /// Which generator or file it came from.
-    pub origin: String,
-    /// The module.
-    pub wasm: Vec<u8>,
-    /// What it was compiled with.
-    pub options: Options,
-    /// The steps up to the one that differs.
-    pub steps: Vec<Step>,
-    /// What differs.
-    pub difference: Difference,
-    /// The pass to blame, or [`stage::OBJECT`]; `None` until [`Judge::blame`] was asked.
-    pub guilty: Option<String>,
-}
-
-impl Report {
-    /// A key that equal causes tend to share: what differs, where it came from, level and bounds mode.
-    pub fn key(&self) -> String {
-        let o = &self.options;
-        format!(
-            "{}-{}-O{}-{}",
-            self.difference.kind.name(),
-            self.origin,
-            o.level.name(),
-            o.bounds.name()
-        )
-    }
-}
-
-impl Report {
-    /// Who noticed: a voice, or a check of a part, by name.
-    pub fn found_by(&self) -> &'static str {
-        match Direct::named(&self.origin) {
-            Some(direct) => direct.name(),
-            None => Voice::of(&self.difference).name(),
-        }
-    }
-}
-
-impl std::fmt::Display for Report {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (d, o) = (&self.difference, &self.options);
-        writeln!(
-            f,
-            "{} differs: {} against wasmtime",
-            d.kind.name(),
-            d.engine
-        )?;
-        writeln!(f, "  from      {}", self.origin)?;
-        writeln!(f, "  options   {}", crate::regression::options_text(o))?;
-        match (d.step, Info::read(&self.wasm)) {
-            (Some(step), Ok(info)) if step < self.steps.len() => {
-                writeln!(
-                    f,
-                    "  step {step}: {}",
-                    crate::regression::step_text(&self.steps[step], &info)
-                )?;
-            }
-            _ => writeln!(f, "  before the first call")?,
-        }
-        if let Some(guilty) = &self.guilty {
-            writeln!(f, "  guilty    {guilty}")?;
-        }
-        writeln!(f, "  expected  {}", d.expected)?;
-        write!(f, "  got       {}", d.got)
-    }
-}
-
 /// What a check found.
 pub type Verdict = Result<(), Box<Report>>;
-
-/// A check of one part of the compiler by itself, without a module.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Direct {
-    /// The register allocator and its checker, by execution of made-up machine functions.
-    Regalloc,
-    /// Encoder, decoder and executor, by single instructions in unicorn.
-    Encoding,
-    /// The passes over IR, by execution of made-up modules of IR before and after each.
-    Optimizer,
-    /// Object file and header, by what modules with many names say about themselves.
-    Object,
-    /// The comparison and the static judge, by differences and code that are wrong on purpose.
-    Judges,
-}
-
-impl Direct {
-    /// Every one.
-    pub const ALL: [Direct; 5] = [
-        Direct::Regalloc,
-        Direct::Encoding,
-        Direct::Optimizer,
-        Direct::Object,
-        Direct::Judges,
-    ];
-    /// The checks in turn, as a hunt does them: judges and objects have the fewest ways to be wrong.
-    pub const TURNS: [Direct; 10] = [
-        Direct::Regalloc,
-        Direct::Encoding,
-        Direct::Optimizer,
-        Direct::Regalloc,
-        Direct::Encoding,
-        Direct::Judges,
-        Direct::Optimizer,
-        Direct::Object,
-        Direct::Regalloc,
-        Direct::Encoding,
-    ];
-
-    /// The name on the command line, in reports, and of the fuzz target.
-    pub fn name(self) -> &'static str {
-        match self {
-            Direct::Regalloc => "regalloc",
-            Direct::Encoding => "encoding",
-            Direct::Optimizer => "optimizer",
-            Direct::Object => "object",
-            Direct::Judges => "judges",
-        }
-    }
-
-    /// The voice that it asks, where that is one of those that are asked about modules too.
-    pub fn asks(self) -> Option<Voice> {
-        match self {
-            Direct::Encoding => Some(Voice::Unicorn),
-            Direct::Regalloc | Direct::Optimizer | Direct::Object | Direct::Judges => None,
-        }
-    }
-
-    /// The check of this name.
-    pub fn named(name: &str) -> Option<Direct> {
-        Direct::ALL.into_iter().find(|d| d.name() == name)
-    }
-}
-
-/// How much a judge has judged.
-#[derive(Clone, Debug, Default)]
-pub struct Counts {
-    /// Modules compared.
-    pub modules: u64,
-    /// Exported functions compared.
-    pub functions: u64,
-    /// Instructions that the static judge found right.
-    pub instructions: u64,
-    /// Modules that the compiler refused as out of its scope.
-    pub refused: u64,
-    /// Inputs of checks without a module that were judged to the end.
-    pub direct: u64,
-    /// Modules of each family, and inputs of each check without a module.
-    pub families: BTreeMap<&'static str, u64>,
-    /// How good each family's modules were.
-    pub statistics: BTreeMap<&'static str, Statistics>,
-    /// Times that each rule of the compiler fired.
-    pub fired: BTreeMap<&'static str, u64>,
-    /// Of those, times that it fired in a module each of whose exports was called and compared to the end.
-    pub observed: BTreeMap<&'static str, u64>,
-    /// What the comparisons covered.
-    pub tally: Tally,
-    /// What QEMU ran.
-    pub qemu: qemu::Counts,
-}
-
-impl Counts {
-    /// Adds another's counts.
-    pub fn add(&mut self, other: &Counts) {
-        self.modules += other.modules;
-        self.functions += other.functions;
-        self.instructions += other.instructions;
-        self.refused += other.refused;
-        self.direct += other.direct;
-        self.tally.add(&other.tally);
-        self.qemu.add(&other.qemu);
-        for (name, n) in &other.families {
-            *self.families.entry(name).or_default() += n;
-        }
-        for (name, seen) in &other.statistics {
-            self.statistics.entry(name).or_default().add(seen);
-        }
-        for (name, n) in &other.fired {
-            *self.fired.entry(name).or_default() += n;
-        }
-        for (name, n) in &other.observed {
-            *self.observed.entry(name).or_default() += n;
-        }
-    }
-}
 
 /// Fuel of a call where nothing else bounds it, in operators.
 const FUEL: u64 = 20_000_000;
@@ -344,7 +158,7 @@ pub struct Judge {
     machines: Vec<Machines>,
     /// Machines for what passes of the backend leave, as many as were ever needed.
     staged: Vec<Machine<StageCore>>,
-    bench: Option<encoding::Bench>,
+    pub(crate) bench: Option<encoding::Bench>,
     /// Rules that fired in the module that is judged.
     rules: Vec<&'static str>,
     /// Whether runs that do not end are given up early.
@@ -465,6 +279,17 @@ fn load_stages<'a>(
     Ok(machines)
 }
 
+/// A difference before anything runs.
+fn early(kind: Kind, got: String) -> Box<Difference> {
+    Box::new(Difference {
+        kind,
+        step: None,
+        engine: "thumbsmith".into(),
+        expected: "a module that runs".into(),
+        got,
+    })
+}
+
 impl Judge {
     /// A judge with fresh engines.
     ///
@@ -519,32 +344,19 @@ impl Judge {
         })
     }
 
-    fn differ(
+    /// What the compiler makes of a module, counted and judged by reading; `None` where it fails and nobody asked whether.
+    fn compiled(
         &mut self,
-        origin: &str,
         wasm: &[u8],
         options: &Options,
-        steps: &[Step],
         ask: Ask,
-    ) -> Result<(), Box<Difference>> {
-        let early = |kind: Kind, got: String| {
-            let expected = "a module that runs".to_owned();
-            Box::new(Difference {
-                kind,
-                step: None,
-                engine: "thumbsmith".into(),
-                expected,
-                got,
-            })
-        };
-        let info =
-            Info::read(wasm).map_err(|e| early(Kind::Refused, format!("the oracle: {e}")))?;
+    ) -> Result<Option<thumbsmith::Output>, Box<Difference>> {
         let output = match compile(wasm, options) {
             Ok(Ok(output)) => output,
             Ok(Err(e)) if matches!(e.kind, ErrorKind::Unsupported | ErrorKind::Limit) => {
                 return Err(early(Kind::Refused, e.to_string()));
             }
-            Ok(Err(_)) | Err(_) if !ask.checks => return Ok(()),
+            Ok(Err(_)) | Err(_) if !ask.checks => return Ok(None),
             Ok(Err(e)) => return Err(early(Kind::Compiler, e.to_string())),
             Err(panic) => return Err(early(Kind::Compiler, panic)),
         };
@@ -556,6 +368,22 @@ impl Judge {
             let judged = self.statics.judge(&output.object, options.cpu);
             self.counts.instructions += judged.map_err(|e| early(Kind::Static, e))?.instructions;
         }
+        Ok(Some(output))
+    }
+
+    fn differ(
+        &mut self,
+        origin: &str,
+        wasm: &[u8],
+        options: &Options,
+        steps: &[Step],
+        ask: Ask,
+    ) -> Result<(), Box<Difference>> {
+        let info =
+            Info::read(wasm).map_err(|e| early(Kind::Refused, format!("the oracle: {e}")))?;
+        let Some(output) = self.compiled(wasm, options, ask)? else {
+            return Ok(());
+        };
         let mut program = Program {
             wasm: wasm.to_vec(),
             info,
@@ -814,55 +642,6 @@ impl Judge {
                 Ok(())
             }
             other => other,
-        }
-    }
-}
-
-impl Judge {
-    /// Judges one part of the compiler by itself on what the bytes make.
-    ///
-    /// # Errors
-    /// The report of a difference, with the bytes in the place of a module.
-    pub fn direct(&mut self, which: Direct, bytes: &[u8]) -> Verdict {
-        *self.counts.families.entry(which.name()).or_default() += 1;
-        let done = match which {
-            Direct::Regalloc => quietly(|| allocation::judge(bytes).map(drop)),
-            Direct::Optimizer => quietly(|| optimizer::judge(bytes).map(drop)),
-            Direct::Object => quietly(|| objects::judge(bytes).map(drop)),
-            Direct::Judges => quietly(|| judges::judge(bytes)),
-            Direct::Encoding => {
-                let bench = match self.bench.take() {
-                    Some(bench) => Ok(bench),
-                    None => encoding::Bench::new(),
-                };
-                bench.map_or_else(
-                    |e| Ok(Err(e)),
-                    |bench| {
-                        let bench = self.bench.insert(bench);
-                        quietly(|| bench.check(bytes).map(drop))
-                    },
-                )
-            }
-        };
-        match done {
-            Ok(Ok(())) => {
-                self.counts.direct += 1;
-                Ok(())
-            }
-            Ok(Err(got)) | Err(got) => Err(Box::new(Report {
-                origin: which.name().to_owned(),
-                wasm: bytes.to_vec(),
-                options: Options::default(),
-                steps: Vec::new(),
-                difference: Difference {
-                    kind: Kind::Compiler,
-                    step: None,
-                    engine: "thumbsmith".into(),
-                    expected: "no difference on this input".into(),
-                    got,
-                },
-                guilty: Some(which.name().to_owned()),
-            })),
         }
     }
 }

@@ -106,7 +106,7 @@ const ROWS: &[Row] = &[
         ],
         pass: "translate",
         sort: "place",
-        name: "div",
+        name: "division",
         most: 3,
     },
 ];

@@ -125,37 +125,8 @@ pub(super) fn find(
     party: Party,
     marked: Option<&str>,
 ) -> Culprit {
-    let at = |pass: &str, how: &str| Culprit {
-        pass: pass.to_owned(),
-        what: What::Place(marked.unwrap_or("call").to_owned()),
-        how: how.to_owned(),
-    };
-    match party {
-        Party::Simulator => {
-            return at("unicorn", "the instruction at which it leaves the executor");
-        }
-        Party::Table => {
-            return at(
-                "isa",
-                "the instruction at which the executor leaves unicorn",
-            );
-        }
-        Party::Harness => return at("oracle", "nobody differs"),
-        Party::Interpreter => {
-            return Culprit {
-                pass: "interpreter".into(),
-                what: What::Place(operator(&cause.case.wasm)),
-                how: "only the interpreter differs".into(),
-            };
-        }
-        Party::Reference => {
-            return Culprit {
-                pass: "reference".into(),
-                what: What::Place(operator(&cause.case.wasm)),
-                how: "the reference does not agree with itself".into(),
-            };
-        }
-        Party::Checker | Party::Compiler => {}
+    if let Some(found) = elsewhere(cause, party, marked) {
+        return found;
     }
     let options = match &cause.guilty {
         Guilty::Rewrite { number, .. } => Options {
@@ -166,12 +137,8 @@ pub(super) fn find(
     };
     let pass = pass(cause);
     if let (Guilty::Rewrite { name, number, of }, true) = (&cause.guilty, edits(&pass)) {
-        return rewrite(
-            cause,
-            &pass,
-            name,
-            &format!("it is rewrite {number} of {of}"),
-        );
+        let how = format!("it is rewrite {number} of {of}");
+        return rewrite(cause, &pass, name, &how);
     }
     if let Some(found) = decided(judge, cause, &options, &pass) {
         return found;
@@ -190,27 +157,65 @@ pub(super) fn find(
     {
         return found;
     }
+    checked(cause, &options, &pass).unwrap_or_else(|| place(cause, &options, pass, marked))
+}
+
+/// Who is guilty where it is not the compiler.
+fn elsewhere(cause: &Cause, party: Party, marked: Option<&str>) -> Option<Culprit> {
+    let at = || marked.unwrap_or("call").to_owned();
+    let (pass, place, how) = match party {
+        Party::Simulator => (
+            "unicorn",
+            at(),
+            "the instruction at which it leaves the executor",
+        ),
+        Party::Table => (
+            "isa",
+            at(),
+            "the instruction at which the executor leaves unicorn",
+        ),
+        Party::Harness => ("oracle", at(), "nobody differs"),
+        Party::Interpreter => (
+            "interpreter",
+            operator(&cause.case.wasm),
+            "only the interpreter differs",
+        ),
+        Party::Reference => (
+            "reference",
+            operator(&cause.case.wasm),
+            "the reference does not agree with itself",
+        ),
+        Party::Checker | Party::Compiler => return None,
+    };
+    Some(Culprit {
+        pass: pass.to_owned(),
+        what: What::Place(place),
+        how: how.to_owned(),
+    })
+}
+
+/// The check that failed, or that the static judge makes of the object besides.
+fn checked(cause: &Cause, options: &Options, pass: &str) -> Option<Culprit> {
+    let check = |pass: String, text: String| Culprit {
+        pass,
+        what: What::Check(words::plain(&text)),
+        how: text,
+    };
     if let Some(text) = check_says(&cause.difference, cause.broken.as_deref()) {
-        return Culprit {
-            pass,
-            what: What::Check(words::plain(&text)),
-            how: text,
-        };
+        return Some(check(pass.to_owned(), text));
     }
-    if !edits(&pass)
-        && pass != "lower"
-        && pass != "translate"
-        && let Some(text) = statics(&cause.case.wasm, &options)
-    {
-        // The pass is the one that the static judge's own finding would be laid to.
-        return Culprit {
-            pass: words::pass(&Kind::Static, &text),
-            what: What::Check(words::plain(&text)),
-            how: text,
-        };
+    if edits(pass) || pass == "lower" || pass == "translate" {
+        return None;
     }
+    // The pass is the one that the static judge's own finding would be laid to.
+    let text = statics(&cause.case.wasm, options)?;
+    Some(check(words::pass(&Kind::Static, &text), text))
+}
+
+/// What the case is about, in the words of the pass.
+fn place(cause: &Cause, options: &Options, pass: String, marked: Option<&str>) -> Culprit {
     if pass == "layout"
-        && let Some(name) = misencoded(cause, &options)
+        && let Some(name) = misencoded(cause, options)
     {
         return Culprit {
             pass,
@@ -222,10 +227,9 @@ pub(super) fn find(
     let name = match (pass.as_str(), marked) {
         // All that this pass adds: what is pushed, where slots are.
         ("emit", _) => "frame".to_owned(),
-        ("lower", _) if about != "br_table" => word_operation(cause, &options).unwrap_or(about),
+        ("lower", _) if about != "br_table" => word_operation(cause, options).unwrap_or(about),
         ("layout" | "finish" | "object" | "regalloc", Some(marked)) => words::mnemonic(marked),
-        // Translation does the same for both widths.
-        ("translate", _) => about.split('.').next_back().unwrap_or(&about).to_owned(),
+        ("translate", _) => telling(&cause.case.wasm, TRANSLATED).map_or(about, str::to_owned),
         _ => about,
     };
     Culprit {
@@ -450,8 +454,25 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("global", &["GlobalGet", "GlobalSet"]),
 ];
 
-/// The most telling group of operators in a module.
+/// The rooms of translation, the same for both widths: whatever else is left of a case, a division is divided and an
+/// access checked by itself, while control is around everything.
+const TRANSLATED: &[(&str, &[&str])] = &[
+    ("division", &["I32Div", "I32Rem", "I64Div", "I64Rem"]),
+    ("memory size", &["MemoryGrow", "MemorySize"]),
+    ("access", &["I32Load", "I64Load", "I32Store", "I64Store"]),
+    ("control", &["BrTable", "BrIf", "Br", "Loop", "If", "Block"]),
+    ("call", &["Call"]),
+];
+
+/// The most telling group of operators in a module, or the most telling section where there is none.
 pub(super) fn operator(wasm: &[u8]) -> String {
+    telling(wasm, GROUPS)
+        .unwrap_or_else(|| section(wasm))
+        .to_owned()
+}
+
+/// The first of these groups that occurs in a module.
+fn telling(wasm: &[u8], groups: &[(&'static str, &[&str])]) -> Option<&'static str> {
     let bodies = wasmparser::Parser::new(0)
         .parse_all(wasm)
         .filter_map(|p| match p {
@@ -464,17 +485,11 @@ pub(super) fn operator(wasm: &[u8]) -> String {
         .map(|text| text.split([' ', '{']).next().unwrap_or_default().to_owned())
         .filter(|name| !name.ends_with("Const"))
         .collect();
-    let occurs = |list: &&[&str]| {
-        let belongs = |name: &String| {
-            list.iter()
-                .any(|p| name == p || name.len() > 3 && p.len() > 2 && name.starts_with(p))
-        };
-        names.iter().any(belongs)
-    };
-    let found = GROUPS.iter().find(|(_, list)| occurs(list));
-    found
-        .map_or_else(|| section(wasm), |(group, _)| group)
-        .to_owned()
+    let belongs =
+        |name: &str, p: &str| name == p || name.len() > 3 && p.len() > 2 && name.starts_with(p);
+    let occurs = |list: &&[&str]| names.iter().any(|n| list.iter().any(|p| belongs(n, p)));
+    let found = groups.iter().find(|(_, list)| occurs(list));
+    found.map(|(group, _)| *group)
 }
 
 /// What a module without telling operators is about: the most telling section that it has.
