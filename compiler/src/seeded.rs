@@ -265,6 +265,7 @@ bugs! {
     422 SwitchDefaultRange "ranges" "ranges" "the default of a switch is taken to exclude the first value past its cases";
     424 ScopeLeaks "ranges" "ranges" "the last fact of a branch stays known behind it";
     426 LoopTestedBefore "ranges" "ranges" "a loop tested before its step is taken to end one step early";
+    427 LoopStepWraps "ranges" "ranges" "a 64-bit counter that its last step wraps is taken to stay small";
     430 SharedProjection "GVN" "gvn" "two results of one call are one value";
     431 SharedAcrossTypes "GVN" "gvn" "equal constants of both types are one value";
     433 ShiftByWidth "GVN" "gvn" "a constant shift amount of the width itself is left as it is";

@@ -123,7 +123,12 @@ impl Ranges<'_> {
             (Op::Ne, false) => end,
             (_, true) => end - 1,
             (_, false) if on(Bug::LoopTestedBefore) => end - 1,
-            (_, false) => end - 1 + step,
+            (_, false) if on(Bug::LoopStepWraps) => (end - 1).wrapping_add(step),
+            // The step after the last test may leave 64 bits.
+            (_, false) => match (end - 1).checked_add(step) {
+                Some(last) => last,
+                None => return,
+            },
         };
         if last > ty.mask() || op == Op::LtU && last > ty.mask() - step {
             return;

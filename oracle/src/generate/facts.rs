@@ -356,7 +356,11 @@ impl Facts<'_, '_, '_> {
         let starts = [0, 1].map(|_| draw.pick(&[0, 0, 1, 5, 100, -8]));
         let steps = [0, 1].map(|_| draw.pick(&[1, 1, 2, 3, 8, -1]));
         let rounds = draw.range(1, 6) as i64;
-        let end = starts[0] + steps[0] * rounds + draw.pick(&[0, 0, 0, 1, -1]);
+        // Where it comes to after some rounds, or where a step leaves the type.
+        let end = match draw.below(5) {
+            0 => draw.pick(&[-1, -2, i64::MAX, i64::MIN, 0x7fff_ffff, -0x8000_0000]),
+            _ => starts[0] + steps[0] * rounds + draw.pick(&[0, 0, 0, 1, -1]),
+        };
         let range = Range {
             low: starts[0],
             high: end,
