@@ -109,44 +109,21 @@ impl Ask {
 
     /// Only who noticed this difference is asked: for the many candidates of a reduction.
     pub fn who_noticed(difference: &Difference) -> Ask {
-        let nobody = Ask {
-            executor: false,
-            ir: false,
-            backend: Stages::None,
-            unicorn: false,
-            statics: false,
-            qemu: false,
+        let noticed = Voice::of(difference);
+        let is = |voice| voice == noticed || noticed.asks() == Some(voice);
+        // The compiler's checks are also those of what it makes of each stage for an engine.
+        let checks = is(Voice::Checks);
+        Ask {
+            executor: is(Voice::Executor),
+            ir: is(Voice::Interpreter) || checks,
+            backend: match is(Voice::Stages) || checks {
+                true => Stages::All,
+                false => Stages::None,
+            },
+            unicorn: is(Voice::Unicorn),
+            statics: is(Voice::Statics),
+            qemu: is(Voice::Qemu),
             ..Ask::THOROUGH
-        };
-        match Voice::of(difference) {
-            // A board's run is compared with unicorn's.
-            Voice::Qemu => Ask {
-                unicorn: true,
-                qemu: true,
-                ..nobody
-            },
-            Voice::Unicorn => Ask {
-                unicorn: true,
-                ..nobody
-            },
-            Voice::Executor => Ask {
-                executor: true,
-                ..nobody
-            },
-            Voice::Interpreter => Ask { ir: true, ..nobody },
-            Voice::Stages => Ask {
-                backend: Stages::All,
-                ..nobody
-            },
-            Voice::Statics => Ask {
-                statics: true,
-                ..nobody
-            },
-            Voice::Checks => Ask {
-                ir: true,
-                backend: Stages::All,
-                ..nobody
-            },
         }
     }
 }

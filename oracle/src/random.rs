@@ -26,4 +26,25 @@ impl Random {
         out.truncate(n);
         out
     }
+
+    /// A number of `bits` bits, of 1 to 64: a boundary, one beside or opposite `near`, or anything.
+    pub fn number(&mut self, bits: u32, near: u64) -> u64 {
+        let pick = self.word();
+        let shift = self.word() % u64::from(bits);
+        let v = match (pick >> 32) % 12 {
+            0 => 0,
+            1 => u64::MAX,
+            2 => 1 << (bits - 1),
+            3 => 1 << shift,
+            4 => (1 << shift) - 1,
+            5 => shift,
+            6 => near.wrapping_add(1),
+            7 => near.wrapping_sub(1),
+            8 => !near,
+            9 => near,
+            10 => u64::from(bits).wrapping_sub(near),
+            _ => self.word() >> shift,
+        };
+        v & (u64::MAX >> (64 - bits))
+    }
 }

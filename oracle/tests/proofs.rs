@@ -15,33 +15,17 @@ use thumbsmith_oracle::proof::meaning::{Widths, meaning};
 use thumbsmith_oracle::proof::mutate::{self, Change};
 use thumbsmith_oracle::proof::results;
 use thumbsmith_oracle::proof::solver::{Answer, Model, Query, ask};
-use thumbsmith_oracle::proof::term::{Arena, Bin, Term, mask};
+use thumbsmith_oracle::proof::term::{Arena, Bin, Term};
 use thumbsmith_oracle::random::Random;
 
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// Boundaries, numbers near others, or anything.
+/// Boundaries, numbers near one of those before, or anything.
 fn number(random: &mut Random, bits: u32, before: &[u64]) -> u64 {
-    let pick = random.word();
-    let near = before.get(pick as usize % before.len().max(1)).copied();
-    let shift = random.word() % u64::from(bits);
-    let v = match (pick >> 32) % 12 {
-        0 => 0,
-        1 => u64::MAX,
-        2 => 1 << (bits - 1),
-        3 => 1 << shift,
-        4 => (1 << shift) - 1,
-        5 => shift,
-        6 => near.unwrap_or(1).wrapping_add(1),
-        7 => near.unwrap_or(1).wrapping_sub(1),
-        8 => !near.unwrap_or(0),
-        9 => near.unwrap_or(0),
-        10 => u64::from(bits).wrapping_sub(near.unwrap_or(1)),
-        _ => random.word() >> shift,
-    };
-    v & mask(bits)
+    let pick = random.word() as usize % before.len().max(1);
+    random.number(bits, before.get(pick).copied().unwrap_or(1))
 }
 
 #[test]

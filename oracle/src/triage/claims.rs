@@ -27,27 +27,6 @@ pub struct Refuted {
     pub example: String,
 }
 
-/// Boundaries, numbers beside others, or anything, of this width.
-fn number(random: &mut Random, bits: u32, near: u64) -> u64 {
-    let pick = random.word();
-    let shift = random.word() % u64::from(bits);
-    let v = match (pick >> 32) % 12 {
-        0 => 0,
-        1 => u64::MAX,
-        2 => 1 << (bits - 1),
-        3 => 1 << shift,
-        4 => (1 << shift) - 1,
-        5 => shift,
-        6 => near.wrapping_add(1),
-        7 => near.wrapping_sub(1),
-        8 => !near,
-        9 => near,
-        10 => u64::from(bits).wrapping_sub(near),
-        _ => random.word() >> shift,
-    };
-    v & (u64::MAX >> (64 - bits))
-}
-
 /// The width of a type; nothing for what is no number.
 fn width(ty: Ty) -> Option<u32> {
     match ty {
@@ -71,7 +50,7 @@ fn around(random: &mut Random, ty: Ty, bits: u32, v: u64) -> Fact {
     } else {
         i64::MAX
     };
-    let other = number(random, bits, v);
+    let other = random.number(bits, v);
     let far = sext(other, bits) as i64;
     let near = (random.word() % 4) as i64;
     let fact = match random.word() % 7 {
@@ -117,14 +96,14 @@ fn model(random: &mut Random, typing: &Typing) -> Model {
     let mut last = 0;
     let bits = width(typing.operand).unwrap_or(32);
     for c in 0..6 {
-        last = number(random, bits, last);
+        last = random.number(bits, last);
         model.insert(const_name(c), last);
     }
     for (v, ty) in typing.vars.iter().enumerate() {
         let Some((ty, bits)) = ty.and_then(|ty| Some((ty, width(ty)?))) else {
             continue;
         };
-        last = number(random, bits, last);
+        last = random.number(bits, last);
         model.insert(var_name(v as u8), last);
         let fact = around(random, ty, bits, last);
         let numbers = [
@@ -239,7 +218,7 @@ fn wrong_fact(op: Op, own: Ty, random: &mut Random) -> Option<String> {
         let mut values = Vec::new();
         let mut known = Vec::new();
         for (ty, bits) in types.iter().zip(&widths) {
-            near = number(random, *bits, near);
+            near = random.number(*bits, near);
             values.push(near);
             known.push(around(random, *ty, *bits, near));
         }
