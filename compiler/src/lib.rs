@@ -17,6 +17,7 @@ mod plan;
 pub mod regalloc;
 pub mod report;
 pub mod seeded;
+pub mod softfloat;
 pub mod stages;
 pub mod trap;
 pub mod wasm;

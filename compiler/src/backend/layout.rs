@@ -19,6 +19,19 @@ const NOWHERE: u32 = u32::MAX;
 /// # Errors
 /// `Limit` if a jump table's targets are too far away; `Internal` if an instruction has no encoding.
 pub fn layout(items: &[Item], cpu: Cpu, name: &str, listing: bool) -> Result<Code> {
+    layout_with_labels(items, cpu, name, listing).map(|(code, _)| code)
+}
+
+/// Lays out a function, and says by label at which offset of the code it stands; `u32::MAX` for one that stands nowhere.
+///
+/// # Errors
+/// As [`layout`].
+pub fn layout_with_labels(
+    items: &[Item],
+    cpu: Cpu,
+    name: &str,
+    listing: bool,
+) -> Result<(Code, Vec<u32>)> {
     let places = it_places(items);
     let mut l = Layout {
         items,
@@ -38,7 +51,7 @@ pub fn layout(items: &[Item], cpu: Cpu, name: &str, listing: bool) -> Result<Cod
     l.measure()?;
     l.relax()?;
     l.encode()?;
-    Ok(l.code)
+    Ok((l.code, l.labels))
 }
 
 /// By item: where it stands with respect to IT blocks.

@@ -1,0 +1,133 @@
+//! Floating point without an FPU: helpers in Thumb-2 assembly.
+//!
+//! In: which helpers a program calls. Out: their code, with the offset of each entry. One row of [`HELPERS`] a helper; the text
+//! stands in a `.s` file a theme. They follow the base AAPCS: a float in one register, a double in two, low word first; they
+//! change r0-r3, r12 and the flags, touch no memory but what they push, and run on every CPU of the compiler.
+//!
+//! Invariants: results have the bits of IEEE 754-2019 with rounding to nearest even and exact subnormals; a NaN that they make
+//! is 0x7fc00000 or 0x7ff8000000000000, whatever the operands. Checked by
+//! `tests/softfloat.rs` against the host's arithmetic.
+
+pub mod text;
+
+use crate::backend::code::Code;
+use crate::backend::layout;
+use crate::error::{Error, ErrorKind, Result};
+use crate::options::Cpu;
+
+/// The type of an operand or result.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// An integer of 32 bits.
+    I32,
+    /// An integer of 64 bits.
+    I64,
+    /// A float of 32 bits.
+    F32,
+    /// A float of 64 bits.
+    F64,
+}
+
+impl Kind {
+    /// Registers that a value takes.
+    pub const fn words(self) -> usize {
+        match self {
+            Kind::I32 | Kind::F32 => 1,
+            Kind::I64 | Kind::F64 => 2,
+        }
+    }
+}
+
+/// A helper.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Helper {
+    /// Its name: its label in the text.
+    pub name: &'static str,
+    /// Its operands.
+    pub operands: &'static [Kind],
+    /// Its result.
+    pub result: Kind,
+    /// What it computes, in words.
+    pub computes: &'static str,
+    /// The file of its text.
+    pub file: &'static str,
+}
+
+macro_rules! helpers {
+    ($($file:literal { $($name:ident [$($operand:ident)*] $result:ident $computes:literal;)* })*) => {
+        /// Every helper. Those of one file share code.
+        pub const HELPERS: &[Helper] = &[$($(Helper {
+            name: stringify!($name),
+            operands: &[$(Kind::$operand),*],
+            result: Kind::$result,
+            computes: $computes,
+            file: $file,
+        },)*)*];
+        /// The files and their texts.
+        pub const FILES: &[(&str, &str)] = &[$(($file, include_str!($file)),)*];
+    };
+}
+
+helpers! {
+    "f32_add.s" {
+        f32_add [F32 F32] F32 "the sum";
+        f32_sub [F32 F32] F32 "the first less the second";
+    }
+    "f32_mul.s" {
+        f32_mul [F32 F32] F32 "the product";
+    }
+    "f64_add.s" {
+        f64_add [F64 F64] F64 "the sum";
+        f64_sub [F64 F64] F64 "the first less the second";
+    }
+    "f64_mul.s" {
+        f64_mul [F64 F64] F64 "the product";
+    }
+}
+
+impl Helper {
+    /// The helper of this name.
+    pub fn named(name: &str) -> Option<&'static Helper> {
+        HELPERS.iter().find(|h| h.name == name)
+    }
+}
+
+/// Code of one or more helpers.
+#[derive(Debug)]
+pub struct Assembled {
+    /// The code. It has no relocations.
+    pub code: Code,
+    /// By helper asked for: the offset of its entry in the code.
+    pub entries: Vec<u32>,
+}
+
+/// Makes the code of helpers of one file, and only what they reach.
+///
+/// # Errors
+/// `Internal`, if the text does not read or a helper is not of this text.
+pub fn assemble(file: &str, text: &str, names: &[&str], cpu: Cpu) -> Result<Assembled> {
+    let source = text::read(file, text)?;
+    let label = |name: &&str| {
+        let none = || Error::new(ErrorKind::Internal, format!("{file} has no {name}"));
+        source.labels.get(name).copied().ok_or_else(none)
+    };
+    let labels = names.iter().map(label).collect::<Result<Vec<_>>>()?;
+    let items = text::reached(&source.items, &labels);
+    crate::backend::code::verify(&items)
+        .map_err(|e| Error::new(ErrorKind::Internal, format!("{file}: {e}")))?;
+    let (code, places) = layout::layout_with_labels(&items, cpu, file, false)?;
+    let entries = labels.iter().map(|l| places[l.0 as usize]).collect();
+    Ok(Assembled { code, entries })
+}
+
+/// Makes the code of helpers, which must be of one file.
+///
+/// # Errors
+/// As [`assemble`].
+pub fn helpers(wanted: &[&Helper], cpu: Cpu) -> Result<Assembled> {
+    let file = wanted.first().map_or("", |h| h.file);
+    let text = FILES.iter().find(|(name, _)| *name == file);
+    let text = text.map_or("", |(_, text)| text);
+    let names: Vec<&str> = wanted.iter().map(|h| h.name).collect();
+    assemble(file, text, &names, cpu)
+}
