@@ -9,10 +9,11 @@ use crate::ir::{Module, Op};
 use crate::options::{Bounds, Options};
 use std::sync::OnceLock;
 
-const SOURCE: &str = include_str!("helpers.wat");
+/// The helpers as a module in text, which exports nothing.
+pub const SOURCE: &str = include_str!("helpers.wat");
 
-/// The operations that are calls, and the helpers' names.
-const HELPERS: [(Op, &str); 4] = [
+/// The operations that are calls, and the helpers' names: functions of two 64-bit numbers.
+pub const HELPERS: [(Op, &str); 4] = [
     (Op::DivU64, "div_u64"),
     (Op::DivS64, "div_s64"),
     (Op::RemU64, "rem_u64"),

@@ -32,22 +32,42 @@ use thumbsmith::{Cpu, ErrorKind, Options, TrapKind, pipeline, stages};
 /// What a check found.
 pub type Verdict = Result<(), Box<Report>>;
 
-/// Fuel of a call where nothing else bounds it, in operators.
-const FUEL: u64 = 20_000_000;
-/// After this long a run of emitted code counts as endless.
-const TIME_LIMIT: Duration = Duration::from_secs(2);
-/// The same for a judge in a hurry.
-const SHORT_FUEL: u64 = 500_000;
-/// The same for a judge in a hurry.
-const SHORT_TIME_LIMIT: Duration = Duration::from_millis(100);
-/// Instructions after which a run of the executor counts as endless.
-const INSTRUCTION_LIMIT: u64 = 30_000_000;
+/// After how much a run counts as endless.
+struct Patience {
+    /// Operators of the reference, where nothing else bounds them.
+    fuel: u64,
+    /// Wall time of unicorn.
+    time: Duration,
+    /// Instructions of the executor, nodes of the interpreter.
+    steps: u64,
+}
+
+/// That of a judge who has time.
+const PATIENT: Patience = Patience {
+    fuel: 20_000_000,
+    time: Duration::from_secs(2),
+    steps: 30_000_000,
+};
+
+/// That of a judge in a hurry.
+const HURRIED: Patience = Patience {
+    fuel: 500_000,
+    time: Duration::from_millis(30),
+    steps: 1_000_000,
+};
 
 /// The voices that run emitted code for one CPU.
 struct Machines {
     cpu: Cpu,
     unicorn: Machine<UnicornCore>,
     executor: Machine<ExecutorCore>,
+}
+
+impl Machines {
+    fn give(&mut self, patience: &Patience) {
+        self.unicorn.core_mut().set_limit(patience.time);
+        self.executor.core_mut().set_limit(patience.steps);
+    }
 }
 
 /// Which of the backend's passes are judged by what they leave, beside the object.
@@ -214,8 +234,8 @@ fn machines(all: &mut Vec<Machines>, cpu: Cpu) -> Result<&mut Machines, String> 
     let at = match all.iter().position(|m| m.cpu == cpu) {
         Some(at) => at,
         None => {
-            let unicorn = Machine::new(UnicornCore::new(cpu, TIME_LIMIT)?);
-            let executor = Machine::new(ExecutorCore::new(cpu, INSTRUCTION_LIMIT));
+            let unicorn = Machine::new(UnicornCore::new(cpu, PATIENT.time)?);
+            let executor = Machine::new(ExecutorCore::new(cpu, PATIENT.steps));
             all.push(Machines {
                 cpu,
                 unicorn,
@@ -294,6 +314,10 @@ impl Judge {
         self.hurried = hurried;
     }
 
+    fn patience(&self) -> &'static Patience {
+        if self.hurried { &HURRIED } else { &PATIENT }
+    }
+
     /// Judges one module under one set of options.
     ///
     /// # Errors
@@ -369,12 +393,9 @@ impl Judge {
             memory_limit: None,
         };
         let link = |e: String| early(Kind::Link, e);
-        let (fuel, time) = match self.hurried {
-            true => (SHORT_FUEL, SHORT_TIME_LIMIT),
-            false => (FUEL, TIME_LIMIT),
-        };
+        let patience = self.patience();
         let machines = machines(&mut self.machines, options.cpu).map_err(link)?;
-        machines.unicorn.core_mut().set_limit(time);
+        machines.give(patience);
         match machines.unicorn.load(&program) {
             Ok(()) => {}
             Err(_) if !ask.unicorn => return Ok(()),
@@ -391,6 +412,7 @@ impl Judge {
         }
         let last = stages::ir_passes(options).pop();
         let mut ir = StageEngine::new(last.unwrap_or(pipeline::TRANSLATE));
+        ir.set_limit(patience.steps);
         if ask.ir {
             match quietly(|| ir.load(&program)) {
                 Ok(loaded) => loaded.map_err(link)?,
@@ -410,10 +432,10 @@ impl Judge {
             (true, _) => &mut self.trusting,
             (false, Some(fuelled)) => fuelled,
             (false, none) => {
-                none.insert(Reference::new(Some(FUEL)).map_err(|e| early(Kind::Link, e))?)
+                none.insert(Reference::new(Some(PATIENT.fuel)).map_err(|e| early(Kind::Link, e))?)
             }
         };
-        reference.set_fuel(fuel);
+        reference.set_fuel(patience.fuel);
         reference
             .load(&program)
             .map_err(|e| early(Kind::Refused, format!("wasmtime: {e}")))?;
@@ -457,7 +479,7 @@ impl Judge {
             .unicorn;
         machine.load(&program).ok()?;
         program.memory_limit = machine.memory_capacity();
-        let mut reference = Reference::new(Some(FUEL)).ok()?;
+        let mut reference = Reference::new(Some(PATIENT.fuel)).ok()?;
         reference.load(&program).ok()?;
         let found = quietly(|| stage::first_wrong(&program, &report.steps, &mut reference));
         Some(match found.ok()?.ok()? {
@@ -492,7 +514,7 @@ impl Judge {
                 program.memory_limit = machine.memory_capacity();
             }
         }
-        let mut reference = Reference::new(Some(FUEL))?;
+        let mut reference = Reference::new(Some(PATIENT.fuel))?;
         reference.load(&program)?;
         let mut out = vec![None; steps.len()];
         if reference.instantiate() != Outcome::Returned(Default::default()) {
@@ -536,13 +558,15 @@ impl Judge {
             options: options.clone(),
             memory_limit: None,
         };
+        let patience = self.patience();
         let machines = machines(&mut self.machines, options.cpu)?;
+        machines.give(patience);
         machines.unicorn.load(&program)?;
         machines.executor.load(&program)?;
         program.memory_limit = machines.unicorn.memory_capacity();
-        let mut reference = Reference::new(Some(FUEL))?;
+        let mut reference = Reference::new(Some(PATIENT.fuel))?;
         reference.load(&program)?;
-        let mut optimizing = Reference::optimizing(Some(FUEL))?;
+        let mut optimizing = Reference::optimizing(Some(PATIENT.fuel))?;
         optimizing.load(&program)?;
         let voices: [&mut dyn Engine; 4] = [
             &mut reference,
@@ -556,6 +580,7 @@ impl Judge {
             .collect();
         for between in stages::stages(wasm, options, None).map_err(|e| e.to_string())? {
             let mut engine = StageEngine::with(between);
+            engine.set_limit(patience.steps);
             engine.load(&program)?;
             said.push(transcript(&mut engine, steps));
         }

@@ -240,9 +240,12 @@ fn symbols(
     }
 }
 
-/// Every entry of the table of traps is an `UDF` of a trap that the module can have, from an operator of the module.
-fn traps(image: &Image, made: &made::Surface, options: &Options) -> Result<(), String> {
-    for (address, offset) in &image.traps {
+/// Every entry of the table of traps is an `UDF` of a trap: its kind, and the offset that the entry gives.
+///
+/// # Errors
+/// Text that names the entry.
+pub fn trap_table(image: &Image) -> Result<Vec<(TrapKind, u32)>, String> {
+    let entry = |(address, offset): (&u32, &u32)| {
         let base = Map::SPARSE.base(Kind::Code);
         let at = address.wrapping_sub(base) as usize;
         let half = image
@@ -255,18 +258,26 @@ fn traps(image: &Image, made: &made::Surface, options: &Options) -> Result<(), S
         let Some(kind) = kind.and_then(TrapKind::from_code) else {
             return Err(format!("the trap at {address:#x} is {half:x?}"));
         };
+        Ok((kind, *offset))
+    };
+    image.traps.iter().map(entry).collect()
+}
+
+/// Every entry of the table of traps is a trap that the module can have, from an operator of the module.
+fn traps(image: &Image, made: &made::Surface, options: &Options) -> Result<(), String> {
+    for (kind, offset) in trap_table(image)? {
         // The stack is checked before the first operator.
         let expected = match kind {
             TrapKind::StackExhausted => options.stack_check,
             TrapKind::Unreachable
             | TrapKind::DivideByZero
             | TrapKind::IntegerOverflow
-            | TrapKind::OutOfBounds => made.traps.get(offset) == Some(&kind),
+            | TrapKind::OutOfBounds => made.traps.get(&offset) == Some(&kind),
         };
         if !expected {
-            let says = made.traps.get(offset);
+            let says = made.traps.get(&offset);
             return Err(format!(
-                "the trap at {address:#x} is {kind:?} from byte {offset:#x}, where the module has {says:?}"
+                "a trap is {kind:?} from byte {offset:#x}, where the module has {says:?}"
             ));
         }
     }

@@ -17,7 +17,7 @@ use thumbsmith::ir::verify::Stage;
 use thumbsmith::stages::{self, Between};
 
 /// Steps of the interpreter after which a call counts as endless.
-const STEPS: u64 = 300_000_000;
+const STEPS: u64 = 30_000_000;
 /// Bytes of linear memory that the interpreter reserves at most.
 const MEMORY_LIMIT: u64 = 1 << 30;
 /// What is to blame if what every pass leaves is right: what makes an object of it, or a simulator.
@@ -39,6 +39,7 @@ struct Loaded {
 pub struct StageEngine {
     pass: &'static str,
     given: Option<Between>,
+    limit: u64,
     loaded: Option<Loaded>,
     state: State,
     world: World,
@@ -145,6 +146,7 @@ impl StageEngine {
         StageEngine {
             pass,
             given: None,
+            limit: STEPS,
             loaded: None,
             state: State::default(),
             world: World::default(),
@@ -159,13 +161,18 @@ impl StageEngine {
         }
     }
 
+    /// Gives up on later calls after so many steps.
+    pub fn set_limit(&mut self, steps: u64) {
+        self.limit = steps;
+    }
+
     fn run(&mut self, func: u32, args: &[u64]) -> Result<Values, Outcome> {
         let Some(l) = &self.loaded else {
             return Err(Outcome::Fault("nothing loaded".into()));
         };
         self.world.log.clear();
         let mut limits = Limits {
-            steps: STEPS,
+            steps: self.limit,
             ..Limits::default()
         };
         let result = l

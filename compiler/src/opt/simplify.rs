@@ -176,13 +176,13 @@ impl Copy<'_, '_> {
             self.map[v.0 as usize] = Some(self.e.pin(new, node));
             return None;
         }
-        let known = self.e.fact(cond);
-        if known.umax == 0
+        let known = *self.e.fact(cond);
+        let holds = known.umax == 0
             || (on(Bug::GuardDroppedEarly)
                 && known.umin == 0
                 && known.umax <= 1
-                && self.e.fact(value).umax < 0x100)
-        {
+                && self.e.fact(value).umax < 0x100);
+        if holds && self.e.choices.fuel("guard-by-range") {
             self.map[v.0 as usize] = Some(value);
             return None;
         }
@@ -299,12 +299,12 @@ impl Copy<'_, '_> {
     }
 
     /// The edge that is always taken.
-    fn taken(&self, b: Block, t: &Term, value: Value) -> Option<usize> {
+    fn taken(&mut self, b: Block, t: &Term, value: Value) -> Option<usize> {
         if let Some(&i) = self.known.taken.get(&b) {
             return Some(i);
         }
         let f = self.e.fact(value);
-        match t.op {
+        let way = match t.op {
             TermOp::Br if f.umin > 0 => Some(0),
             TermOp::Br if f.umax == 0 => Some(1),
             TermOp::Switch => {
@@ -313,7 +313,8 @@ impl Copy<'_, '_> {
                     .map(|i| (i as usize).min((t.edges.len() - 1).saturating_sub(cut)))
             }
             _ => None,
-        }
+        };
+        way.filter(|_| self.e.choices.fuel("branch-by-range"))
     }
 
     /// A jump; to a block with no other way in, its contents follow right here.

@@ -26,6 +26,11 @@ impl ExecutorCore {
         }
     }
 
+    /// Gives up on later runs after so many instructions.
+    pub fn set_limit(&mut self, limit: u64) {
+        self.limit = limit;
+    }
+
     /// Instructions executed and cycles taken so far.
     pub fn counts(&self) -> (u64, u64) {
         (self.machine.instructions, self.machine.cycles)

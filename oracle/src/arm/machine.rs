@@ -19,6 +19,8 @@ use thumbsmith::TrapKind;
 pub const STACK: usize = 2 << 20;
 /// Bytes below the stack limit that nobody may touch.
 pub const GUARD: usize = 256;
+/// Bytes at the top of the stack that no program finds as another left them: more than most ever use.
+const FRESH: usize = 64 << 10;
 /// Bytes of the caller's frame above arguments and results that nobody may touch.
 const ABOVE: usize = 128;
 /// Bytes of the frame that an import is taken to have.
@@ -241,8 +243,13 @@ impl<C: Core> Machine<C> {
         Ok(())
     }
 
-    /// Memory, globals and stack limit as they are before initialization.
+    /// Memory, globals, stack and its limit as they are before initialization.
     fn reset(&mut self) {
+        let stack = self.memory.bytes_mut(Kind::Stack);
+        // A program that was given up may have left anything, which is no fault of this one; and what a program reads
+        // without having written it must be the same whenever it runs.
+        stack[..GUARD].fill(CANARY);
+        stack[STACK - FRESH..].fill(CANARY);
         let linear = self.memory.bytes_mut(Kind::Linear);
         linear.fill(0);
         linear[..self.image.linear_data.len()].copy_from_slice(&self.image.linear_data);

@@ -47,7 +47,9 @@ const LIMIT: f64 = 60.0;
 /// # Errors
 /// Text if the case does not differ, or the reference cannot give expectations.
 pub fn reduce(judge: &mut Judge, case: &Case) -> Result<Case, String> {
-    cause(judge, case).map(|c| c.case)
+    let found = cause(judge, case);
+    judge.hurry(false);
+    found.map(|c| c.case)
 }
 
 /// A reduced case, and what is guilty.
@@ -76,7 +78,8 @@ impl Cause {
     }
 }
 
-/// Reduces a case that differs, and names what is guilty.
+/// Reduces a case that differs, and names what is guilty. The judge stays in a hurry if the case shows in one: of a run
+/// that does not end, whoever goes on with the case has to wait for many.
 ///
 /// # Errors
 /// As [`reduce`].
@@ -112,7 +115,6 @@ pub fn cause(judge: &mut Judge, case: &Case) -> Result<Cause, String> {
     let small = shrink(first, &mut test);
     // A small module may need less.
     let options = simpler::simpler(options, &mut |o| differs(judge, o, &small, wanted));
-    judge.hurry(false);
     let guilty = blame::guilty(judge, &options, &small, wanted);
     let expected = judge.expectations(&small.wasm, &options, &small.steps)?;
     let thorough = Ask::again(&report.difference);

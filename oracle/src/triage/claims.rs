@@ -15,8 +15,10 @@ use thumbsmith::ir::{Class, Op, Sig, Ty};
 use thumbsmith::opt::facts::{self, Fact};
 use thumbsmith::opt::rule::FactOf;
 
-/// Numbers tried for each way to type a rule, and for each operation and type.
+/// Numbers tried for each way to type a rule.
 const TRIES: usize = 30_000;
+/// Numbers tried for each operation and type: what is known of operands takes some finding.
+const FACT_TRIES: usize = 60_000;
 
 /// A claim that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -213,7 +215,7 @@ fn wrong_fact(op: Op, own: Ty, random: &mut Random) -> Option<String> {
         return (!holds(&fact, bits, value)).then(|| format!("{value:#x} may be loaded"));
     }
     let widths = widths?;
-    for _ in 0..TRIES / 3 {
+    for _ in 0..FACT_TRIES {
         let mut near = 0;
         let mut values = Vec::new();
         let mut known = Vec::new();

@@ -9,9 +9,12 @@
 use super::claims;
 use super::verdict::Party;
 use super::words;
+use crate::arm::link::link;
+use crate::arm::memory::{self, Map};
 use crate::check;
 use crate::compare::{Difference, Kind};
 use crate::encoding::misread;
+use crate::objects;
 use crate::reduce::Cause;
 use crate::reduce::blame::Guilty;
 use crate::statics::StaticJudge;
@@ -76,6 +79,9 @@ impl Culprit {
     pub fn key(&self) -> String {
         let name = self.what.name();
         let key = match &self.what {
+            // A checker says what is wrong with an allocation, not which decision made it so: one decision is refused in
+            // many words.
+            _ if self.pass == "regalloc" => self.pass.clone(),
             What::Rewrite(_) | What::Rule(_) | What::Fact(_) => {
                 format!("{}-{name}", self.what.sort())
             }
@@ -162,7 +168,9 @@ pub(super) fn find(
 
 /// Who is guilty where it is not the compiler.
 fn elsewhere(cause: &Cause, party: Party, marked: Option<&str>) -> Option<Culprit> {
-    let at = || marked.unwrap_or("call").to_owned();
+    // What nobody reads as an instruction has no name.
+    let known = marked.filter(|m| !m.starts_with("0x"));
+    let at = || words::mnemonic(known.unwrap_or("call"));
     let (pass, place, how) = match party {
         Party::Simulator => (
             "unicorn",
@@ -207,6 +215,11 @@ fn checked(cause: &Cause, options: &Options, pass: &str) -> Option<Culprit> {
     if edits(pass) || pass == "lower" || pass == "translate" {
         return None;
     }
+    if pass == "object"
+        && let Some(text) = trap_table(cause, options)
+    {
+        return Some(check(pass.to_owned(), text));
+    }
     // The pass is the one that the static judge's own finding would be laid to.
     let text = statics(&cause.case.wasm, options)?;
     Some(check(words::pass(&Kind::Static, &text), text))
@@ -225,10 +238,15 @@ fn place(cause: &Cause, options: &Options, pass: String, marked: Option<&str>) -
     }
     let about = operator(&cause.case.wasm);
     let name = match (pass.as_str(), marked) {
-        // All that this pass adds: what is pushed, where slots are.
+        // All that these passes add: what is pushed and where slots are; addresses.
         ("emit", _) => "frame".to_owned(),
+        ("address", _) => "access".to_owned(),
+        // Code was right until symbols and relocations were put to it.
+        ("object", _) => "symbols".to_owned(),
+        // A division is a call as well.
+        ("layout" | "finish", None) if CALLS.contains(&about.as_str()) => "call".to_owned(),
         ("lower", _) if about != "br_table" => word_operation(cause, options).unwrap_or(about),
-        ("layout" | "finish" | "object" | "regalloc", Some(marked)) => words::mnemonic(marked),
+        ("layout" | "finish" | "regalloc", Some(marked)) => words::mnemonic(marked),
         ("translate", _) => telling(&cause.case.wasm, TRANSLATED).map_or(about, str::to_owned),
         _ => about,
     };
@@ -276,11 +294,19 @@ fn rewrite(cause: &Cause, pass: &str, name: &str, how: &str) -> Culprit {
     culprit(What::Rewrite(name.to_owned()), how.to_owned())
 }
 
-/// Operations of the functions, as they were before and after every pass over IR.
+/// Operations of the functions, as they were before and after every pass over IR, and as they would have been without the
+/// guilty rewrite: it may have taken the one away that it believed something wrong of.
 fn operations(cause: &Cause) -> Vec<Op> {
-    let all = stages::stages(&cause.case.wasm, &cause.case.options, None);
+    let all = |o: &Options| stages::stages(&cause.case.wasm, o, None).unwrap_or_default();
+    let without = match &cause.guilty {
+        Guilty::Rewrite { number, .. } => all(&Options {
+            fuel: Some(number - 1),
+            ..cause.case.options.clone()
+        }),
+        Guilty::NoRewrite | Guilty::Unlimited => Vec::new(),
+    };
     let mut ops: Vec<Op> = Vec::new();
-    for between in all.unwrap_or_default() {
+    for between in all(&cause.case.options).into_iter().chain(without) {
         let bodies = between.module.funcs.iter().filter_map(|f| f.body.as_ref());
         ops.extend(bodies.flat_map(|b| b.nodes.iter().map(|n: &Node| n.op)));
     }
@@ -365,6 +391,16 @@ fn misencoded(cause: &Cause, options: &Options) -> Option<String> {
     None
 }
 
+/// What is wrong with the table of traps of the linked object.
+fn trap_table(cause: &Cause, options: &Options) -> Option<String> {
+    let object = thumbsmith::compile(&cause.case.wasm, options).ok()?.object;
+    let linear = format!("{}_memory", options.name);
+    let image = link(&object, Map::SPARSE, &linear, 0, &|_| {
+        Some(Map::SPARSE.base(memory::Kind::Ram))
+    });
+    objects::trap_table(&image.ok()?).err()
+}
+
 /// What the static judge says of the object.
 fn statics(wasm: &[u8], options: &Options) -> Option<String> {
     let object = thumbsmith::compile(wasm, options).ok()?.object;
@@ -374,6 +410,7 @@ fn statics(wasm: &[u8], options: &Options) -> Option<String> {
 /// Operations of words that selection writes sequences for, the most telling first; those of the helpers for division count as
 /// well.
 const SEQUENCES: &[(&str, &[Op])] = &[
+    ("select", &[Op::Select]),
     ("shift of pairs", &[Op::Shl64, Op::ShrU64, Op::ShrS64]),
     ("compare of pairs", &[Op::LtU64, Op::LtS64]),
     (
@@ -381,13 +418,20 @@ const SEQUENCES: &[(&str, &[Op])] = &[
         &[Op::MulWideU, Op::MulWideS, Op::MulAddU, Op::MulAddS],
     ),
     ("sum of pairs", &[Op::Add64, Op::Sub64]),
-    ("select", &[Op::Select]),
     ("extremum", &[Op::MinS, Op::MaxS, Op::MinU, Op::MaxU]),
     (
-        "load",
-        &[Op::Load8U, Op::Load8S, Op::Load16U, Op::Load16S, Op::Load32],
+        "access",
+        &[
+            Op::Load8U,
+            Op::Load8S,
+            Op::Load16U,
+            Op::Load16S,
+            Op::Load32,
+            Op::Store8,
+            Op::Store16,
+            Op::Store32,
+        ],
     ),
-    ("store", &[Op::Store8, Op::Store16, Op::Store32]),
     (
         "compare",
         &[Op::Eq, Op::Ne, Op::LtS, Op::LtU, Op::LeS, Op::LeU],
@@ -454,14 +498,17 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("global", &["GlobalGet", "GlobalSet"]),
 ];
 
-/// The rooms of translation, the same for both widths: whatever else is left of a case, a division is divided and an
-/// access checked by itself, while control is around everything.
+/// Groups of [`GROUPS`] that end as calls.
+const CALLS: &[&str] = &["call", "i64.div", "indirect call"];
+
+/// The rooms of translation, the same for both widths. What a reduced case still has besides is what it is about: control is
+/// around many accesses, but no access has to be around control.
 const TRANSLATED: &[(&str, &[&str])] = &[
-    ("division", &["I32Div", "I32Rem", "I64Div", "I64Rem"]),
     ("memory size", &["MemoryGrow", "MemorySize"]),
     ("access", &["I32Load", "I64Load", "I32Store", "I64Store"]),
     ("control", &["BrTable", "BrIf", "Br", "Loop", "If", "Block"]),
     ("call", &["Call"]),
+    ("division", &["I32Div", "I32Rem", "I64Div", "I64Rem"]),
 ];
 
 /// The most telling group of operators in a module, or the most telling section where there is none.

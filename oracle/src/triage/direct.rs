@@ -122,11 +122,12 @@ fn blame(check: Direct, text: &str) -> (Party, Culprit) {
                 Some(pass) => pass.name.to_owned(),
                 None => words::pass(&Kind::Compiler, text),
             };
-            let kind = text.split(' ').nth(1).unwrap_or("check");
-            (
-                Party::Compiler,
-                culprit(&pass, What::Check(kind.to_owned())),
-            )
+            // "PASS: KIND at ...", or what the compiler's own checks say.
+            let words = match named {
+                Some(_) => text.split(' ').nth(1).unwrap_or("check").to_owned(),
+                None => words::plain(text),
+            };
+            (Party::Compiler, culprit(&pass, What::Check(words)))
         }
         Direct::Encoding => {
             // "Op form `text` on CPU: what".

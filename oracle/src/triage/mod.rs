@@ -15,8 +15,9 @@ mod verdict;
 mod words;
 
 use crate::check::{Ask, Direct, Judge, Report, quietly};
-use crate::compare::Difference;
-use crate::reduce::{self, blame::Guilty};
+use crate::compare::{Difference, Step};
+use crate::random::Random;
+use crate::reduce::{self, Cause, blame::Guilty};
 use crate::regression::Case;
 pub use culprit::{Culprit, What};
 pub use direct::{DirectTriage, direct, write_direct};
@@ -24,10 +25,14 @@ pub use page::text;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
+use thumbsmith::helpers::{self, HELPERS};
 use thumbsmith::{Bounds, Cpu, Level, Options, pipeline};
 pub use trace::Trace;
 pub use verdict::{Party, Voice};
 use wasmparser::Operator;
+
+/// Divisions by each helper together, to see whether one is wrong by itself.
+const DIVISIONS: usize = 1024;
 
 /// Everything that is known about a difference.
 pub struct Triage {
@@ -70,6 +75,12 @@ pub struct Forms {
 /// # Errors
 /// Text, if it does not differ or its module is out of the oracle's scope.
 pub fn triage(judge: &mut Judge, case: &Case) -> Result<Triage, String> {
+    let triaged = triaged(judge, case);
+    judge.hurry(false);
+    triaged
+}
+
+fn triaged(judge: &mut Judge, case: &Case) -> Result<Triage, String> {
     let small = match reduce::cause(judge, case) {
         Ok(small) => small,
         // What only a board sees, only a board shows again.
@@ -79,6 +90,7 @@ pub fn triage(judge: &mut Judge, case: &Case) -> Result<Triage, String> {
         }
         Err(why) => return Err(why),
     };
+    let small = divided(judge, &small).unwrap_or(small);
     let mut case = small.case.clone();
     let options = case.options.clone();
     let mut voices = verdict::voices(judge, &case);
@@ -109,6 +121,36 @@ pub fn triage(judge: &mut Judge, case: &Case) -> Result<Triage, String> {
         trace,
         case,
     })
+}
+
+/// The cause in what a case divides by, where selection is all that it could be laid to: helpers are a module like others,
+/// translated and rewritten, which nobody runs by itself before selection calls it.
+fn divided(judge: &mut Judge, cause: &Cause) -> Option<Cause> {
+    if cause.pass.as_deref() != Some("lower") {
+        return None;
+    }
+    let exports: String = HELPERS
+        .iter()
+        .map(|(_, name)| format!("(export \"{name}\" (func ${name}))"))
+        .collect();
+    let text = helpers::SOURCE.replacen("(module", &format!("(module {exports}"), 1);
+    let mut random = Random::new(3);
+    // Of all lengths, with zeros below: digits of quotients that are guessed too large are rare among others.
+    let mut number = || {
+        let (word, by) = (random.word(), random.word() % 64);
+        [word, word >> by, word << by][random.word() as usize % 3]
+    };
+    let call = |n: usize| Step::Call(n % HELPERS.len(), vec![number(), number().max(1)]);
+    let case = Case {
+        options: cause.case.options.clone(),
+        steps: (0..DIVISIONS).map(call).collect(),
+        expected: vec![None; DIVISIONS],
+        wasm: wat::parse_str(&text).ok()?,
+        text,
+        found_by: cause.case.found_by.clone(),
+        guilty: "unknown".into(),
+    };
+    reduce::cause(judge, &case).ok()
 }
 
 impl Triage {
