@@ -191,21 +191,21 @@ fn pair(state: &mut u64, fraction: u32, exponent: u32) -> (u64, u64) {
         0 => (a, b),
         1 => (
             a,
-            (near ^ (b & !(all >> 1))) & all & !(one - 1) | b & (one - 1),
+            ((near ^ (b & !(all >> 1))) & all & !(one - 1)) | (b & (one - 1)),
         ),
         2 => {
             let few = !((one - 1) >> (pick >> 8 & 7));
-            (a & few, (near & !(one - 1) | b & (one - 1)) & few & all)
+            (a & few, ((near & !(one - 1)) | (b & (one - 1))) & few & all)
         }
         3 => (
             a,
-            (a ^ (all >> 1) + 1)
+            (a ^ ((all >> 1) + 1))
                 .wrapping_add(random(state) >> 61)
                 .wrapping_sub(3)
                 & all,
         ),
         _ => (
-            a & (all >> 1) & !(all / 4 + 1) | all / 8 / one * one,
+            (a & (all >> 1) & !(all / 4 + 1)) | (all / 8 / one * one),
             b & !(all / 4 + 1),
         ),
     }

@@ -111,7 +111,8 @@ pub fn reached(items: &[Item], entries: &[Label]) -> Vec<Item> {
         }
     }
     let both = items.iter().zip(kept);
-    both.filter_map(|(item, kept)| kept.then(|| item.clone()))
+    both.filter(|(_, kept)| *kept)
+        .map(|(item, _)| item.clone())
         .collect()
 }
 
