@@ -26,6 +26,9 @@ pub enum Kind {
     F32,
     /// A float of 64 bits.
     F64,
+    /// How two floats compare, in the flags as VCMP and VMRS leave them for the conditions EQ, NE, MI (less), LS (at most), GT,
+    /// GE and VS (unordered): a caller branches on a call as it does on an FPU's comparison.
+    Order,
 }
 
 impl Kind {
@@ -34,6 +37,7 @@ impl Kind {
         match self {
             Kind::I32 | Kind::F32 => 1,
             Kind::I64 | Kind::F64 => 2,
+            Kind::Order => 0,
         }
     }
 }
@@ -76,12 +80,18 @@ helpers! {
     "f32_mul.s" {
         f32_mul [F32 F32] F32 "the product";
     }
+    "f32_div.s" {
+        f32_div [F32 F32] F32 "the quotient";
+    }
     "f64_add.s" {
         f64_add [F64 F64] F64 "the sum";
         f64_sub [F64 F64] F64 "the first less the second";
     }
     "f64_mul.s" {
         f64_mul [F64 F64] F64 "the product";
+    }
+    "f64_div.s" {
+        f64_div [F64 F64] F64 "the quotient";
     }
 }
 
