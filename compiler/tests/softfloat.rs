@@ -10,7 +10,7 @@ mod expected;
 #[path = "softfloat/operands.rs"]
 mod operands;
 
-use bench::{Bench, named};
+use bench::Bench;
 use expected::expected;
 use operands::{Random, corners};
 use thumbsmith::softfloat::{FILES, HELPERS, Helper};
@@ -71,4 +71,11 @@ files! {
     sums_of_f64 "f64_add.s";
     products_of_f64 "f64_mul.s";
     quotients_of_f64 "f64_div.s";
+    order_of_f32 "f32_order.s";
+    order_of_f64 "f64_order.s";
+    floats_from_integers "from_int.s";
+    integers_from_floats "to_int.s";
+    between_floats "between.s";
+    rounding_to_integers "round.s";
+    square_roots "sqrt.s";
 }

@@ -93,6 +93,54 @@ helpers! {
     "f64_div.s" {
         f64_div [F64 F64] F64 "the quotient";
     }
+    "f32_order.s" {
+        f32_cmp [F32 F32] Order "how they compare";
+        f32_min [F32 F32] F32 "the smaller, -0 below +0, NaN if either is";
+        f32_max [F32 F32] F32 "the greater, +0 above -0, NaN if either is";
+    }
+    "f64_order.s" {
+        f64_cmp [F64 F64] Order "how they compare";
+        f64_min [F64 F64] F64 "the smaller, -0 below +0, NaN if either is";
+        f64_max [F64 F64] F64 "the greater, +0 above -0, NaN if either is";
+    }
+    "from_int.s" {
+        f32_from_i32 [I32] F32 "the nearest to a signed integer";
+        f32_from_u32 [I32] F32 "the nearest to an unsigned integer";
+        f32_from_i64 [I64] F32 "the nearest to a signed integer";
+        f32_from_u64 [I64] F32 "the nearest to an unsigned integer";
+        f64_from_i32 [I32] F64 "a signed integer";
+        f64_from_u32 [I32] F64 "an unsigned integer";
+        f64_from_i64 [I64] F64 "the nearest to a signed integer";
+        f64_from_u64 [I64] F64 "the nearest to an unsigned integer";
+    }
+    "to_int.s" {
+        f32_to_i32 [F32] I32 "truncated to signed, saturated, NaN to 0";
+        f32_to_u32 [F32] I32 "truncated to unsigned, saturated, NaN to 0";
+        f32_to_i64 [F32] I64 "truncated to signed, saturated, NaN to 0";
+        f32_to_u64 [F32] I64 "truncated to unsigned, saturated, NaN to 0";
+        f64_to_i32 [F64] I32 "truncated to signed, saturated, NaN to 0";
+        f64_to_u32 [F64] I32 "truncated to unsigned, saturated, NaN to 0";
+        f64_to_i64 [F64] I64 "truncated to signed, saturated, NaN to 0";
+        f64_to_u64 [F64] I64 "truncated to unsigned, saturated, NaN to 0";
+    }
+    "between.s" {
+        f64_from_f32 [F32] F64 "the same number";
+        f32_from_f64 [F64] F32 "the nearest";
+    }
+    "round.s" {
+        f32_ceil [F32] F32 "the next integer up";
+        f32_floor [F32] F32 "the next integer down";
+        f32_trunc [F32] F32 "the next integer towards zero";
+        f32_nearest [F32] F32 "the nearest integer, ties to even";
+        f64_ceil [F64] F64 "the next integer up";
+        f64_floor [F64] F64 "the next integer down";
+        f64_trunc [F64] F64 "the next integer towards zero";
+        f64_nearest [F64] F64 "the nearest integer, ties to even";
+    }
+    "sqrt.s" {
+        f32_sqrt [F32] F32 "the square root";
+        f64_sqrt [F64] F64 "the square root";
+    }
 }
 
 impl Helper {
