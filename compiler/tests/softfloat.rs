@@ -7,6 +7,8 @@
 mod bench;
 #[path = "softfloat/expected.rs"]
 mod expected;
+#[path = "softfloat/libgcc.rs"]
+mod libgcc;
 #[path = "softfloat/operands.rs"]
 mod operands;
 

@@ -53,19 +53,21 @@ f32_from_f64:
   it eq
   biceq r0, r0, #1
   bx lr
-f32_from_f64_special:
-  and r12, r1, #0x80000000
+f32_from_f64_special:           @ LT: below the normal numbers
+  blt f32_from_f64_below
   cmp r0, #1
   adc r2, r1, r1
   cmn r2, #0x00200000
   bhi f32_from_f64_nan
-  cmp r2, #0x80000000
-  bhs f32_from_f64_infinite
-  lsrs r2, r2, #21
-  movw r3, #905
-  subs r3, r3, r2               @ places from the top of a word
-  cmp r3, #32
-  bhi f32_from_f64_zero
+  and r0, r1, #0x80000000
+  orr r0, r0, #0x7f800000
+  bx lr
+f32_from_f64_below:
+  adds r3, r2, #0x01700000      @ 23 places more give less than half of the least
+  bmi f32_from_f64_zero
+  and r12, r1, #0x80000000
+  asrs r2, r2, #20
+  rsb r3, r2, #9                @ places from the top of a word, 32 at most
   lsls r1, r1, #11
   orr r1, r1, #0x80000000
   orr r1, r1, r0, lsr #21
@@ -80,11 +82,8 @@ f32_from_f64_special:
   it eq
   biceq r0, r0, #1
   bx lr
-f32_from_f64_infinite:
-  orr r0, r12, #0x7f800000
-  bx lr
 f32_from_f64_zero:
-  mov r0, r12
+  and r0, r1, #0x80000000
   bx lr
 f32_from_f64_nan:
   movw r0, #0

@@ -6,11 +6,12 @@
 use thumbsmith::Cpu;
 use thumbsmith::isa::Cond;
 use thumbsmith::isa::exec::{Bus, BusFault, Machine};
-use thumbsmith::softfloat::{Assembled, HELPERS, Helper, Kind, helpers};
+use thumbsmith::softfloat::{Helper, Kind, helpers};
 
-const CODE: u32 = 0x1000;
+/// Where code lies.
+pub const CODE: u32 = 0x1000;
 const STACK: u32 = 0x2000_0000;
-const FRAME: u32 = 64;
+const FRAME: u32 = 256;
 const RETURN: u32 = 0x00f0_0000;
 
 /// The conditions of a comparison, by the place of their bit in its outcome: equal, less, greater, at most, at least, unordered.
@@ -56,22 +57,18 @@ pub struct Bench {
     machine: Machine,
     memory: Memory,
     entry: u32,
+    skipped: u64,
 }
 
 impl Bench {
     /// The helper as this library makes it.
     pub fn new(helper: &'static Helper) -> Bench {
         let made = helpers(&[helper], Cpu::CortexM3).unwrap_or_else(|e| panic!("{e:?}"));
-        Bench::of(helper, made)
-    }
-
-    /// Code that was made elsewhere, one entry in it.
-    pub fn of(helper: &'static Helper, made: Assembled) -> Bench {
-        Bench::raw(helper, made.code.bytes, made.entries[0])
+        Bench::of(helper, made.code.bytes, made.entries[0])
     }
 
     /// Bytes for address 0x1000, entered at this offset.
-    pub fn raw(helper: &'static Helper, code: Vec<u8>, entry: u32) -> Bench {
+    pub fn of(helper: &'static Helper, code: Vec<u8>, entry: u32) -> Bench {
         Bench {
             helper,
             machine: Machine::new(Cpu::CortexM3),
@@ -80,6 +77,7 @@ impl Bench {
                 stack: [0; FRAME as usize],
             },
             entry: CODE + entry,
+            skipped: 0,
         }
     }
 
@@ -88,9 +86,24 @@ impl Bench {
         self.memory.code.len()
     }
 
-    /// Instructions executed by all calls.
-    pub fn instructions(&self) -> u64 {
-        self.machine.instructions
+    /// Instructions executed by all calls: those started, and of them those whose condition held.
+    pub fn instructions(&self) -> [u64; 2] {
+        let started = self.machine.instructions;
+        [started, started - self.skipped]
+    }
+
+    fn run(&mut self) -> Result<(), String> {
+        let m = &mut self.machine;
+        for _ in 0..5000 {
+            if m.r[15] == RETURN {
+                return Ok(());
+            }
+            let fails = m.it_condition().is_some_and(|c| !m.flags.holds(c));
+            self.skipped += u64::from(fails);
+            m.step(&mut self.memory)
+                .map_err(|stop| format!("{stop} at {:#x}", m.r[15]))?;
+        }
+        Err("it does not return".into())
     }
 
     /// Calls it with operands in AAPCS's registers; a comparison's result has a bit for each of [`CONDITIONS`].
@@ -112,8 +125,8 @@ impl Bench {
             *r = 0xdead_0000 + i as u32;
         }
         (m.r[13], m.r[14], m.r[15]) = (STACK + FRAME, RETURN | 1, self.entry);
-        m.run(&mut self.memory, RETURN, 5000)
-            .map_err(|stop| format!("{stop} at {:#x}", m.r[15]))?;
+        self.run()?;
+        let m = &self.machine;
         let kept = (4..12).all(|i| m.r[i] == 0xdead_0000 + i as u32 - 4);
         if !kept || m.r[13] != STACK + FRAME {
             return Err("a register of the caller is changed".into());
@@ -126,10 +139,4 @@ impl Bench {
             }),
         })
     }
-}
-
-/// The helper of this name.
-pub fn named(name: &str) -> &'static Helper {
-    let found = HELPERS.iter().find(|h| h.name == name);
-    found.unwrap_or_else(|| panic!("no helper {name}"))
 }
