@@ -11,11 +11,13 @@ mod expected;
 mod libgcc;
 #[path = "softfloat/operands.rs"]
 mod operands;
+#[path = "softfloat/seeded.rs"]
+mod seeded;
 
 use bench::Bench;
 use expected::expected;
 use operands::{Random, corners};
-use thumbsmith::softfloat::{FILES, HELPERS, Helper};
+use thumbsmith::softfloat::{FILES, HELPERS, Helper, Kind};
 
 fn check(bench: &mut Bench, operands: [u64; 2]) -> Result<(), String> {
     let wanted = expected(bench.helper.name, operands);
@@ -80,4 +82,23 @@ files! {
     between_floats "between.s";
     rounding_to_integers "round.s";
     square_roots "sqrt.s";
+}
+
+#[test]
+#[ignore = "some minutes"]
+fn a_million_random_operands_of_each() {
+    for helper in HELPERS {
+        judge(&mut Bench::new(helper), 1_000_000).unwrap_or_else(|said| panic!("{said}"));
+    }
+}
+
+#[test]
+#[ignore = "some hours: 2^32 calls of each"]
+fn every_f32() {
+    for helper in HELPERS.iter().filter(|h| h.operands == [Kind::F32]) {
+        let mut bench = Bench::new(helper);
+        for bits in 0..=u32::MAX {
+            check(&mut bench, [u64::from(bits), 0]).unwrap_or_else(|said| panic!("{said}"));
+        }
+    }
 }

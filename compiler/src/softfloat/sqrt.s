@@ -56,7 +56,7 @@ f32_sqrt_nan:
 f32_sqrt_done:
   bx lr
 
-@ r5 becomes y = 2^32 / sqrt(t): 16 bits of it by a division, then two steps of Newton, and less than it by at most 2^-29 of it.
+@ r5 becomes y = 2^32 / sqrt(t): 16 bits of it by a division, then two steps of Newton, and less than it by at most 2^-28 of it.
 @ N * y gives 28 bits of the root, never too many; what remains times y gives 26 more.
 
 f64_sqrt:

@@ -10,7 +10,11 @@ const NAN32: u64 = 0x7fc0_0000;
 const NAN64: u64 = 0x7ff8 << 48;
 
 fn single(v: f32) -> u64 {
-    if v.is_nan() { NAN32 } else { u64::from(v.to_bits()) }
+    if v.is_nan() {
+        NAN32
+    } else {
+        u64::from(v.to_bits())
+    }
 }
 
 fn double(v: f64) -> u64 {

@@ -88,7 +88,10 @@ fn operands(helper: &Helper, random: &mut Random, ordinary: bool) -> [u64; 2] {
     match kind {
         Kind::I32 | Kind::I64 if ordinary => [random.one(kind), 0],
         Kind::F32 | Kind::F64 if ordinary => random.ordinary(kind),
-        _ => [random.bits() >> (64 - 32 * kind.words()), random.bits() >> (64 - 32 * kind.words())],
+        _ => [
+            random.bits() >> (64 - 32 * kind.words()),
+            random.bits() >> (64 - 32 * kind.words()),
+        ],
     }
 }
 
@@ -121,7 +124,11 @@ fn executed_instructions_beside_libgcc() {
     let (flat, entries) = image();
     let mut over = Vec::new();
     println!("{:20}{:34}{:34}", "", "any bits", "ordinary numbers");
-    println!("{:13} bytes{}", "", "   ours libgcc ratio (of those done)".repeat(2));
+    println!(
+        "{:13} bytes{}",
+        "",
+        "   ours libgcc ratio (of those done)".repeat(2)
+    );
     for helper in HELPERS {
         let mut ours = Bench::new(helper);
         let mut pairs = PAIRS.iter().zip(&entries);
@@ -136,7 +143,10 @@ fn executed_instructions_beside_libgcc() {
             };
             let theirs = average(&mut Bench::of(helper, flat.clone(), *entry), ordinary);
             let ratio = [0, 1].map(|i| count[i] / theirs[i]);
-            line += &format!(" {:6.1} {:5.2} ({:4.2})         ", theirs[0], ratio[0], ratio[1]);
+            line += &format!(
+                " {:6.1} {:5.2} ({:4.2})         ",
+                theirs[0], ratio[0], ratio[1]
+            );
             if ratio.iter().any(|r| r > limit) {
                 over.push((helper.name, ordinary, ratio));
             }

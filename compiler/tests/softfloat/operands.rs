@@ -31,12 +31,30 @@ fn floats(kind: Kind) -> Vec<u64> {
     let bias = most / 2;
     let mut list = vec![0, 1, 2, 3, one / 2, one - 1];
     list.extend([most * one - 1, most * one, most * one + 1]);
-    list.extend([most * one + one / 2, most * one + one / 2 + 5, most * one + one - 1]);
+    list.extend([
+        most * one + one / 2,
+        most * one + one / 2 + 5,
+        most * one + one - 1,
+    ]);
     let near = [bias - 2, bias - 1, bias, bias + 1, bias + 2];
-    let far = [1, 2, bias / 2, bias / 2 + 1, bias + bias / 2, most - 2, most - 1];
-    let widths = [22, 23, 24, 25, 30, 31, 32, 33, 51, 52, 53, 54, 55, 62, 63, 64];
+    let far = [
+        1,
+        2,
+        bias / 2,
+        bias / 2 + 1,
+        bias + bias / 2,
+        most - 2,
+        most - 1,
+    ];
+    let widths = [
+        22, 23, 24, 25, 30, 31, 32, 33, 51, 52, 53, 54, 55, 62, 63, 64,
+    ];
     let below = [23, 24, 25, 26, 32, 53, 54].map(|d| bias - d);
-    let exponents = near.into_iter().chain(far).chain(widths.map(|d| bias + d)).chain(below);
+    let exponents = near
+        .into_iter()
+        .chain(far)
+        .chain(widths.map(|d| bias + d))
+        .chain(below);
     for e in exponents {
         list.extend([e * one, e * one + 1, e * one + one - 1, e * one + one / 2]);
         list.push(e * one + one / 2 + one / 4 + 1);
@@ -60,7 +78,9 @@ fn integers(bits: u32) -> Vec<u64> {
         }
     }
     let mask = u64::MAX >> (64 - bits);
-    list.iter().flat_map(|v| [*v & mask, v.wrapping_neg() & mask]).collect()
+    list.iter()
+        .flat_map(|v| [*v & mask, v.wrapping_neg() & mask])
+        .collect()
 }
 
 /// Random numbers: xorshift with a multiplier.
@@ -86,7 +106,9 @@ impl Random {
         let (fraction, exponent) = format(kind);
         let (all, one) = (u64::MAX >> (63 - fraction - exponent), 1u64 << fraction);
         let bias = (1u64 << (exponent - 1)) - 1;
-        let near = v & (one - 1) | (bias - 4 + (pick >> 8) % 80) * one | (v & 1 << 63) >> (63 - fraction - exponent);
+        let near = v & (one - 1)
+            | (bias - 4 + (pick >> 8) % 80) * one
+            | (v & 1 << 63) >> (63 - fraction - exponent);
         let few = !((one - 1) >> (pick >> 20 & 7));
         [v & all, near, v & few & all, near & few | v & one][(pick % 4) as usize]
     }
@@ -101,16 +123,25 @@ impl Random {
             .wrapping_sub(40 * one);
         match pick % 5 {
             0 => [a, b],
-            1 => [a, ((near ^ (b & !(all >> 1))) & all & !(one - 1)) | (b & (one - 1))],
+            1 => [
+                a,
+                ((near ^ (b & !(all >> 1))) & all & !(one - 1)) | (b & (one - 1)),
+            ],
             2 => {
                 let few = !((one - 1) >> (pick >> 8 & 7));
                 [a & few, ((near & !(one - 1)) | (b & (one - 1))) & few & all]
             }
             3 => {
                 let step = (self.bits() >> 61).wrapping_sub(3);
-                [a, (a ^ ((all >> 1) + 1) * (pick >> 8 & 1)).wrapping_add(step) & all]
+                [
+                    a,
+                    (a ^ ((all >> 1) + 1) * (pick >> 8 & 1)).wrapping_add(step) & all,
+                ]
             }
-            _ => [(a & (all >> 1) & !(all / 4 + 1)) | (all / 8 / one * one), b & !(all / 4 + 1)],
+            _ => [
+                (a & (all >> 1) & !(all / 4 + 1)) | (all / 8 / one * one),
+                b & !(all / 4 + 1),
+            ],
         }
     }
 
