@@ -269,6 +269,7 @@ bugs! {
     430 SharedProjection "GVN" "gvn" "two results of one call are one value";
     431 SharedAcrossTypes "GVN" "gvn" "equal constants of both types are one value";
     433 ShiftByWidth "GVN" "gvn" "a constant shift amount of the width itself is left as it is";
+    434 ThirdRotation "GVN" "simplify" "the third of three rotations of one value under an exclusive or is taken for the second";
     440 WideBranchOnZero "control" "simplify" "a branch on a 64-bit zero test takes the value itself";
     442 IfConvertConstant "control" "simplify" "arms are exchanged where only the first brings a constant";
     444 SwitchOfConstant "jump tables" "simplify" "a switch on a constant past its end takes the last case";
@@ -281,6 +282,7 @@ bugs! {
     458 WideProjection "64-bit split" "wide" "results of a call are counted as one word each";
     460 WideOffsetWraps "64-bit split" "wide" "the offset of the high word does not wrap";
     462 WideLeU "64-bit split" "wide" "unsigned less or equal is less";
+    464 CorrectedOnce "64-bit split" "lower" "a digit of a quotient that is guessed too large is corrected once only";
     469 IndexScale16 "addressing" "lower" "an index scaled by 16 is taken into the access";
     470 IndexedLoadSign "addressing" "lower" "a signed halfword at an index is loaded unsigned";
     472 IndexedOffset "addressing" "lower" "an offset of 8 is forgotten where base and index are used";
@@ -333,6 +335,7 @@ bugs! {
     600 ReachIsSize "bounds checks" "translate" "an access that ends where memory does always traps";
     601 SmallMemoryUnchecked "bounds checks" "translate" "a reach beyond the current size wraps the limit";
     603 OverflowKind "traps" "translate" "overflow of a 32-bit division is reported as division by zero";
+    604 LeastUnguarded "traps" "translate" "the least number as a constant is divided without a check for overflow";
     605 MaskBeforeOffset "bounds checks" "translate" "an address is masked before its offset is added";
     610 FoldRotr "widths" "fold" "a rotation right of a 64-bit constant is folded modulo 32";
     616 PlacedAtLastUse "schedule" "schedule" "a value is placed for its last use only";

@@ -259,8 +259,16 @@ fn seek(exe: &Path, plan: &Plan, number: u16) -> Result<Sought, String> {
         cpu_seconds: alone.cpu_seconds,
         instead: alone.found.then(|| who(alone)),
     };
-    let families = others(&sought.family);
-    let alone = hunt_one(exe, seconds, number, &families, "")?;
+    let mut families = others(&sought.family);
+    let mut alone = hunt_one(exe, seconds, number, &families, "")?;
+    // Chaos has a part of every family: what neither of the two finds without the other's part is that family's.
+    if sought.family == Family::Chaos.name() && alone.found {
+        let rest = others(&alone.family);
+        let again = hunt_one(exe, seconds, number, &rest, "")?;
+        if !again.found {
+            (sought.family, families, alone) = (alone.family, rest, again);
+        }
+    }
     sought.without_family = Some(without(alone, |s| s.family));
     let alone = match Voice::named(&sought.voice) {
         Some(voice) => {

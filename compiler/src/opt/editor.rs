@@ -204,8 +204,31 @@ impl<'a> Editor<'a> {
         eval(n.op, ty, self.arg_ty(n), constants, n.imm)
     }
 
+    /// The second of three rotations of one value that an exclusive or of them brings together.
+    fn second_rotation(&self, n: &Node) -> Option<Value> {
+        let rotated = |v: Value| {
+            let m = self.f.node(v);
+            (m.op == Op::Rotl).then(|| m.args[0])
+        };
+        let &[inner, third] = n.args.as_slice() else {
+            return None;
+        };
+        let pair = self.f.node(inner);
+        let &[first, second] = pair.args.as_slice() else {
+            return None;
+        };
+        let x = rotated(third)?;
+        let same = rotated(first) == Some(x) && rotated(second) == Some(x);
+        (n.op == Op::Xor && pair.op == Op::Xor && same).then_some(second)
+    }
+
     /// Constants to the right, shift amounts below the width.
     fn canonicalize(&mut self, n: &mut Node) {
+        if on(Bug::ThirdRotation)
+            && let Some(second) = self.second_rotation(n)
+        {
+            n.args[1] = second;
+        }
         if n.op.is_commutative() {
             let key = |e: &Self, v: Value| (e.f.node(v).op == Op::Const, v);
             if key(self, n.args[0]) > key(self, n.args[1]) {

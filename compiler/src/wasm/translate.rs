@@ -701,9 +701,11 @@ impl Translator<'_> {
             let bad = self.float(Op::Eq, Ty::I32, &[b, zero]);
             b = self.guard(b, bad, TrapKind::DivideByZero);
         }
-        if overflows && !(on(Bug::WideOverflowLost) && ty == Ty::I64) {
-            let bits = if ty == Ty::I32 { 32 } else { 64 };
-            let (min, minus_one) = (self.iconst(ty, 1 << (bits - 1)), self.iconst(ty, u64::MAX));
+        let least = if ty == Ty::I32 { 1 << 31 } else { 1 << 63 };
+        let unguarded = on(Bug::WideOverflowLost) && ty == Ty::I64
+            || on(Bug::LeastUnguarded) && self.f.as_const(a) == Some(least);
+        if overflows && !unguarded {
+            let (min, minus_one) = (self.iconst(ty, least), self.iconst(ty, u64::MAX));
             let is_min = self.float(Op::Eq, Ty::I32, &[a, min]);
             let is_minus_one = self.float(Op::Eq, Ty::I32, &[b, minus_one]);
             let bad = self.float(Op::And, Ty::I32, &[is_min, is_minus_one]);

@@ -56,11 +56,11 @@ pub fn one(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style) {
         ty,
         global,
     };
-    match facts.body.draw.below(6) {
+    match facts.body.draw.below(7) {
         0 | 1 => facts.compared(),
         2 => facts.converted(),
         3 => facts.looped(),
-        4 => facts.counted(),
+        4 | 5 => facts.counted(),
         _ => facts.nested(),
     }
     let mut ready = facts.body.finish(true);
@@ -356,14 +356,16 @@ impl Facts<'_, '_, '_> {
         let starts = [0, 1].map(|_| draw.pick(&[0, 0, 1, 5, 100, -8]));
         let steps = [0, 1].map(|_| draw.pick(&[1, 1, 2, 3, 8, -1]));
         let rounds = draw.range(1, 6) as i64;
-        // Where it comes to after some rounds, or where a step leaves the type.
+        // Where it comes to after some rounds, or where a step leaves the type; in the latter case it is told from what it
+        // may be taken for by where it comes to all the same.
+        let there = starts[0] + steps[0] * rounds;
         let end = match draw.below(5) {
-            0 => draw.pick(&[-1, -2, i64::MAX, i64::MIN, 0x7fff_ffff, -0x8000_0000]),
-            _ => starts[0] + steps[0] * rounds + draw.pick(&[0, 0, 0, 1, -1]),
+            0 | 1 => draw.pick(&[-1, -2, i64::MAX, i64::MIN, 0x7fff_ffff, -0x8000_0000]),
+            _ => there + draw.pick(&[0, 0, 0, 1, -1]),
         };
         let range = Range {
             low: starts[0],
-            high: end,
+            high: draw.pick(&[end, there]),
         };
         for (local, start) in held.into_iter().zip(starts) {
             self.number(start);
@@ -413,7 +415,7 @@ impl Facts<'_, '_, '_> {
     fn again(&mut self, local: u32, end: i64) {
         self.body.op(Instruction::LocalGet(local));
         self.number(end);
-        let until = self.body.draw.pick(&["Ne", "Ne", "LtU", "LtS", "Eq"]);
+        let until = self.body.draw.pick(&["Ne", "LtU", "LtU", "LtS", "Eq"]);
         self.named(until);
         if until == "Eq" {
             self.body.op(Instruction::I32Eqz);

@@ -6,7 +6,7 @@
 use super::body::{Body, Expr, Stmt, Style};
 use super::draft::Draft;
 use super::draw::Draw;
-use super::table::{ROWS, Row, of_type};
+use super::table::{Partial, ROWS, Row, of_type};
 use super::{Shape, surroundings};
 use crate::program::{Sig, Ty};
 use wasm_encoder::{BlockType, Instruction};
@@ -115,6 +115,9 @@ fn operands(body: &mut Body<'_, '_, '_>, row: &'static Row) {
                 body.leaf(*one);
             }
         }
+        [ty, _] if row.partial == Partial::ZeroOrOverflow && body.draw.chance(30) => {
+            overflowing(body, *ty);
+        }
         [left, right] => match body.draw.below(6) {
             0 | 1 => {
                 body.leaf(*left);
@@ -142,6 +145,22 @@ fn operands(body: &mut Body<'_, '_, '_>, row: &'static Row) {
         _ => unreachable!("operators have one or two operands"),
     }
     body.apply(row);
+}
+
+/// Operands of the one quotient that overflows: both constants, or one of them and whatever the other is.
+fn overflowing(body: &mut Body<'_, '_, '_>, ty: Ty) {
+    let (least, minus_one) = match ty {
+        Ty::I32 => (Instruction::I32Const(i32::MIN), Instruction::I32Const(-1)),
+        Ty::I64 => (Instruction::I64Const(i64::MIN), Instruction::I64Const(-1)),
+    };
+    let known = body.draw.below(3);
+    for (side, constant) in [(1, least), (2, minus_one)] {
+        if known == side {
+            body.leaf(ty);
+        } else {
+            body.op(constant);
+        }
+    }
 }
 
 /// The result as left or right operand of another operator; the other side is a leaf, or a second nested operator.

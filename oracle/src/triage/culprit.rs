@@ -82,9 +82,14 @@ impl Culprit {
             // A checker says what is wrong with an allocation, not which decision made it so: one decision is refused in
             // many words.
             _ if self.pass == "regalloc" => self.pass.clone(),
-            What::Rewrite(_) | What::Rule(_) | What::Fact(_) => {
-                format!("{}-{name}", self.what.sort())
+            // Operations that differ in a width share what is known of them.
+            What::Fact(_) => {
+                format!(
+                    "fact-{}",
+                    name.trim_end_matches(|c: char| c.is_ascii_digit())
+                )
             }
+            What::Rewrite(_) | What::Rule(_) => format!("{}-{name}", self.what.sort()),
             What::Check(_) | What::Place(_) => format!("{}-{name}", self.pass),
         };
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
@@ -112,6 +117,12 @@ impl std::fmt::Display for Culprit {
 fn edits(pass: &str) -> bool {
     let row = PASSES.iter().find(|p| p.name == pass);
     row.is_some_and(|p| matches!(p.gives, Gives::Ir(_)) && pass != "address")
+}
+
+/// Whether a pass makes this rewrite. Fuel names the last one that the difference needs, which may only have brought code
+/// before a pass that gets it wrong.
+fn makes(pass: &str, rewrite: &str) -> bool {
+    rewrite != "inline" || pass == "inline"
 }
 
 /// Decisions that no fuel counts, and the passes that make them.
@@ -142,7 +153,10 @@ pub(super) fn find(
         Guilty::NoRewrite | Guilty::Unlimited => cause.case.options.clone(),
     };
     let pass = pass(cause);
-    if let (Guilty::Rewrite { name, number, of }, true) = (&cause.guilty, edits(&pass)) {
+    if let Guilty::Rewrite { name, number, of } = &cause.guilty
+        && edits(&pass)
+        && makes(&pass, name)
+    {
         let how = format!("it is rewrite {number} of {of}");
         return rewrite(cause, &pass, name, &how);
     }
@@ -287,7 +301,12 @@ fn rewrite(cause: &Cause, pass: &str, name: &str, how: &str) -> Culprit {
             format!("{how}; {}", wrong.example),
         );
     }
-    if let Some(wrong) = claims::fact(&operations(cause)) {
+    let mut ops = operations(cause);
+    // What is only known of an operation that was never made shows in what was decided by it.
+    if name.ends_with("-by-range") {
+        ops.extend(Op::ALL);
+    }
+    if let Some(wrong) = claims::fact(&ops) {
         let how = format!("believed by {name}: {}", wrong.example);
         return culprit(What::Fact(wrong.name), how);
     }
