@@ -50,14 +50,19 @@ fn floats(kind: Kind) -> Vec<u64> {
         22, 23, 24, 25, 30, 31, 32, 33, 51, 52, 53, 54, 55, 62, 63, 64,
     ];
     let below = [23, 24, 25, 26, 32, 53, 54].map(|d| bias - d);
+    // Where f64 ends in the subnormal numbers of f32, and below.
+    let tiny = [126, 127, 140, 149, 150].map(|d| bias.saturating_sub(d));
     let exponents = near
         .into_iter()
         .chain(far)
         .chain(widths.map(|d| bias + d))
-        .chain(below);
+        .chain(below)
+        .chain(tiny);
     for e in exponents {
         list.extend([e * one, e * one + 1, e * one + one - 1, e * one + one / 2]);
         list.push(e * one + one / 2 + one / 4 + 1);
+        // The top bit of an f64's lower word, and some bit of an f32's fraction.
+        list.push(e * one + (1 << (fraction * 3 / 5)));
     }
     let sign = 1u64 << (fraction + exponent);
     list.iter().flat_map(|v| [*v, *v | sign]).collect()
