@@ -93,7 +93,7 @@ fn a_million_random_operands_of_each() {
 }
 
 #[test]
-#[ignore = "some hours: 2^32 calls of each"]
+#[ignore = "hours for each helper: 2^32 calls"]
 fn every_f32() {
     for helper in HELPERS.iter().filter(|h| h.operands == [Kind::F32]) {
         let mut bench = Bench::new(helper);

@@ -106,13 +106,13 @@ impl Random {
         if let Kind::I32 | Kind::I64 = kind {
             let v = v >> (64 - 32 * kind.words());
             let few = v & (u64::MAX << (pick >> 16 & 63));
-            return [v, v >> (pick >> 8 & 63) % 64, few][(pick % 3) as usize];
+            return [v, v >> (pick >> 8 & 63), few][(pick % 3) as usize];
         }
         let (fraction, exponent) = format(kind);
         let (all, one) = (u64::MAX >> (63 - fraction - exponent), 1u64 << fraction);
         let bias = (1u64 << (exponent - 1)) - 1;
-        let near = v & (one - 1)
-            | (bias - 4 + (pick >> 8) % 80) * one
+        let near = (v & (one - 1))
+            | ((bias - 4 + (pick >> 8) % 80) * one)
             | (v & 1 << 63) >> (63 - fraction - exponent);
         let few = !((one - 1) >> (pick >> 20 & 7));
         [v & all, near, v & few & all, near & few | v & one][(pick % 4) as usize]
@@ -140,7 +140,7 @@ impl Random {
                 let step = (self.bits() >> 61).wrapping_sub(3);
                 [
                     a,
-                    (a ^ ((all >> 1) + 1) * (pick >> 8 & 1)).wrapping_add(step) & all,
+                    (a ^ (((all >> 1) + 1) * (pick >> 8 & 1))).wrapping_add(step) & all,
                 ]
             }
             _ => [
