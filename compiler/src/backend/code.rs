@@ -59,6 +59,18 @@ impl Item {
         matches!(&self.kind, Kind::Inst(i) if i.op == Op::It)
     }
 
+    /// Bytes that it may take at most, with its literal.
+    pub fn most_bytes(&self) -> u32 {
+        match &self.kind {
+            Kind::Label(_) => 0,
+            Kind::Trap(_) => 2,
+            Kind::Inst(_) | Kind::HalfAddress(..) | Kind::Branch(..) | Kind::Call(_) => 4,
+            // The load and its word; a comparison and a branch.
+            Kind::Load(..) | Kind::BranchZero(..) => 8,
+            Kind::Table(_, labels) => 4 + 2 * labels.len() as u32,
+        }
+    }
+
     /// Whether control never goes on behind it.
     pub fn is_end(&self) -> bool {
         match &self.kind {

@@ -81,6 +81,11 @@ impl Frame {
     }
 }
 
+/// Functions of fewer instructions than this may have a literal pool at their end.
+const FEW: usize = 700;
+/// Bytes of a function that a load from its pool reaches across, less than the encoding has for alignment.
+const LITERAL_REACH: u32 = 4080;
+
 struct Emit<'a> {
     f: &'a MFunc,
     a: &'a Allocation,
@@ -98,30 +103,48 @@ struct Emit<'a> {
     defs: rustc_hash::FxHashMap<VReg, (u32, u32)>,
 }
 
-/// Emits a function.
+/// Emits a function. Its constants lie in a literal pool where every load reaches it whatever later passes leave: few
+/// instructions may be many bytes, since each access far from the stack pointer takes several.
 pub fn emit(
     f: &MFunc,
     a: &Allocation,
     frame: Frame,
     stack_check: Option<(Symbol, u32)>,
 ) -> Vec<Item> {
-    let size: usize = f
-        .blocks
-        .iter()
-        .zip(&a.edits)
+    let few = size(f, a) < FEW;
+    let items = emit_with(f, a, frame, stack_check, few);
+    let bytes: u32 = items.iter().map(Item::most_bytes).sum();
+    if few && bytes > LITERAL_REACH {
+        return emit_with(f, a, frame, stack_check, false);
+    }
+    items
+}
+
+/// Instructions and edits of a function.
+fn size(f: &MFunc, a: &Allocation) -> usize {
+    let blocks = f.blocks.iter().zip(&a.edits);
+    blocks
         .map(|(b, e)| b.insts.len() + e.len() + b.succs.len())
-        .sum();
+        .sum()
+}
+
+fn emit_with(
+    f: &MFunc,
+    a: &Allocation,
+    frame: Frame,
+    stack_check: Option<(Symbol, u32)>,
+    pool: bool,
+) -> Vec<Item> {
     let mut e = Emit {
         f,
         a,
         frame,
         stack_check,
-        out: Vec::with_capacity(size + 8),
+        out: Vec::with_capacity(size(f, a) + 8),
         pads: Vec::new(),
         next_label: f.blocks.len() as u32,
         loc: 0,
-        // Past this many instructions the end of the function may be out of a literal load's reach.
-        pool: size < 700,
+        pool,
         defs: Default::default(),
     };
     e.find_remats();
