@@ -197,7 +197,7 @@ pub fn init_function(module: &Module, image: &[Chunk]) -> (FuncType, Func) {
     for (i, g) in module.globals.iter().enumerate() {
         let read = g.mutable || !g.exports.is_empty() || matches!(g.init, GlobalInit::Global(_));
         if g.import.is_none() && read {
-            let v = b.init_value(g.init, g.ty);
+            let v = b.init_value(g.init, g.ty.bits());
             b.pin(Op::GlobalSet, Ty::Void, &[v], i as i64);
         }
     }
@@ -270,7 +270,7 @@ pub fn export_wrapper(module: &Module, index: u32) -> (FuncType, Func) {
     for (i, &t) in ty.results.iter().enumerate() {
         let node = Node {
             op: Op::Proj,
-            ty: t,
+            ty: t.bits(),
             args: Args::from_slice(&[call]),
             imm: i as i64,
             loc: 0,
@@ -294,7 +294,7 @@ fn forwarder(ty: &FuncType, index: u32) -> (FuncType, Func) {
     let results: Vec<Value> = ty
         .results
         .iter()
-        .map(|&t| b.f.float(Op::Proj, t, &[call]))
+        .map(|&t| b.f.float(Op::Proj, t.bits(), &[call]))
         .collect();
     let mut f = b.ret();
     f.block_mut(Func::ENTRY).term.args = results.into_iter().collect();

@@ -24,7 +24,8 @@ pub(crate) use crate::plan::passes_of;
 use crate::regalloc::{self, Allocation};
 use crate::stages::Form;
 use crate::wasm::Bodies;
-use crate::{helpers, init};
+use crate::seeded::{Bug, on};
+use crate::{helpers, init, softfloat};
 use std::rc::Rc;
 
 /// The state of one function on its way.
@@ -395,6 +396,7 @@ pub(crate) fn compile_module(
     let mut functions = cx.late(passes, &image)?;
     if own.is_none() {
         keep_referenced(&mut functions, &cx.symbols, &module);
+        cx.float_helpers(&mut functions)?;
     }
     let Cx {
         choices,
@@ -685,6 +687,24 @@ impl Cx<'_> {
         Ok(())
     }
 
+    /// Adds the helpers of floats that the code calls.
+    fn float_helpers(&mut self, functions: &mut Vec<(SymbolKind, Code)>) -> Result<()> {
+        let calls = functions.iter().flat_map(|(_, code)| &code.relocs);
+        let wanted = calls.filter_map(|r| match self.symbols.kinds[r.symbol.0 as usize] {
+            SymbolKind::Float(helper) => Some(helper),
+            _ => None,
+        });
+        let mut wanted: Vec<u32> = wanted.collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let made = softfloat::code_of(&wanted, self.options.cpu, self.listing)?;
+        for (kind, code) in made {
+            self.symbols.get(kind.clone());
+            functions.push((kind, code));
+        }
+        Ok(())
+    }
+
     fn rewrites(&self) -> bool {
         self.options.level != Level::O0
     }
@@ -694,6 +714,7 @@ impl Cx<'_> {
     fn stack_check(&mut self, u: &Unit, frame: u32) -> u32 {
         let callee = |s: &SymbolKind| match s {
             SymbolKind::Func(i) => self.depth[*i as usize],
+            SymbolKind::Float(_) if !on(Bug::FloatHelperKept) => softfloat::STACK,
             _ => 0,
         };
         let calls = u

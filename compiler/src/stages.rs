@@ -170,6 +170,8 @@ impl Between {
                 | SymbolKind::Globals
                 | SymbolKind::Global(_)
                 | SymbolKind::StackLimit
+                | SymbolKind::Float(_)
+                | SymbolKind::FloatText(_)
                 | SymbolKind::Data(_) => {}
             }
         }

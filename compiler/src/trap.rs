@@ -38,4 +38,5 @@ traps! {
     3 IntegerOverflow "integer overflow";
     4 OutOfBounds "out of bounds memory access";
     5 StackExhausted "call stack exhausted";
+    9 InvalidConversion "invalid conversion to integer";
 }

@@ -154,8 +154,8 @@ fn body(info: &Info, params: usize, results: usize) -> Vec<u8> {
         code.instruction(&Instruction::End);
         for (i, ty) in export.sig.params.iter().enumerate() {
             code.instruction(&Instruction::LocalGet(i as u32 + 1));
-            if *ty == Ty::I32 {
-                code.instruction(&Instruction::I32WrapI64);
+            for instruction in from_bits(*ty) {
+                code.instruction(instruction);
             }
         }
         code.instruction(&Instruction::Call(export.func));
@@ -170,12 +170,32 @@ fn body(info: &Info, params: usize, results: usize) -> Vec<u8> {
     out
 }
 
+/// What makes a value of 64 bits.
+fn from_bits(ty: Ty) -> &'static [Instruction<'static>] {
+    match ty {
+        Ty::I32 => &[Instruction::I32WrapI64],
+        Ty::I64 => &[],
+        Ty::F32 => &[Instruction::I32WrapI64, Instruction::F32ReinterpretI32],
+        Ty::F64 => &[Instruction::F64ReinterpretI64],
+    }
+}
+
+/// What makes 64 bits of a value.
+fn to_bits(ty: Ty) -> &'static [Instruction<'static>] {
+    match ty {
+        Ty::I32 => &[Instruction::I64ExtendI32U],
+        Ty::I64 => &[],
+        Ty::F32 => &[Instruction::I32ReinterpretF32, Instruction::I64ExtendI32U],
+        Ty::F64 => &[Instruction::I64ReinterpretF64],
+    }
+}
+
 /// Turns the results on the stack into exactly `results` words of i64. Locals past the parameters hold them meanwhile.
 fn spread(code: &mut Function, sig: &[Ty], params: usize, results: usize) {
     let first = params as u32 + 1;
     for (i, ty) in sig.iter().enumerate().rev() {
-        if *ty == Ty::I32 {
-            code.instruction(&Instruction::I64ExtendI32U);
+        for instruction in to_bits(*ty) {
+            code.instruction(instruction);
         }
         code.instruction(&Instruction::LocalSet(first + i as u32));
     }

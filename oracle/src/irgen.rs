@@ -9,6 +9,7 @@
 use crate::generate::draw::Draw;
 use smallvec::{SmallVec, smallvec};
 use thumbsmith::TrapKind;
+use thumbsmith::ir::floats::ALL;
 use thumbsmith::ir::{
     Block, Class, Edge, Func, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module, Node,
     Op, Sig, Term, TermOp, Ty, Value,
@@ -175,7 +176,7 @@ impl<'d, 'a, 'm> Maker<'d, 'a, 'm> {
     fn constant(&mut self, ty: Ty) -> Value {
         let bits = match ty {
             Ty::I64 => self.draw.long(),
-            Ty::I32 | Ty::Void | Ty::Pair => u64::from(self.draw.word()),
+            Ty::I32 | Ty::Void | Ty::Pair | Ty::F32 | Ty::F64 => u64::from(self.draw.word()),
         };
         self.f.iconst(ty, bits)
     }
@@ -240,6 +241,9 @@ impl<'d, 'a, 'm> Maker<'d, 'a, 'm> {
 
     /// A floating operation.
     fn operation(&mut self) {
+        if self.draw.chance(6) {
+            return self.float_operation();
+        }
         let all: Vec<Op> = operations().collect();
         let op = self.draw.pick(&all);
         let t = ty(self.draw);
@@ -261,6 +265,15 @@ impl<'d, 'a, 'm> Maker<'d, 'a, 'm> {
             args[1] = self.divisor(t, args[1]);
         }
         self.float(op, of(op.ret_sig()), &args);
+    }
+
+    /// An operation on floats, of any bits.
+    fn float_operation(&mut self) {
+        let fp = self.draw.pick(ALL);
+        let row = fp.row();
+        let args: Vec<Value> = row.operands.iter().map(|t| self.value(t.bits())).collect();
+        let v = self.float(Op::Fp, row.result.bits(), &args);
+        self.f.nodes[v.0 as usize].imm = fp as i64;
     }
 
     /// The value made fit to divide by: odd and positive, or checked.

@@ -129,6 +129,8 @@ fn options(draw: &mut Draw<'_>) -> Options {
 fn ty(ty: ir::Ty) -> Ty {
     match ty {
         ir::Ty::I64 => Ty::I64,
+        ir::Ty::F32 => Ty::F32,
+        ir::Ty::F64 => Ty::F64,
         ir::Ty::I32 | ir::Ty::Void | ir::Ty::Pair => Ty::I32,
     }
 }
@@ -194,6 +196,8 @@ fn steps(draw: &mut Draw<'_>, info: &Info) -> Vec<Step> {
             let value = |ty: &Ty| match ty {
                 Ty::I32 => u64::from(draw.word()),
                 Ty::I64 => draw.long(),
+                Ty::F32 => draw.single().into(),
+                Ty::F64 => draw.double(),
             };
             let args = function.sig.params.iter().map(value).collect();
             steps.push(Step::Call(export, args));

@@ -71,7 +71,7 @@ pub fn steps(
         for _ in 0..times {
             if !settable.is_empty() && draw.chance(6) {
                 let global = draw.pick(&settable);
-                let value = value(&mut draw, info.globals[global].ty);
+                let value = draw.value(info.globals[global].ty);
                 steps.push(Step::Set(global, value));
             }
             if let Some((global, units)) = fuel {
@@ -86,13 +86,6 @@ pub fn steps(
     steps
 }
 
-fn value(draw: &mut Draw<'_>, ty: Ty) -> u64 {
-    match ty {
-        Ty::I32 => u64::from(draw.word()),
-        Ty::I64 => draw.long(),
-    }
-}
-
 /// The least value and -1, or a value and 0, in turns for each type: what division traps on, which chance rarely pairs.
 fn extremes(draw: &mut Draw<'_>, types: &[Ty]) -> Vec<u64> {
     let zero = draw.chance(50);
@@ -100,13 +93,13 @@ fn extremes(draw: &mut Draw<'_>, types: &[Ty]) -> Vec<u64> {
     let mut out = Vec::with_capacity(types.len());
     for ty in types {
         let (least, second) = match ty {
-            Ty::I32 => (1 << 31, &mut turn[0]),
-            Ty::I64 => (1 << 63, &mut turn[1]),
+            Ty::I32 | Ty::F32 => (1 << 31, &mut turn[0]),
+            Ty::I64 | Ty::F64 => (1 << 63, &mut turn[1]),
         };
         out.push(ty.wrap(match (*second, zero) {
             (false, false) => least,
             (true, false) => u64::MAX,
-            (false, true) => value(draw, *ty),
+            (false, true) => draw.value(*ty),
             (true, true) => 0,
         }));
         *second = !*second;
@@ -151,7 +144,7 @@ fn arguments(draw: &mut Draw<'_>, types: &[Ty], constants: &[u64]) -> Vec<u64> {
             5 => !base,
             6 => base.wrapping_sub(1),
             7 | 8 if !constants.is_empty() => near(draw, constants),
-            _ => value(draw, *ty),
+            _ => draw.value(*ty),
         }));
     }
     args

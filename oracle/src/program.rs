@@ -1,7 +1,7 @@
 //! What the oracle knows about a module before running it.
 //!
 //! In: a WebAssembly binary. Out: its observable surface: exports, imports, globals, memory. Invariant: only what
-//! the compiler's current scope can express gets through (integer values, no imported memory, no tables);
+//! the compiler's current scope can express gets through (numbers, no imported memory, no tables);
 //! everything else is an error that says so, so that "nothing was compared" is never mistaken for "equal".
 
 use std::collections::HashMap;
@@ -15,22 +15,26 @@ pub enum Ty {
     I32,
     /// 64-bit integer.
     I64,
+    /// 32-bit float, carried as its bits, zero-extended.
+    F32,
+    /// 64-bit float, carried as its bits.
+    F64,
 }
 
 impl Ty {
     /// Width in 32-bit words.
     pub fn words(self) -> usize {
         match self {
-            Ty::I32 => 1,
-            Ty::I64 => 2,
+            Ty::I32 | Ty::F32 => 1,
+            Ty::I64 | Ty::F64 => 2,
         }
     }
 
     /// `bits` cut to the width of the type.
     pub fn wrap(self, bits: u64) -> u64 {
         match self {
-            Ty::I32 => u64::from(bits as u32),
-            Ty::I64 => bits,
+            Ty::I32 | Ty::F32 => u64::from(bits as u32),
+            Ty::I64 | Ty::F64 => bits,
         }
     }
 
@@ -38,6 +42,8 @@ impl Ty {
         match ty {
             wasmparser::ValType::I32 => Ok(Ty::I32),
             wasmparser::ValType::I64 => Ok(Ty::I64),
+            wasmparser::ValType::F32 => Ok(Ty::F32),
+            wasmparser::ValType::F64 => Ok(Ty::F64),
             other => Err(format!("values of type {other} are not compared yet")),
         }
     }

@@ -74,6 +74,7 @@ impl Reference {
             .cranelift_opt_level(level)
             .cranelift_regalloc_algorithm(allocator)
             .cranelift_debug_verifier(false)
+            .cranelift_nan_canonicalization(true)
             .consume_fuel(fuel.is_some())
             .generate_address_map(false)
             .wasm_backtrace_max_frames(None)
@@ -104,6 +105,7 @@ impl Reference {
         Err(match error.downcast_ref::<Trap>() {
             Some(Trap::UnreachableCodeReached) => Outcome::Trapped(TrapKind::Unreachable),
             Some(Trap::IntegerDivisionByZero) => Outcome::Trapped(TrapKind::DivideByZero),
+            Some(Trap::BadConversionToInteger) => Outcome::Trapped(TrapKind::InvalidConversion),
             Some(Trap::IntegerOverflow) => Outcome::Trapped(TrapKind::IntegerOverflow),
             Some(Trap::MemoryOutOfBounds) => Outcome::Trapped(TrapKind::OutOfBounds),
             Some(Trap::StackOverflow) => Outcome::Trapped(TrapKind::StackExhausted),
@@ -123,6 +125,8 @@ fn val_type(ty: Ty) -> ValType {
     match ty {
         Ty::I32 => ValType::I32,
         Ty::I64 => ValType::I64,
+        Ty::F32 => ValType::F32,
+        Ty::F64 => ValType::F64,
     }
 }
 
@@ -130,7 +134,9 @@ fn bits(value: &Val) -> u64 {
     match value {
         Val::I32(v) => u64::from(*v as u32),
         Val::I64(v) => *v as u64,
-        other => unreachable!("the surface admits integers only, not {other:?}"),
+        Val::F32(bits) => u64::from(*bits),
+        Val::F64(bits) => *bits,
+        other => unreachable!("the surface admits numbers only, not {other:?}"),
     }
 }
 
@@ -138,6 +144,8 @@ fn val(ty: Ty, bits: u64) -> Val {
     match ty {
         Ty::I32 => Val::I32(bits as i32),
         Ty::I64 => Val::I64(bits as i64),
+        Ty::F32 => Val::F32(bits as u32),
+        Ty::F64 => Val::F64(bits),
     }
 }
 

@@ -93,8 +93,8 @@ fn flatten(values: &[u64], types: &[Ty], words: bool) -> Values {
     let mut out = Values::new();
     for (v, ty) in values.iter().zip(types) {
         match ty {
-            Ty::I64 if words => out.extend([u64::from(*v as u32), v >> 32]),
-            Ty::I32 | Ty::I64 => out.push(*v),
+            Ty::I64 | Ty::F64 if words => out.extend([u64::from(*v as u32), v >> 32]),
+            Ty::I32 | Ty::I64 | Ty::F32 | Ty::F64 => out.push(*v),
         }
     }
     out
@@ -104,8 +104,8 @@ fn gather(values: &[u64], types: &[Ty], words: bool) -> Values {
     let mut rest = values.iter().copied();
     let mut next = || rest.next().unwrap_or(0);
     let value = |ty: &Ty| match ty {
-        Ty::I64 if words => next() | next() << 32,
-        Ty::I32 | Ty::I64 => next(),
+        Ty::I64 | Ty::F64 if words => next() | next() << 32,
+        Ty::I32 | Ty::I64 | Ty::F32 | Ty::F64 => next(),
     };
     types.iter().map(value).collect()
 }

@@ -70,6 +70,7 @@ const THRESHOLDS: &[Threshold] = &[
     row(Family::Smith, 50, 15, 70, 70),
     row(Family::Chaos, 5, 45, 80, 105),
     row(Family::Real, 5, 25, 70, 80),
+    row(Family::Floats, 10, 50, 70, 60),
 ];
 
 /// Modules from which on a family is judged.

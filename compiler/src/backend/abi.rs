@@ -5,7 +5,7 @@
 //! `r0`, or `r0` and `r1`. Several results come in two ways: between functions of the module in `r0`-`r3` and then on
 //! the stack behind the arguments; at exports and imports as C returns a struct, through a pointer passed in `r0`.
 
-use crate::ir::{FuncType, Ty};
+use crate::ir::FuncType;
 use crate::isa::Reg;
 use crate::seeded::{Bug, on};
 
@@ -66,7 +66,7 @@ pub fn external(ty: &FuncType) -> Signature {
         words.extend((0..t.words()).map(|w| at + 4 * w));
         at += 4 * t.words();
     }
-    let align = if ty.results.contains(&Ty::I64) { 8 } else { 4 };
+    let align = 4 * ty.results.iter().map(|t| t.words()).max().unwrap_or(1);
     s.struct_words = Some(words);
     s.struct_bytes = at.next_multiple_of(align);
     s

@@ -5,6 +5,7 @@
 //! named stands somewhere, nothing runs past the end, and IT instructions are followed by what they say.
 
 use super::mir::Symbol;
+use super::symbols::SymbolKind;
 use crate::isa::{Cond, Inst, Op, Reg};
 use rustc_hash::FxHashSet;
 
@@ -206,6 +207,8 @@ pub struct Code {
     pub traps: Vec<(u32, u8, u32)>,
     /// Assembly text, a line each: offset, WebAssembly offset, text. Empty unless asked for.
     pub listing: Vec<(u32, u32, String)>,
+    /// Entries of its own that symbols name, with their offsets: of code that several functions share.
+    pub entries: Vec<(SymbolKind, u32)>,
     /// Number of instructions.
     pub instructions: u32,
     /// Bytes of stack that the function itself uses.

@@ -5,6 +5,7 @@
 use super::mir::Symbol;
 use crate::ir::Module;
 use crate::ir::ops::SymKind;
+use crate::softfloat::{FILES, HELPERS};
 use rustc_hash::FxHashMap;
 
 /// What a symbol stands for.
@@ -26,6 +27,10 @@ pub enum SymbolKind {
     Init,
     /// Contents of a data segment, by number.
     Data(u32),
+    /// A helper of floats, by its place in [`crate::softfloat::HELPERS`].
+    Float(u32),
+    /// The code of helpers of floats that stand in one file, by its place in [`crate::softfloat::FILES`].
+    FloatText(u32),
 }
 
 /// The table of symbols.
@@ -92,5 +97,10 @@ pub fn text(kind: &SymbolKind, module: &Module, name: &str) -> String {
         SymbolKind::StackLimit => format!("{name}_stack_limit"),
         SymbolKind::Init => format!("{name}_init"),
         SymbolKind::Data(i) => format!("{name}.data{i}"),
+        SymbolKind::FloatText(i) => {
+            let file = FILES[*i as usize].0;
+            format!("{name}.float.{}", file.trim_end_matches(".s"))
+        }
+        SymbolKind::Float(i) => format!("{name}.{}", HELPERS[*i as usize].name),
     }
 }

@@ -286,9 +286,10 @@ fn area(f: &MFunc, m: &MInst) -> Check {
         MOp::Branch => conditional(m.cond),
         MOp::BranchZero => zero_test(m.cond),
         MOp::Isa(_) => true,
-        MOp::Args | MOp::Copy | MOp::Const | MOp::SymAddr | MOp::Call | MOp::CallReg => {
+        MOp::Args | MOp::Copy | MOp::Const | MOp::SymAddr | MOp::CallReg => {
             m.cond == Cond::Al && !m.s
         }
+        MOp::Call => m.cond == Cond::Al,
         MOp::Jump | MOp::Switch | MOp::Ret => m.cond == Cond::Al && !m.s,
     };
     if ok {
@@ -332,6 +333,14 @@ impl Flags {
         }
         match m.op {
             MOp::Isa(op) => self.isa(op.sem(), m),
+            MOp::Call if m.s => {
+                *self = Flags {
+                    n_z: true,
+                    c: true,
+                    v: true,
+                };
+                Ok(())
+            }
             MOp::TrapIfZero | MOp::BranchZero | MOp::Switch | MOp::Call | MOp::CallReg => {
                 *self = Flags::default();
                 Ok(())

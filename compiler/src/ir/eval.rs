@@ -3,6 +3,7 @@
 //! One function for the interpreter, for constant folding and for judging rules. Values travel as 64 bits:
 //! an `i32` zero-extended, a pair as low word | high word << 32.
 
+use super::floats::Fp;
 use super::ops::{Op, Ty};
 
 /// Sign-extends the low `bits` bits.
@@ -90,6 +91,7 @@ pub fn eval(op: Op, ty: Ty, arg_ty: Ty, a: &[u64], imm: i64) -> Option<u64> {
                 (pair(0) as i64).wrapping_rem(pair(2) as i64) as u64
             }
         }
+        Op::Fp => Fp::from_imm(imm)?.eval(a)?,
         Op::Param
         | Op::Proj
         | Op::Guard

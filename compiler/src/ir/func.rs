@@ -144,16 +144,16 @@ pub struct Func {
 }
 
 impl Func {
-    /// A function with an entry block that traps, and its parameters.
+    /// A function with an entry block that traps, and its parameters. Types may be as declared.
     pub fn new(params: &[Ty], results: &[Ty]) -> Func {
         let mut f = Func {
-            results: results.to_vec(),
+            results: results.iter().map(|t| t.bits()).collect(),
             nodes: Vec::new(),
             blocks: Vec::new(),
         };
         let entry = f.add_block();
         for &ty in params {
-            f.add_param(entry, ty);
+            f.add_param(entry, ty.bits());
         }
         f
     }

@@ -3,6 +3,7 @@
 pub mod cfg;
 pub mod cursor;
 pub mod eval;
+pub mod floats;
 pub mod func;
 pub mod interp;
 pub mod module;
@@ -13,6 +14,7 @@ pub mod text;
 pub mod verify;
 
 pub use cfg::Cfg;
+pub use floats::Fp;
 pub use func::{Args, Block, BlockData, Edge, Func, Node, Term, TermOp, Value};
 pub use module::{Data, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module};
 pub use ops::{Class, ImmKind, Op, Sig, Ty};

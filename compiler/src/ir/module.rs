@@ -4,13 +4,24 @@ use super::func::Func;
 use super::ops::Ty;
 use rustc_hash::FxHashMap;
 
-/// A function type.
+/// A function type, as it is declared.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct FuncType {
     /// Parameters.
     pub params: Vec<Ty>,
     /// Results.
     pub results: Vec<Ty>,
+}
+
+impl FuncType {
+    /// The types that its parameters and results have as values of the IR.
+    pub fn bits(&self) -> FuncType {
+        let list = |types: &[Ty]| types.iter().map(|t| t.bits()).collect();
+        FuncType {
+            params: list(&self.params),
+            results: list(&self.results),
+        }
+    }
 }
 
 /// Module and field name of an import.

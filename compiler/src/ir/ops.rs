@@ -17,6 +17,10 @@ pub enum Ty {
     I64,
     /// Two 32-bit words, low and high, that one operation makes together; read through projections.
     Pair,
+    /// A float of 32 bits, where a function or a global declares its type; its value is an `i32`.
+    F32,
+    /// A float of 64 bits, where a function or a global declares its type; its value is an `i64`.
+    F64,
 }
 
 impl Ty {
@@ -27,19 +31,29 @@ impl Ty {
             Ty::I32 => "i32",
             Ty::I64 => "i64",
             Ty::Pair => "pair",
+            Ty::F32 => "f32",
+            Ty::F64 => "f64",
+        }
+    }
+    /// The type that values of a declared type have in the IR: a float is its bits.
+    pub fn bits(self) -> Ty {
+        match self {
+            Ty::F32 => Ty::I32,
+            Ty::F64 => Ty::I64,
+            Ty::Void | Ty::I32 | Ty::I64 | Ty::Pair => self,
         }
     }
     /// How many 32-bit words a value has.
     pub fn words(self) -> u32 {
         match self {
             Ty::Void => 0,
-            Ty::I32 => 1,
-            Ty::I64 | Ty::Pair => 2,
+            Ty::I32 | Ty::F32 => 1,
+            Ty::I64 | Ty::Pair | Ty::F64 => 2,
         }
     }
     /// All bits of a value of this type.
     pub fn mask(self) -> u64 {
-        if self == Ty::I32 {
+        if matches!(self, Ty::I32 | Ty::F32) {
             0xffff_ffff
         } else {
             u64::MAX
@@ -92,6 +106,8 @@ pub enum ImmKind {
     Global,
     /// The index of a function.
     Func,
+    /// The number of an operation on floats; see [`super::floats`].
+    Fp,
     /// The number of a symbol above bit 32, and a byte offset; see [`SymKind`].
     Sym,
     /// The block of a parameter.
@@ -245,6 +261,9 @@ ops! {
     RemU64 "rem_u64" Float [I I I I] -> P;
     /// 64-bit signed remainder.
     RemS64 "rem_s64" Float [I I I I] -> P;
+    /// Operation number `imm` on floats, which are given and returned as their bits; after 64-bit values are split,
+    /// operands of 64 bits are words, and a result of 64 bits is a pair.
+    Fp "fp" Float [*] -> A, Fp;
 
     /// The address of symbol `imm >> 32` plus the low word of `imm`; see [`SymKind`].
     Sym "sym" Float [] -> I, Sym;

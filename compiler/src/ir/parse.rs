@@ -6,6 +6,7 @@
 
 pub use super::cursor::ParseError;
 use super::cursor::{Cursor, Spot, error_at};
+use super::floats::Fp;
 use super::func::{Args, Block, Edge, Func, Node, Term, TermOp, Value};
 use super::module::{Data, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module};
 use super::ops::{Class, ImmKind, Op, Sig, SymKind, Ty};
@@ -345,8 +346,9 @@ impl Body {
     fn node(&mut self, mut c: Cursor<'_>, name: Option<Use>) -> Result<()> {
         let start = c.clone();
         let (op, ty) = operation(&mut c)?;
-        let func = match op.imm_kind() {
-            ImmKind::Func => Some(c.numbered("f", "a function such as `f0`")?),
+        let before = match op.imm_kind() {
+            ImmKind::Func => Some(i64::from(c.numbered("f", "a function such as `f0`")?)),
+            ImmKind::Fp => Some(fp(&mut c)?),
             _ => None,
         };
         let args = operands(&mut c)?;
@@ -354,8 +356,8 @@ impl Body {
             let n = op.arity().unwrap_or(0);
             return start.expected(&format!("{n} operands of {}", op.text()));
         }
-        let imm = match func {
-            Some(f) => i64::from(f),
+        let imm = match before {
+            Some(imm) => imm,
             None => immediate(&mut c, op, ty)?,
         };
         let loc = offset(&mut c)?;
@@ -502,6 +504,7 @@ fn operation(c: &mut Cursor<'_>) -> Result<(Op, Ty)> {
     }
     let ty = match (op.ret_sig(), suffix) {
         (Sig::T | Sig::A, Some(t @ (Ty::I32 | Ty::I64))) if has_suffix(op) => t,
+        (Sig::A, Some(Ty::Pair)) if op == Op::Fp => Ty::Pair,
         (Sig::T | Sig::A, _) => return c.expected("a type as suffix, `.i32` or `.i64`"),
         (_, Some(_)) => return c.expected("no suffix"),
         (Sig::I, None) => Ty::I32,
@@ -513,9 +516,18 @@ fn operation(c: &mut Cursor<'_>) -> Result<(Op, Ty)> {
     Ok((op, ty))
 }
 
+/// The number of an operation on floats.
+fn fp(c: &mut Cursor<'_>) -> Result<i64> {
+    let Some(fp) = Fp::named(c.peek()) else {
+        return c.expected("an operation on floats such as `f32.add`");
+    };
+    c.word();
+    Ok(fp as i64)
+}
+
 fn immediate(c: &mut Cursor<'_>, op: Op, ty: Ty) -> Result<i64> {
     match op.imm_kind() {
-        ImmKind::None | ImmKind::Block | ImmKind::Func => Ok(0),
+        ImmKind::None | ImmKind::Block | ImmKind::Func | ImmKind::Fp => Ok(0),
         ImmKind::Bits => Ok(bits(c, ty)? as i64),
         ImmKind::Offset => match c.take("+") {
             true => Ok(c.number_in(0, u32::MAX.into())? as i64),

@@ -18,6 +18,7 @@
 //! An operation whose type the row leaves open has its type as suffix. Immediates stand last, as [`ImmKind`] says.
 
 use super::cfg::Cfg;
+use super::floats::Fp;
 use super::func::{Block, Func, Node, TermOp, Value};
 use super::module::{FuncDecl, Global, GlobalInit, Module};
 use super::ops::{ImmKind, Op, Sig, SymKind, Ty};
@@ -106,7 +107,9 @@ fn declaration(out: &mut String, d: &FuncDecl, index: usize, locs: bool) {
             let _ = writeln!(out, "dropped func {}{signature}{tail}", symbol(&name));
         }
         (None, Some(f)) => {
-            if f.param_types() != d.ty.params || f.results != d.ty.results {
+            let declared = d.ty.bits();
+            let words = f.param_types() != declared.params || f.results != declared.results;
+            if words || declared != d.ty {
                 tail = format!(" type {signature}{tail}");
             }
             write_function(out, f, &name, &tail, locs);
@@ -248,8 +251,13 @@ impl Printer<'_> {
         if has_suffix(n.op) {
             self.put(format_args!(".{}", n.ty.name()));
         }
-        if n.op.imm_kind() == ImmKind::Func {
-            self.put(format_args!(" f{}", n.imm));
+        match n.op.imm_kind() {
+            ImmKind::Func => self.put(format_args!(" f{}", n.imm)),
+            ImmKind::Fp => match Fp::from_imm(n.imm) {
+                Some(fp) => self.put(format_args!(" {}", fp.row().name)),
+                None => self.put(format_args!(" fp{}", n.imm)),
+            },
+            _ => {}
         }
         if !n.args.is_empty() {
             self.out.push(' ');
@@ -261,7 +269,7 @@ impl Printer<'_> {
 
     fn immediate(&mut self, n: &Node) {
         match n.op.imm_kind() {
-            ImmKind::None | ImmKind::Block | ImmKind::Func => {}
+            ImmKind::None | ImmKind::Block | ImmKind::Func | ImmKind::Fp => {}
             ImmKind::Bits => {
                 let bits = if n.ty == Ty::I32 { 32 } else { 64 };
                 let v = super::eval::sext(n.imm as u64, bits) as i64;

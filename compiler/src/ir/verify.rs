@@ -16,6 +16,7 @@
 //!   address made from a `sym`, and globals are reached by address only.
 
 use super::cfg::Cfg;
+use super::floats::Fp;
 use super::func::{Block, Func, Node, TermOp, Value};
 use super::module::{FuncType, Module};
 use super::ops::{Class, ImmKind, Op, Sig, Ty};
@@ -145,7 +146,7 @@ impl Verifier<'_> {
                 Sig::P => ty == Ty::Pair,
                 Sig::V => ty == Ty::Void,
                 // Parameters and projections are values; what a projection reads is checked below.
-                Sig::A => n.op == Op::Proj || matches!(ty, Ty::I32 | Ty::I64),
+                Sig::A => matches!(n.op, Op::Proj | Op::Fp) || matches!(ty, Ty::I32 | Ty::I64),
             };
             if !ok {
                 return self.fail(v, format!("{} where the row says {sig:?}", ty.name()));
@@ -167,6 +168,7 @@ impl Verifier<'_> {
             ImmKind::Global => n.imm >> 32 == 0 || self.stage > Stage::Source && n.imm >> 32 == 1,
             ImmKind::Offset | ImmKind::Index | ImmKind::Func | ImmKind::Block => word,
             ImmKind::Sym => n.imm >= 0,
+            ImmKind::Fp => Fp::from_imm(n.imm).is_some(),
         };
         if ok {
             Ok(())
@@ -188,6 +190,9 @@ impl Verifier<'_> {
                     return self.fail(v, format!("the call returns {results:?}"));
                 }
             }
+        }
+        if n.op == Op::Fp {
+            self.float(v, n)?;
         }
         let Some(m) = self.module else { return Ok(()) };
         if n.op == Op::Call {
@@ -214,6 +219,27 @@ impl Verifier<'_> {
         Ok(())
     }
 
+    /// Operands and result of an operation on floats are of the types of its row.
+    fn float(&self, v: Value, n: &Node) -> Check {
+        let Some(row) = Fp::from_imm(n.imm).map(Fp::row) else {
+            return self.fail(v, "there is no such operation on floats");
+        };
+        let got = n.args.iter().map(|&a| self.f.ty(a));
+        let want = self.flat(row.operands);
+        if !got.eq(want.iter().copied()) {
+            return self.fail(v, format!("{} takes {want:?}", row.name));
+        }
+        let result = match (self.stage, row.result.words()) {
+            (Stage::Source, _) => row.result.bits(),
+            (_, 1) => Ty::I32,
+            (_, _) => Ty::Pair,
+        };
+        match n.ty == result {
+            true => Ok(()),
+            false => self.fail(v, format!("{} gives {}", row.name, result.name())),
+        }
+    }
+
     fn callee(&self, call: &Node) -> Option<&FuncType> {
         let f = self.module?.funcs.get(call.imm as usize)?;
         Some(&f.ty)
@@ -222,7 +248,7 @@ impl Verifier<'_> {
     /// Types as they are at this stage.
     fn flat(&self, types: &[Ty]) -> Vec<Ty> {
         if self.stage == Stage::Source {
-            return types.to_vec();
+            return types.iter().map(|t| t.bits()).collect();
         }
         let words = types.iter().map(|t| t.words() as usize);
         words

@@ -146,6 +146,8 @@ impl Writer<'_> {
                     Some(self.undefined(&name))
                 }
                 SymbolKind::Func(_)
+                | SymbolKind::Float(_)
+                | SymbolKind::FloatText(_)
                 | SymbolKind::Wrapper(_)
                 | SymbolKind::Init
                 | SymbolKind::Memory => None,
@@ -221,6 +223,8 @@ impl Writer<'_> {
             | SymbolKind::Global(_)
             | SymbolKind::StackLimit
             | SymbolKind::Init
+            | SymbolKind::Float(_)
+            | SymbolKind::FloatText(_)
             | SymbolKind::Data(_) => return Vec::new(),
         };
         let entered = match kind {
@@ -253,6 +257,11 @@ impl Writer<'_> {
                 continue;
             }
             self.alias(id, e);
+        }
+        for (entry, offset) in &code.entries {
+            let (name, value) = (self.text(entry), u64::from(offset | 1));
+            let id = self.define(&name, section, value, 0, elf::STT_FUNC, false);
+            self.bind(entry, id);
         }
         let mut at = 0;
         for &(start, end) in &code.data {

@@ -11,6 +11,8 @@ use std::fmt::Write;
 
 fn c_type(t: Ty) -> &'static str {
     match t {
+        Ty::F32 => "float",
+        Ty::F64 => "double",
         Ty::I64 | Ty::Pair => "uint64_t",
         Ty::I32 | Ty::Void => "uint32_t",
     }

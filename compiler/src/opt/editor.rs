@@ -13,7 +13,7 @@ use super::ruleset::Operands;
 use super::typing;
 use crate::choices::Choices;
 use crate::ir::eval::eval;
-use crate::ir::{Args, Block, Class, Func, Node, Op, Ty, Value};
+use crate::ir::{Args, Block, Class, Fp, Func, Node, Op, Ty, Value};
 use crate::seeded::{Bug, on};
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
@@ -44,6 +44,12 @@ fn shared_imm(n: &Node) -> i64 {
         Op::Proj if on(Bug::SharedProjection) => 0,
         _ => n.imm,
     }
+}
+
+/// Whether operands may be exchanged. (Those of an operation on floats are not words yet if there are two.)
+fn is_commutative(n: &Node) -> bool {
+    let exchanges = || Fp::from_imm(n.imm).is_some_and(Fp::is_commutative);
+    n.op.is_commutative() || n.op == Op::Fp && n.args.len() == 2 && exchanges()
 }
 
 fn hash(n: &Node) -> u64 {
@@ -229,7 +235,7 @@ impl<'a> Editor<'a> {
         {
             n.args[1] = second;
         }
-        if n.op.is_commutative() {
+        if is_commutative(n) {
             let key = |e: &Self, v: Value| (e.f.node(v).op == Op::Const, v);
             if key(self, n.args[0]) > key(self, n.args[1]) {
                 n.args.swap(0, 1);

@@ -5,7 +5,7 @@
 //! the result of [`crate::ir::eval`] is within the node's; a test enumerates small widths and corner operands.
 
 use crate::ir::eval::sext;
-use crate::ir::{Op, Ty};
+use crate::ir::{Fp, Op, Ty};
 use crate::seeded::{Bug, on};
 
 /// What is known of a value of `i32` or `i64`.
@@ -312,6 +312,10 @@ pub fn of(op: Op, ty: Ty, arg_ty: Ty, imm: i64, a: &[&Fact]) -> Fact {
             f
         }
         Op::Eq | Op::Ne | Op::LtS | Op::LtU | Op::LeS | Op::LeU => compare(op, arg_ty, a[0], a[1]),
+        Op::Fp if Fp::from_imm(imm).is_some_and(|fp| fp.row().relation.is_some()) => Fact {
+            umax: 1,
+            ..Fact::top(ty)
+        },
         Op::LtU64 | Op::LtS64 => Fact {
             umax: 1,
             ..Fact::top(ty)
@@ -362,6 +366,7 @@ pub fn of(op: Op, ty: Ty, arg_ty: Ty, imm: i64, a: &[&Fact]) -> Fact {
         },
         Op::Rotl | Op::Rotr => rotate(op, ty, a[0], a[1]),
         Op::Param
+        | Op::Fp
         | Op::DivU
         | Op::RemU
         | Op::RemS

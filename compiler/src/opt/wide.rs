@@ -181,6 +181,9 @@ impl Wide<'_, '_> {
         if n.op == Op::Proj {
             return self.projection(n, args[0].0);
         }
+        if n.op == Op::Fp {
+            return self.float_operation(n, &args);
+        }
         if n.ty != Ty::I64 && narrow {
             let a: Args = args.iter().map(|w| w.0).collect();
             return (self.e.make(n.op, n.ty, &a, n.imm, n.loc), None);
@@ -243,6 +246,7 @@ impl Wide<'_, '_> {
                 Some(self.m(Op::Select, &[lo(0), hi(1), hi(2)])),
             ),
             Op::Param
+            | Op::Fp
             | Op::Proj
             | Op::Lo
             | Op::Hi
@@ -280,6 +284,17 @@ impl Wide<'_, '_> {
             | Op::Sym
             | Op::Call => unreachable!("{} has no 64-bit form that floats", n.op.text()),
         }
+    }
+
+    /// An operation on floats: operands in words, and a result of 64 bits as a pair.
+    fn float_operation(&mut self, n: &Node, args: &[Words]) -> Words {
+        let words = args.iter().flat_map(|&(lo, hi)| std::iter::once(lo).chain(hi));
+        let words: Args = words.collect();
+        if n.ty != Ty::I64 {
+            return (self.e.make(n.op, n.ty, &words, n.imm, n.loc), None);
+        }
+        let p = self.e.make(n.op, Ty::Pair, &words, n.imm, n.loc);
+        (self.m(Op::Lo, &[p]), Some(self.m(Op::Hi, &[p])))
     }
 
     fn sign_extended(&mut self, lo: Value) -> Words {

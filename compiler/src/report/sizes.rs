@@ -27,7 +27,10 @@ fn calls(c: &Compiled) -> Vec<(Vec<usize>, bool)> {
         .functions
         .iter()
         .enumerate()
-        .map(|(i, (kind, _))| (kind, i))
+        .flat_map(|(i, (kind, code))| {
+            let entries = code.entries.iter().map(|(entry, _)| entry);
+            std::iter::once(kind).chain(entries).map(move |k| (k, i))
+        })
         .collect();
     let of = |code: &crate::backend::code::Code| {
         let (mut callees, mut imports) = (Vec::new(), false);

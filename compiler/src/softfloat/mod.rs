@@ -11,6 +11,7 @@
 pub mod text;
 
 use crate::backend::code::Code;
+use crate::backend::symbols::SymbolKind;
 use crate::backend::layout;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Cpu;
@@ -159,11 +160,42 @@ pub struct Assembled {
     pub entries: Vec<u32>,
 }
 
+/// Bytes of stack that a helper needs, at most.
+pub const STACK: u32 = 24;
+
+/// The code that serves these helpers (places in [`HELPERS`], each once), a piece for each file that has some of them.
+///
+/// # Errors
+/// As [`assemble`].
+pub fn code_of(wanted: &[u32], cpu: Cpu, listing: bool) -> Result<Vec<(SymbolKind, Code)>> {
+    let mut out = Vec::new();
+    for (i, (file, text)) in FILES.iter().enumerate() {
+        let here = wanted.iter().filter(|&&h| HELPERS[h as usize].file == *file);
+        let here: Vec<u32> = here.copied().collect();
+        if here.is_empty() {
+            continue;
+        }
+        let names: Vec<&str> = here.iter().map(|&h| HELPERS[h as usize].name).collect();
+        let Assembled { mut code, entries } = assemble(file, text, &names, cpu, listing)?;
+        code.frame = STACK;
+        let kinds = here.iter().map(|&h| SymbolKind::Float(h));
+        code.entries = kinds.zip(entries).collect();
+        out.push((SymbolKind::FloatText(i as u32), code));
+    }
+    Ok(out)
+}
+
 /// Makes the code of helpers of one file, and only what they reach.
 ///
 /// # Errors
 /// `Internal`, if the text does not read or a helper is not of this text.
-pub fn assemble(file: &str, text: &str, names: &[&str], cpu: Cpu) -> Result<Assembled> {
+pub fn assemble(
+    file: &str,
+    text: &str,
+    names: &[&str],
+    cpu: Cpu,
+    listing: bool,
+) -> Result<Assembled> {
     let source = text::read(file, text)?;
     let label = |name: &&str| {
         let none = || Error::new(ErrorKind::Internal, format!("{file} has no {name}"));
@@ -173,7 +205,7 @@ pub fn assemble(file: &str, text: &str, names: &[&str], cpu: Cpu) -> Result<Asse
     let items = text::reached(&source.items, &labels);
     crate::backend::code::verify(&items)
         .map_err(|e| Error::new(ErrorKind::Internal, format!("{file}: {e}")))?;
-    let (code, places) = layout::layout_with_labels(&items, cpu, file, false)?;
+    let (code, places) = layout::layout_with_labels(&items, cpu, file, listing)?;
     let entries = labels.iter().map(|l| places[l.0 as usize]).collect();
     Ok(Assembled { code, entries })
 }
@@ -187,5 +219,5 @@ pub fn helpers(wanted: &[&Helper], cpu: Cpu) -> Result<Assembled> {
     let text = FILES.iter().find(|(name, _)| *name == file);
     let text = text.map_or("", |(_, text)| text);
     let names: Vec<&str> = wanted.iter().map(|h| h.name).collect();
-    assemble(file, text, &names, cpu)
+    assemble(file, text, &names, cpu, false)
 }

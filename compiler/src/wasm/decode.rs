@@ -76,14 +76,13 @@ pub(super) fn unsupported(what: &str, offset: u64) -> Error {
     Error::new(ErrorKind::Unsupported, format!("{what} not supported")).at(offset)
 }
 
-/// The IR type of a WebAssembly type.
+/// A WebAssembly type as it is declared.
 pub(super) fn value_type(t: wp::ValType, offset: u64) -> Result<Ty> {
     match t {
         wp::ValType::I32 => Ok(Ty::I32),
         wp::ValType::I64 => Ok(Ty::I64),
-        wp::ValType::F32 | wp::ValType::F64 => {
-            Err(unsupported(&format!("type {t}: floats are"), offset))
-        }
+        wp::ValType::F32 => Ok(Ty::F32),
+        wp::ValType::F64 => Ok(Ty::F64),
         wp::ValType::V128 => Err(unsupported("type v128: vectors are", offset)),
         wp::ValType::Ref(_) => Err(unsupported(&format!("type {t}: references are"), offset)),
     }
@@ -273,6 +272,8 @@ impl<'a> Decoder<'a> {
             value = match op {
                 wp::Operator::I32Const { value } => GlobalInit::Const(value as u32 as u64),
                 wp::Operator::I64Const { value } => GlobalInit::Const(value as u64),
+                wp::Operator::F32Const { value } => GlobalInit::Const(value.bits().into()),
+                wp::Operator::F64Const { value } => GlobalInit::Const(value.bits()),
                 wp::Operator::GlobalGet { global_index } => {
                     match self.module.globals.get(global_index as usize) {
                         Some(g) if g.import.is_none() => g.init,

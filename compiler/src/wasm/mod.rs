@@ -2,6 +2,7 @@
 
 mod bodies;
 mod decode;
+mod floats;
 mod memory;
 mod numeric;
 mod scan;

@@ -3,7 +3,7 @@
 //! In: a WebAssembly operator. Out: the IR operation with the types of operands and result, the order of the operands,
 //! and the checks that come before it. What is no numeric operator has no row.
 
-use crate::ir::{Op, Ty};
+use crate::ir::{Fp, Op, Ty};
 use wasmparser::Operator;
 
 /// How an operator's operands become those of the IR operation.
@@ -107,6 +107,73 @@ numeric! {
     I64Extend32S Sext32 I64 -> I64 Unary;
 }
 
+macro_rules! floats {
+    ($($name:ident $fp:ident;)*) => {
+        /// The operation of an operator on floats.
+        pub fn float(op: &Operator<'_>) -> Option<Fp> {
+            match op {
+                $(Operator::$name => Some(Fp::$fp),)*
+                _ => None,
+            }
+        }
+    };
+}
+
+floats! {
+    F32Add F32Add;
+    F32Sub F32Sub;
+    F32Mul F32Mul;
+    F32Div F32Div;
+    F32Min F32Min;
+    F32Max F32Max;
+    F32Sqrt F32Sqrt;
+    F32Ceil F32Ceil;
+    F32Floor F32Floor;
+    F32Trunc F32Trunc;
+    F32Nearest F32Nearest;
+    F32Eq F32Eq;
+    F32Ne F32Ne;
+    F32Lt F32Lt;
+    F32Le F32Le;
+    F32Gt F32Gt;
+    F32Ge F32Ge;
+    F64Add F64Add;
+    F64Sub F64Sub;
+    F64Mul F64Mul;
+    F64Div F64Div;
+    F64Min F64Min;
+    F64Max F64Max;
+    F64Sqrt F64Sqrt;
+    F64Ceil F64Ceil;
+    F64Floor F64Floor;
+    F64Trunc F64Trunc;
+    F64Nearest F64Nearest;
+    F64Eq F64Eq;
+    F64Ne F64Ne;
+    F64Lt F64Lt;
+    F64Le F64Le;
+    F64Gt F64Gt;
+    F64Ge F64Ge;
+    F32ConvertI32S F32ConvertI32S;
+    F32ConvertI32U F32ConvertI32U;
+    F32ConvertI64S F32ConvertI64S;
+    F32ConvertI64U F32ConvertI64U;
+    F64ConvertI32S F64ConvertI32S;
+    F64ConvertI32U F64ConvertI32U;
+    F64ConvertI64S F64ConvertI64S;
+    F64ConvertI64U F64ConvertI64U;
+    I32TruncSatF32S I32TruncSatF32S;
+    I32TruncSatF32U I32TruncSatF32U;
+    I32TruncSatF64S I32TruncSatF64S;
+    I32TruncSatF64U I32TruncSatF64U;
+    I64TruncSatF32S I64TruncSatF32S;
+    I64TruncSatF32U I64TruncSatF32U;
+    I64TruncSatF64S I64TruncSatF64S;
+    I64TruncSatF64U I64TruncSatF64U;
+    F32DemoteF64 F32Demote;
+    F64PromoteF32 F64Promote;
+}
+
 macro_rules! accesses {
     (loads { $($lname:ident $lop:ident $conv:ident;)* } stores { $($sname:ident $sop:ident $wrap:literal;)* }) => {
         /// The row of a load: operation and what makes its result an i64 (`Wrap` stands for nothing).
@@ -133,6 +200,8 @@ accesses! {
     I32Load8U Load8U Wrap;
     I32Load16S Load16S Wrap;
     I32Load16U Load16U Wrap;
+    F32Load Load32 Wrap;
+    F64Load Load64 Wrap;
     I64Load Load64 Wrap;
     I64Load8S Load8S ExtendS;
     I64Load8U Load8U ExtendU;
@@ -145,6 +214,8 @@ accesses! {
     I32Store Store32 false;
     I32Store8 Store8 false;
     I32Store16 Store16 false;
+    F32Store Store32 false;
+    F64Store Store64 false;
     I64Store Store64 false;
     I64Store8 Store8 true;
     I64Store16 Store16 true;

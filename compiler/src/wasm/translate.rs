@@ -7,6 +7,7 @@
 //! [`LIMIT`] records a function. Guarded by the IR verifier and the oracle.
 
 use super::decode::{func_type, invalid, malformed, unsupported, value_type};
+use super::floats;
 use super::memory::Accesses;
 use super::numeric::{self, Shape};
 use super::scan::Scan;
@@ -161,7 +162,7 @@ pub fn function(
         Kind::Block,
         FuncType {
             params: Vec::new(),
-            results: ty.results.clone(),
+            results: t.f.results.clone(),
         },
         Func::ENTRY,
     );
@@ -194,7 +195,7 @@ impl Translator<'_> {
             let at = reader.original_position();
             let (count, ty) = reader.read().map_err(malformed)?;
             validator.define_locals(at, count, ty).map_err(invalid)?;
-            let ty = value_type(ty, at)?;
+            let ty = value_type(ty, at)?.bits();
             let zero = *zeros[(ty == Ty::I64) as usize].get_or_insert_with(|| self.f.iconst(ty, 0));
             self.locals.resize(self.locals.len() + count as usize, zero);
         }
@@ -253,9 +254,9 @@ impl Translator<'_> {
             wp::BlockType::Empty => FuncType::default(),
             wp::BlockType::Type(t) => FuncType {
                 params: Vec::new(),
-                results: vec![value_type(t, at)?],
+                results: vec![value_type(t, at)?.bits()],
             },
-            wp::BlockType::FuncType(i) => func_type(&self.cx.types, i, at)?,
+            wp::BlockType::FuncType(i) => func_type(&self.cx.types, i, at)?.bits(),
         })
     }
 
@@ -643,7 +644,7 @@ impl Translator<'_> {
             }
             other => {
                 let cx = self.cx;
-                if !cx.accesses.operator(self, other) {
+                if !cx.accesses.operator(self, other) && !floats::operator(self, other) {
                     return Err(unsupported(&format!("operator {} is", mnemonic(other)), at));
                 }
             }
@@ -724,7 +725,7 @@ impl Translator<'_> {
         let args = self.pop_n(ty.params.len());
         let call = self.pin(Op::Call, Ty::Void, &args, index as i64);
         for (i, &ty) in ty.results.iter().enumerate() {
-            let v = self.float(Op::Proj, ty, &[call]);
+            let v = self.float(Op::Proj, ty.bits(), &[call]);
             self.f.nodes[v.0 as usize].imm = i as i64;
             self.push(v);
         }
@@ -739,9 +740,11 @@ impl Translator<'_> {
     fn global_get(&mut self, index: u32) {
         let g = &self.cx.globals[index as usize];
         let v = match g.init {
-            GlobalInit::Const(bits) if !g.mutable && g.import.is_none() => self.iconst(g.ty, bits),
+            GlobalInit::Const(bits) if !g.mutable && g.import.is_none() => {
+                self.iconst(g.ty.bits(), bits)
+            }
             GlobalInit::Const(_) | GlobalInit::Global(_) => {
-                self.pin(Op::GlobalGet, g.ty, &[], index as i64)
+                self.pin(Op::GlobalGet, g.ty.bits(), &[], index as i64)
             }
         };
         self.push(v);

@@ -277,8 +277,8 @@ impl<C: Core> Machine<C> {
     fn read_value(&self, at: u32, ty: Ty) -> Option<u64> {
         let low = u64::from(self.memory.word(at)?);
         match ty {
-            Ty::I32 => Some(low),
-            Ty::I64 => Some(low | u64::from(self.memory.word(at.wrapping_add(4))?) << 32),
+            Ty::I32 | Ty::F32 => Some(low),
+            Ty::I64 | Ty::F64 => Some(low | u64::from(self.memory.word(at.wrapping_add(4))?) << 32),
         }
     }
 
@@ -451,7 +451,7 @@ impl<C: Core> Machine<C> {
             Results::Registers => {
                 if let (Some(value), Some(ty)) = (reply.results.first(), sig.results.first()) {
                     regs[0] = *value as u32;
-                    if *ty == Ty::I64 {
+                    if ty.words() == 2 {
                         regs[1] = (*value >> 32) as u32;
                     }
                 }

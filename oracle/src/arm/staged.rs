@@ -8,9 +8,9 @@
 
 use super::executor::{ExecutorCore, View};
 use super::link::{CANARY, GAP, Image, apply};
-use super::machine::{FIRST_GLOBAL, GUARD, Machine, stub};
+use super::machine::{FIRST_GLOBAL, GUARD, Machine, STUB, stub};
 use super::memory::{Kind, Map, Memory};
-use super::{Core, PC, Regs, Stop};
+use super::{Core, LR, PC, Regs, Stop};
 use crate::program::Program;
 use object::elf;
 use rustc_hash::FxHashMap;
@@ -21,9 +21,12 @@ use thumbsmith::backend::linear::{self, Halt, Linear};
 use thumbsmith::backend::mir::Symbol;
 use thumbsmith::backend::symbols::{SymbolKind, text};
 use thumbsmith::backend::verify;
+use thumbsmith::ir::Fp;
+use thumbsmith::ir::floats::{ALL, Relation};
 use thumbsmith::ir::ops::SymKind;
 use thumbsmith::isa::exec::Flags;
 use thumbsmith::regalloc;
+use thumbsmith::softfloat::{self, HELPERS, Helper};
 use thumbsmith::stages::{Backend, Form, MachineStage};
 
 /// Instructions after which a run counts as endless.
@@ -47,6 +50,8 @@ enum Body {
 pub struct StageCore {
     pass: &'static str,
     body: Body,
+    /// By address: the helper of floats that is entered there. It is served by what it is said to compute.
+    helpers: FxHashMap<u32, &'static Helper>,
 }
 
 impl StageCore {
@@ -55,6 +60,7 @@ impl StageCore {
         StageCore {
             pass: "nothing",
             body: Body::Nothing,
+            helpers: FxHashMap::default(),
         }
     }
 }
@@ -89,6 +95,7 @@ impl Machine<StageCore> {
         let core = StageCore {
             pass: stage.pass,
             body: places.body(program, stage)?,
+            helpers: places.helpers(),
         };
         let image = places.image(stage)?;
         self.replace_core(core);
@@ -136,10 +143,31 @@ impl<'a> Places<'a> {
             let bytes = words.iter().flat_map(|w| w.to_le_bytes());
             places.image.code.extend(bytes);
         }
+        places.helper_stubs();
         places.variables(program);
         places.linear_memory(program)?;
         places.names(program);
         Ok(places)
+    }
+
+    /// A place for each helper of floats that the functions name.
+    fn helper_stubs(&mut self) {
+        for kind in &self.backend.symbols {
+            if matches!(kind, SymbolKind::Float(_)) {
+                let at = Map::SPARSE.base(Kind::Code) + self.image.code.len() as u32;
+                self.at.insert(kind.clone(), at | 1);
+                self.image.code.extend(STUB.to_le_bytes());
+                self.image.code.extend(STUB.to_le_bytes());
+            }
+        }
+    }
+
+    fn helpers(&self) -> FxHashMap<u32, &'static Helper> {
+        let helper = |(kind, at): (&SymbolKind, &u32)| match kind {
+            SymbolKind::Float(i) => Some((at & !1, &HELPERS[*i as usize])),
+            _ => None,
+        };
+        self.at.iter().filter_map(helper).collect()
     }
 
     /// Globals: imported ones where the machine has them, the module's own behind them, each by itself.
@@ -327,6 +355,59 @@ impl Core for StageCore {
     }
 
     fn run(&mut self, regs: &mut Regs, memory: &mut Memory, until: u32) -> Stop {
+        loop {
+            let stop = self.run_to_helper(regs, memory, until);
+            let entered = matches!(stop, Stop::Udf(_) | Stop::Fault(_));
+            match self.helpers.get(&regs[PC]).filter(|_| entered) {
+                Some(helper) => serve(helper, regs),
+                None => return stop,
+            }
+        }
+    }
+}
+
+/// What a helper of floats does: its result, junk in all else that it may change, and back.
+fn serve(helper: &Helper, regs: &mut Regs) {
+    let of = |fp: &&Fp| fp.row().helper == helper.name;
+    let (mut words, mut at) = ([0; 4], 0);
+    for kind in helper.operands {
+        for _ in 0..kind.words() {
+            words[at] = u64::from(regs[at]);
+            at += 1;
+        }
+    }
+    let words = &words[..at];
+    let value = |fp: &Fp| fp.eval(words).unwrap_or(0);
+    for (r, junk) in [(0, 0x5bd1_e995), (1, 0x27d4_eb2f), (2, 0x1656_67b1), (3, 0x9e37_79b1)] {
+        regs[r] ^= junk;
+    }
+    regs[12] ^= 0x85eb_ca77;
+    if helper.result == softfloat::Kind::Order {
+        let holds = |relation| {
+            let mut all = ALL.iter().filter(of);
+            all.any(|fp| fp.row().relation == Some(relation) && value(fp) == 1)
+        };
+        // The flags that VCMP and VMRS leave, where a run takes its flags from.
+        let nzcv = match (holds(Relation::Eq), holds(Relation::Lt), holds(Relation::Gt)) {
+            (true, _, _) => 0b0110,
+            (_, true, _) => 0b1000,
+            (_, _, true) => 0b0010,
+            (false, false, false) => 0b0011,
+        };
+        regs[12] = regs[12] & 0x0fff_ffff | nzcv << 28;
+    } else if let Some(fp) = ALL.iter().find(of) {
+        let bits = value(fp);
+        regs[0] = bits as u32;
+        if helper.result.words() == 2 {
+            regs[1] = (bits >> 32) as u32;
+        }
+    }
+    regs[PC] = regs[LR] & !1;
+}
+
+impl StageCore {
+    /// Runs until control leaves the functions, or enters a helper of floats.
+    fn run_to_helper(&mut self, regs: &mut Regs, memory: &mut Memory, until: u32) -> Stop {
         let flags = junk_flags(regs);
         let halt = match &mut self.body {
             Body::Nothing => return Stop::Fault("nothing is loaded".into()),

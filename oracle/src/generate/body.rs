@@ -8,9 +8,9 @@
 mod access;
 mod flow;
 
-use super::draft::{Draft, Ready};
+use super::draft::{Draft, Ready, constant};
 use super::draw::Draw;
-use super::table::{Partial, Row, of_type};
+use super::table::{Partial, Row, of_type_among, saturating};
 use crate::program::{Sig, Ty};
 use wasm_encoder::{BlockType, Instruction};
 
@@ -71,6 +71,8 @@ pub struct Style {
     pub operators: usize,
     /// Share of i64 among new values, in percent.
     pub longs: usize,
+    /// Share of floats among new values, in percent.
+    pub floats: usize,
     /// Share of operators picked that are total, or made total, even in wild modules.
     pub tame: usize,
 }
@@ -145,6 +147,9 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
 
     /// A type for a new value.
     pub fn ty(&mut self) -> Ty {
+        if self.style.floats > 0 && self.draw.chance(self.style.floats) {
+            return self.draw.pick(&[Ty::F32, Ty::F64]);
+        }
         if self.draw.chance(self.style.longs) {
             Ty::I64
         } else {
@@ -189,11 +194,8 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
 
     /// A constant.
     pub fn constant(&mut self, ty: Ty) {
-        let value = match ty {
-            Ty::I32 => Instruction::I32Const(self.draw.word() as i32),
-            Ty::I64 => Instruction::I64Const(self.draw.long() as i64),
-        };
-        self.op(value);
+        let bits = self.draw.value(ty);
+        self.op(constant(ty, bits));
     }
 
     /// A leaf: mostly a local, else a constant.
@@ -238,7 +240,7 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
     }
 
     fn operator(&mut self, ty: Ty, depth: usize) {
-        let rows: Vec<&'static Row> = of_type(ty).collect();
+        let rows: Vec<&'static Row> = of_type_among(ty, self.style.floats > 0).collect();
         let row = self.draw.pick(&rows);
         match row.operands {
             [one] => self.expr(*one, depth - 1),
@@ -261,7 +263,8 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
     }
 
     fn same_twice(&mut self, ty: Ty, depth: usize) {
-        let rows: Vec<&'static Row> = of_type(ty).filter(|r| r.operands.len() == 2).collect();
+        let rows = of_type_among(ty, self.style.floats > 0).filter(|r| r.operands.len() == 2);
+        let rows: Vec<&'static Row> = rows.collect();
         let row = self.draw.pick(&rows);
         let operand = row.operands[0];
         let l = match self.some_local(operand, false) {
@@ -281,6 +284,9 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
     /// The operator itself, with its operands on the stack, made total unless the module is wild.
     pub fn apply(&mut self, row: &'static Row) {
         let tame = !self.draft.wild || self.draw.chance(self.style.tame);
+        if tame && row.partial == Partial::Range {
+            return self.op(saturating(row).instruction.clone());
+        }
         if tame && row.partial != Partial::Total {
             self.guard_divisor(row);
         }
@@ -308,7 +314,7 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
             Instruction::I32ShrS
         };
         match row.partial {
-            Partial::Total => {}
+            Partial::Total | Partial::Range => {}
             Partial::Zero => {
                 self.op(constant(1));
                 self.op(or);
@@ -357,6 +363,12 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
             (Ty::I64, 0) => Instruction::I64Sub,
             (Ty::I64, 1) => Instruction::I64Xor,
             (Ty::I64, _) => Instruction::I64Add,
+            (Ty::F32, 0) => Instruction::F32Sub,
+            (Ty::F32, 1) => Instruction::F32Mul,
+            (Ty::F32, _) => Instruction::F32Add,
+            (Ty::F64, 0) => Instruction::F64Sub,
+            (Ty::F64, 1) => Instruction::F64Mul,
+            (Ty::F64, _) => Instruction::F64Add,
         };
         self.op(op);
     }
@@ -525,13 +537,25 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
     fn rotate_xor(&mut self, ty: Ty) {
         let l = self.local(ty);
         self.op(Instruction::LocalSet(l));
+        let (to, back) = match ty {
+            Ty::I32 | Ty::I64 => (None, None),
+            Ty::F32 => (
+                Some(Instruction::I32ReinterpretF32),
+                Some(Instruction::F32ReinterpretI32),
+            ),
+            Ty::F64 => (
+                Some(Instruction::I64ReinterpretF64),
+                Some(Instruction::F64ReinterpretI64),
+            ),
+        };
+        to.iter().for_each(|op| self.op(op.clone()));
         let (five, rotate, xor) = match ty {
-            Ty::I32 => (
+            Ty::I32 | Ty::F32 => (
                 Instruction::I32Const(5),
                 Instruction::I32Rotl,
                 Instruction::I32Xor,
             ),
-            Ty::I64 => (
+            Ty::I64 | Ty::F64 => (
                 Instruction::I64Const(5),
                 Instruction::I64Rotl,
                 Instruction::I64Xor,
@@ -540,6 +564,8 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
         self.op(five);
         self.op(rotate);
         self.op(Instruction::LocalGet(l));
+        to.iter().for_each(|op| self.op(op.clone()));
         self.op(xor);
+        back.iter().for_each(|op| self.op(op.clone()));
     }
 }

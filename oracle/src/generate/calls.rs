@@ -36,6 +36,7 @@ fn style(draw: &mut Draw<'_>) -> Style {
         body: (1, 5),
         operators: 100,
         longs: draw.pick(&[20, 50]),
+        floats: 0,
         tame: 90,
     }
 }

@@ -12,7 +12,7 @@ use thumbsmith::{Options, optimizations};
 use wasm_mutate::WasmMutate;
 
 /// Families whose modules are compiled this way: those that are not made of one large function.
-const MODULES: [Family; 7] = [
+const MODULES: [Family; 8] = [
     Family::Ops,
     Family::Pressure,
     Family::Control,
@@ -20,6 +20,7 @@ const MODULES: [Family; 7] = [
     Family::Calls,
     Family::Rules,
     Family::Real,
+    Family::Floats,
 ];
 
 /// Percent of modules that wasm-mutate rewrites: it takes longer than everything else together.

@@ -43,6 +43,7 @@ fn style(draw: &mut Draw<'_>) -> Style {
         body: (1, 4),
         operators: 90,
         longs: draw.pick(&[10, 40]),
+        floats: 0,
         tame: 80,
     }
 }

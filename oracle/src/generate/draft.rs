@@ -4,7 +4,7 @@ use crate::engine::CALLS_BACK;
 use crate::program::{FUEL, Sig, Ty};
 use wasm_encoder::{
     CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function,
-    FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction, MemorySection,
+    FunctionSection, GlobalSection, GlobalType, Ieee32, Ieee64, ImportSection, Instruction, MemorySection,
     MemoryType, Module, StartSection, TypeSection, ValType,
 };
 
@@ -68,6 +68,18 @@ pub fn val_type(ty: Ty) -> ValType {
     match ty {
         Ty::I32 => ValType::I32,
         Ty::I64 => ValType::I64,
+        Ty::F32 => ValType::F32,
+        Ty::F64 => ValType::F64,
+    }
+}
+
+/// The operator that makes these bits.
+pub fn constant(ty: Ty, bits: u64) -> Instruction<'static> {
+    match ty {
+        Ty::I32 => Instruction::I32Const(bits as i32),
+        Ty::I64 => Instruction::I64Const(bits as i64),
+        Ty::F32 => Instruction::F32Const(Ieee32::new(bits as u32)),
+        Ty::F64 => Instruction::F64Const(Ieee64::new(bits)),
     }
 }
 
@@ -195,6 +207,8 @@ impl Draft {
             let value = match global.ty {
                 Ty::I32 => ConstExpr::i32_const(global.value as i32),
                 Ty::I64 => ConstExpr::i64_const(global.value as i64),
+                Ty::F32 => ConstExpr::f32_const(Ieee32::new(global.value as u32)),
+                Ty::F64 => ConstExpr::f64_const(Ieee64::new(global.value)),
             };
             section.global(global_type(global), &value);
         }

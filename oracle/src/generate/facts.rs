@@ -8,7 +8,7 @@
 //! that no division traps; a loop ends after [`ROUNDS`], whatever its own test says.
 
 use super::body::{Body, Style};
-use super::draft::{Draft, GlobalDraft};
+use super::draft::{Draft, GlobalDraft, constant};
 use super::draw::Draw;
 use super::table::{NAMES, Partial, ROWS, Row};
 use crate::program::{Sig, Ty};
@@ -83,10 +83,7 @@ struct Facts<'d, 'a, 'm> {
 
 impl Facts<'_, '_, '_> {
     fn number(&mut self, value: i64) {
-        self.body.op(match self.ty {
-            Ty::I32 => Instruction::I32Const(value as i32),
-            Ty::I64 => Instruction::I64Const(value),
-        });
+        self.body.op(constant(self.ty, value as u64));
     }
 
     /// The operator of this name at the function's type.
@@ -104,9 +101,9 @@ impl Facts<'_, '_, '_> {
         if !positive && draw.chance(15) {
             // Nothing is known: what an operator says by itself.
             self.body.op(Instruction::LocalGet(param));
-            let (low, high) = match self.ty {
-                Ty::I32 => (i64::from(i32::MIN), i64::from(i32::MAX)),
-                Ty::I64 => (i64::MIN, i64::MAX),
+            let (low, high) = match self.ty.words() {
+                1 => (i64::from(i32::MIN), i64::from(i32::MAX)),
+                _ => (i64::MIN, i64::MAX),
             };
             return Range { low, high };
         }
@@ -222,17 +219,17 @@ impl Facts<'_, '_, '_> {
                     high: low + mask,
                 }
             }
-            (Ty::I64 | Ty::I32, _) => self.ranged(0, false),
+            _ => self.ranged(0, false),
         };
         let to = match self.ty {
             Ty::I64 => Ty::I32,
-            Ty::I32 => Ty::I64,
+            _ => Ty::I64,
         };
         let signed = self.body.draw.chance(50);
         self.body.op(match (to, signed) {
             (Ty::I32, _) => Instruction::I32WrapI64,
-            (Ty::I64, true) => Instruction::I64ExtendI32S,
-            (Ty::I64, false) => Instruction::I64ExtendI32U,
+            (_, true) => Instruction::I64ExtendI32S,
+            (_, false) => Instruction::I64ExtendI32U,
         });
         self.ty = to;
         let local = self.body.local(to);

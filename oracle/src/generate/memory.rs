@@ -33,6 +33,7 @@ fn style(draw: &mut Draw<'_>) -> Style {
         body: (1, 6),
         operators: 90,
         longs: draw.pick(&[15, 40]),
+        floats: 0,
         tame: 60,
     }
 }

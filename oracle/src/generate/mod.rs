@@ -12,6 +12,7 @@ pub mod donor;
 pub mod draft;
 pub mod draw;
 pub mod facts;
+pub mod floats;
 pub mod memory;
 pub mod near;
 pub mod ops;
@@ -53,11 +54,12 @@ pub enum Family {
     Smith,
     Chaos,
     Real,
+    Floats,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Family; 10] = [
+    pub const ALL: [Family; 11] = [
         Family::Ops,
         Family::Pressure,
         Family::Control,
@@ -68,13 +70,14 @@ impl Family {
         Family::Smith,
         Family::Chaos,
         Family::Real,
+        Family::Floats,
     ];
 
     /// The family that a byte chooses of `among`, of all if that is empty. A module of `scale` costs as much as fifty
     /// others: it is one of 64; the others share the rest alike, but `rules`, which has some two hundred rules to show, has
     /// two shares.
     pub fn drawn(byte: u8, among: &[Family]) -> Family {
-        const OTHERS: [Family; 10] = [
+        const OTHERS: [Family; 11] = [
             Family::Ops,
             Family::Pressure,
             Family::Control,
@@ -85,6 +88,7 @@ impl Family {
             Family::Chaos,
             Family::Real,
             Family::Rules,
+            Family::Floats,
         ];
         let wanted = |family: &Family| among.is_empty() || among.contains(family);
         let others: Vec<Family> = OTHERS.into_iter().filter(wanted).collect();
@@ -108,6 +112,7 @@ impl Family {
             Family::Smith => "smith",
             Family::Chaos => "chaos",
             Family::Real => "real",
+            Family::Floats => "floats",
         }
     }
 
@@ -137,6 +142,7 @@ impl Family {
             Family::Smith => smith::make(draw),
             Family::Chaos => chaos::make(draw, among),
             Family::Real => Some(real::make(draw)),
+            Family::Floats => own(floats::make(draw)),
         }
     }
 }

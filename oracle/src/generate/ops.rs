@@ -4,7 +4,7 @@
 //! one parameter twice; the result is returned as it is, or feeds one more operator, a select, a branch.
 
 use super::body::{Body, Expr, Stmt, Style};
-use super::draft::Draft;
+use super::draft::{Draft, constant};
 use super::draw::Draw;
 use super::table::{Partial, ROWS, Row, of_type};
 use super::{Shape, surroundings};
@@ -19,6 +19,7 @@ fn style() -> Style {
         body: (0, 0),
         operators: 60,
         longs: 50,
+        floats: 0,
         tame: 10,
     }
 }
@@ -149,10 +150,8 @@ fn operands(body: &mut Body<'_, '_, '_>, row: &'static Row) {
 
 /// Operands of the one quotient that overflows: both constants, or one of them and whatever the other is.
 fn overflowing(body: &mut Body<'_, '_, '_>, ty: Ty) {
-    let (least, minus_one) = match ty {
-        Ty::I32 => (Instruction::I32Const(i32::MIN), Instruction::I32Const(-1)),
-        Ty::I64 => (Instruction::I64Const(i64::MIN), Instruction::I64Const(-1)),
-    };
+    let least = 1 << (32 * ty.words() - 1);
+    let (least, minus_one) = (constant(ty, least), constant(ty, u64::MAX));
     let known = body.draw.below(3);
     for (side, constant) in [(1, least), (2, minus_one)] {
         if known == side {

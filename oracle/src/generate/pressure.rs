@@ -37,6 +37,7 @@ fn style(draw: &mut Draw<'_>) -> Style {
         body: (5, 14),
         operators: 150,
         longs: draw.pick(&[10, 40, 80]),
+        floats: 0,
         tame: 90,
     }
 }

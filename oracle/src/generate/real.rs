@@ -37,6 +37,7 @@ pub fn make(draw: &mut Draw<'_>) -> Made {
         body: (1, 6),
         operators: LONG,
         longs: 30,
+        floats: 0,
         tame: 100,
     };
     for _ in 0..draw.range(8, 20) {
@@ -316,14 +317,14 @@ impl<'d, 'a, 'm> Splice<'d, 'a, 'm> {
 
     /// Makes the divisor on top of the stack odd, and not -1.
     fn odd(&mut self, row: &Row) {
-        let ops = match row.operands[0] {
-            Ty::I32 => [
+        let ops = match row.operands[0].words() {
+            1 => [
                 Instruction::I32Const(i32::MAX),
                 Instruction::I32And,
                 Instruction::I32Const(1),
                 Instruction::I32Or,
             ],
-            Ty::I64 => [
+            _ => [
                 Instruction::I64Const(i64::MAX),
                 Instruction::I64And,
                 Instruction::I64Const(1),
@@ -387,8 +388,5 @@ impl<'d, 'a, 'm> Splice<'d, 'a, 'm> {
 }
 
 fn zero(ty: Ty) -> Instruction<'static> {
-    match ty {
-        Ty::I32 => Instruction::I32Const(0),
-        Ty::I64 => Instruction::I64Const(0),
-    }
+    super::draft::constant(ty, 0)
 }

@@ -30,6 +30,7 @@ fn style() -> Style {
         body: (0, 0),
         operators: 200,
         longs: 50,
+        floats: 0,
         tame: 100,
     }
 }
@@ -164,10 +165,7 @@ fn one(
 }
 
 fn number(value: u64, ty: Ty) -> Instruction<'static> {
-    match ty {
-        Ty::I32 => Instruction::I32Const(value as i32),
-        Ty::I64 => Instruction::I64Const(value as i64),
-    }
+    super::draft::constant(ty, value)
 }
 
 /// The row of an operation at a type; `None` if no single operator of WebAssembly is it.

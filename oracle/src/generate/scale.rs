@@ -6,7 +6,7 @@
 //! come from a stream of their own, so that a case does not run out of bytes.
 
 use super::body::{Body, Expr, Stmt, Style};
-use super::draft::Draft;
+use super::draft::{Draft, constant};
 use super::draw::Draw;
 use super::table::{Partial, ROWS, Row};
 use super::{Shape, sig, surroundings};
@@ -38,6 +38,7 @@ fn style(draw: &mut Draw<'_>) -> Style {
         body: (1, 1),
         operators: 20_000,
         longs: draw.pick(&[5, 30]),
+        floats: 0,
         tame: 95,
     }
 }
@@ -106,10 +107,8 @@ impl<'d, 'a, 'm> Filled<'d, 'a, 'm> {
                 Some(p) => body.op(Instruction::LocalGet(p)),
                 None => body.constant(ty),
             }
-            body.op(match ty {
-                Ty::I32 => Instruction::I32Const((i as i32).wrapping_mul(0x0123_4567)),
-                Ty::I64 => Instruction::I64Const((i as i64).wrapping_mul(0x0123_4567_89ab)),
-            });
+            let factor = if ty == Ty::I32 { 0x0123_4567 } else { 0x0123_4567_89ab };
+            body.op(constant(ty, (i as u64).wrapping_mul(factor)));
             body.combine(ty);
             body.op(Instruction::LocalSet(l));
             pool.push((ty, l));
@@ -133,10 +132,7 @@ impl<'d, 'a, 'm> Filled<'d, 'a, 'm> {
             Some(l) if self.below(5) > 0 => self.body.op(Instruction::LocalGet(l)),
             Some(_) | None => {
                 let word = self.random.word() >> self.below(64);
-                self.body.op(match ty {
-                    Ty::I32 => Instruction::I32Const(word as i32),
-                    Ty::I64 => Instruction::I64Const(word as i64),
-                });
+                self.body.op(constant(ty, word));
             }
         }
     }

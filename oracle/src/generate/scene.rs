@@ -70,9 +70,9 @@ impl Source {
 
     /// What the compiler knows of the value.
     pub fn fact(self, ty: Ty) -> Fact {
-        let of_ty = match ty {
-            Ty::I32 => ir::Ty::I32,
-            Ty::I64 => ir::Ty::I64,
+        let of_ty = match ty.words() {
+            1 => ir::Ty::I32,
+            _ => ir::Ty::I64,
         };
         if self == Source::Bool {
             return Fact::unsigned(of_ty, 0, 1);

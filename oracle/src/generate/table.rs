@@ -1,6 +1,6 @@
-//! The integer operators: one row each.
+//! The operators: one row each, those of integers and those of floats.
 
-use crate::program::Ty::{self, I32, I64};
+use crate::program::Ty::{self, F32, F64, I32, I64};
 use wasm_encoder::Instruction;
 
 /// What operands an operator traps on.
@@ -12,6 +12,8 @@ pub enum Partial {
     Zero,
     /// It traps on a zero divisor and on the one quotient that overflows.
     ZeroOrOverflow,
+    /// It traps on what is no number, or out of the result's range.
+    Range,
 }
 
 /// One operator.
@@ -27,20 +29,21 @@ pub struct Row {
 }
 
 macro_rules! rows {
-    ($($name:ident [$($operand:ident)*] $result:ident $partial:ident;)*) => {
-        /// Every integer operator without an immediate.
-        pub static ROWS: &[Row] = &[$(Row {
+    ($rows:ident $names:ident: $($name:ident [$($operand:ident)*] $result:ident $partial:ident;)*) => {
+        /// Operators without an immediate.
+        pub static $rows: &[Row] = &[$(Row {
             instruction: Instruction::$name,
             operands: &[$($operand),*],
             result: $result,
             partial: Partial::$partial,
         },)*];
-        /// The name of each row of [`ROWS`], as the binary parser spells it.
-        pub const NAMES: &[&str] = &[$(stringify!($name),)*];
+        /// The name of each row, as the binary parser spells it.
+        pub const $names: &[&str] = &[$(stringify!($name),)*];
     };
 }
 
 rows! {
+    ROWS NAMES:
     I32Add [I32 I32] I32 Total;
     I32Sub [I32 I32] I32 Total;
     I32Mul [I32 I32] I32 Total;
@@ -109,13 +112,101 @@ rows! {
     I64Extend32S [I64] I64 Total;
 }
 
+rows! {
+    FLOATS FLOAT_NAMES:
+    F32Add [F32 F32] F32 Total;
+    F32Sub [F32 F32] F32 Total;
+    F32Mul [F32 F32] F32 Total;
+    F32Div [F32 F32] F32 Total;
+    F32Min [F32 F32] F32 Total;
+    F32Max [F32 F32] F32 Total;
+    F32Copysign [F32 F32] F32 Total;
+    F32Abs [F32] F32 Total;
+    F32Neg [F32] F32 Total;
+    F32Sqrt [F32] F32 Total;
+    F32Ceil [F32] F32 Total;
+    F32Floor [F32] F32 Total;
+    F32Trunc [F32] F32 Total;
+    F32Nearest [F32] F32 Total;
+    F32Eq [F32 F32] I32 Total;
+    F32Ne [F32 F32] I32 Total;
+    F32Lt [F32 F32] I32 Total;
+    F32Le [F32 F32] I32 Total;
+    F32Gt [F32 F32] I32 Total;
+    F32Ge [F32 F32] I32 Total;
+    F32ConvertI32S [I32] F32 Total;
+    F32ConvertI32U [I32] F32 Total;
+    F32ConvertI64S [I64] F32 Total;
+    F32ConvertI64U [I64] F32 Total;
+    F32ReinterpretI32 [I32] F32 Total;
+    I32ReinterpretF32 [F32] I32 Total;
+    F64Add [F64 F64] F64 Total;
+    F64Sub [F64 F64] F64 Total;
+    F64Mul [F64 F64] F64 Total;
+    F64Div [F64 F64] F64 Total;
+    F64Min [F64 F64] F64 Total;
+    F64Max [F64 F64] F64 Total;
+    F64Copysign [F64 F64] F64 Total;
+    F64Abs [F64] F64 Total;
+    F64Neg [F64] F64 Total;
+    F64Sqrt [F64] F64 Total;
+    F64Ceil [F64] F64 Total;
+    F64Floor [F64] F64 Total;
+    F64Trunc [F64] F64 Total;
+    F64Nearest [F64] F64 Total;
+    F64Eq [F64 F64] I32 Total;
+    F64Ne [F64 F64] I32 Total;
+    F64Lt [F64 F64] I32 Total;
+    F64Le [F64 F64] I32 Total;
+    F64Gt [F64 F64] I32 Total;
+    F64Ge [F64 F64] I32 Total;
+    F64ConvertI32S [I32] F64 Total;
+    F64ConvertI32U [I32] F64 Total;
+    F64ConvertI64S [I64] F64 Total;
+    F64ConvertI64U [I64] F64 Total;
+    F64ReinterpretI64 [I64] F64 Total;
+    I64ReinterpretF64 [F64] I64 Total;
+    I32TruncSatF32S [F32] I32 Total;
+    I32TruncF32S [F32] I32 Range;
+    I32TruncSatF32U [F32] I32 Total;
+    I32TruncF32U [F32] I32 Range;
+    I32TruncSatF64S [F64] I32 Total;
+    I32TruncF64S [F64] I32 Range;
+    I32TruncSatF64U [F64] I32 Total;
+    I32TruncF64U [F64] I32 Range;
+    I64TruncSatF32S [F32] I64 Total;
+    I64TruncF32S [F32] I64 Range;
+    I64TruncSatF32U [F32] I64 Total;
+    I64TruncF32U [F32] I64 Range;
+    I64TruncSatF64S [F64] I64 Total;
+    I64TruncF64S [F64] I64 Range;
+    I64TruncSatF64U [F64] I64 Total;
+    I64TruncF64U [F64] I64 Range;
+    F32DemoteF64 [F64] F32 Total;
+    F64PromoteF32 [F32] F64 Total;
+}
+
 /// The row whose instruction the parser calls `name`.
 pub fn named(name: &str) -> &'static Row {
-    let at = NAMES
-        .iter()
-        .position(|n| *n == name)
-        .expect("the generators name operators of the table");
-    &ROWS[at]
+    let tables = [(NAMES, ROWS), (FLOAT_NAMES, FLOATS)];
+    let found = tables.iter().find_map(|(names, rows)| {
+        let at = names.iter().position(|n| *n == name)?;
+        Some(&rows[at])
+    });
+    found.expect("the generators name operators of the table")
+}
+
+/// The conversion that saturates where this one traps.
+pub fn saturating(row: &Row) -> &'static Row {
+    let at = FLOATS.iter().position(|r| std::ptr::eq(r, row));
+    let name = FLOAT_NAMES[at.expect("a row of the table")];
+    named(&name.replace("Trunc", "TruncSat"))
+}
+
+/// Rows with this result type; those of floats only if they are wanted.
+pub fn of_type_among(ty: Ty, floats: bool) -> impl Iterator<Item = &'static Row> {
+    let floats = FLOATS.iter().filter(move |r| floats && r.result == ty);
+    of_type(ty).chain(floats)
 }
 
 /// Rows with this result type, totals first.

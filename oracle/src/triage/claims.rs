@@ -34,7 +34,7 @@ fn width(ty: Ty) -> Option<u32> {
     match ty {
         Ty::I32 => Some(32),
         Ty::I64 => Some(64),
-        Ty::Void | Ty::Pair => None,
+        Ty::Void | Ty::Pair | Ty::F32 | Ty::F64 => None,
     }
 }
 

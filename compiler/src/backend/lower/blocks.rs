@@ -97,6 +97,7 @@ impl Lower<'_, '_> {
         let v = self.bare(cond);
         let n = self.f.node(v);
         let compares = super::compare::condition(n.op).is_some()
+            || self.is_float_condition(v)
             || matches!(n.op, Op::And | Op::Or) && self.may_enter(v);
         if !compares && self.f.as_const(v).is_none() {
             let r = self.reg(v);

@@ -64,7 +64,7 @@ impl Lower<'_, '_> {
             abi::internal(&decl.ty)
         };
         let words = decl.ty.results.iter().map(|t| t.words()).sum();
-        self.call_with(v, &n.args, n.imm as u32, &sig, words);
+        self.call_with(v, &n.args, SymbolKind::Func(n.imm as u32), &sig, words);
     }
 
     /// A 64-bit division: a call of the module's own helper.
@@ -84,14 +84,15 @@ impl Lower<'_, '_> {
             n.op,
             Op::DivU64 | Op::DivS64 | Op::RemU64 | Op::RemS64
         ));
-        self.call_with(v, &n.args, index, &abi::internal(&ty), 2);
+        let callee = SymbolKind::Func(index);
+        self.call_with(v, &n.args, callee, &abi::internal(&ty), 2);
     }
 
-    fn call_with(
+    pub(super) fn call_with(
         &mut self,
         v: Value,
         args: &[Value],
-        callee: u32,
+        callee: SymbolKind,
         sig: &Signature,
         result_words: u32,
     ) {
@@ -103,7 +104,7 @@ impl Lower<'_, '_> {
         }
         self.out_bytes = self.out_bytes.max(area);
         let mut call = MInst::new(MOp::Call, &[], &[]);
-        call.sym = Some(self.cx.symbols.get(SymbolKind::Func(callee)));
+        call.sym = Some(self.cx.symbols.get(callee));
         let mut regs = Abi::default();
         let mut stores = Vec::new();
         if sig.struct_words.is_some() {

@@ -32,6 +32,10 @@ impl Lower<'_, '_> {
             Op::Eq | Op::Ne | Op::LtS | Op::LtU | Op::LeS | Op::LeU => self.compare(n),
             Op::LtU64 | Op::LtS64 => self.compare64(n),
             Op::And | Op::Or => self.logic(v, n),
+            Op::Fp if self.is_float_condition(v) => match self.float_compare(n) {
+                Some(found) => found,
+                None => self.not_zero(v),
+            },
             _ => self.not_zero(v),
         }
     }

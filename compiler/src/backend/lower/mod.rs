@@ -9,6 +9,7 @@
 mod blocks;
 mod calls;
 mod compare;
+mod floats;
 mod memory;
 mod values;
 
@@ -17,7 +18,7 @@ use super::mir::{MBlock, MBlockId, MFunc, MInst, MOp, VReg};
 use super::symbols::Symbols;
 use crate::choices::Choices;
 use crate::error::Result;
-use crate::ir::{Block, Cfg, Func, Module, Op, Value};
+use crate::ir::{Block, Cfg, Func, Module, Op, Ty, Value};
 use crate::opt::schedule::Schedule;
 use crate::options::Options;
 use crate::seeded::{Bug, on};
@@ -128,6 +129,7 @@ impl Lower<'_, '_> {
                 Op::Lo => self.words.insert((n.args[0], 0), v),
                 Op::Hi => self.words.insert((n.args[0], 1), v),
                 Op::Proj => self.words.insert((n.args[0], n.imm as u32), v),
+                Op::Fp if n.ty == Ty::I32 => self.words.insert((v, 0), v),
                 _ => None,
             };
         }
@@ -277,6 +279,7 @@ impl Lower<'_, '_> {
             | Op::ShrU64
             | Op::ShrS64 => self.wide(v, n),
             Op::DivU64 | Op::DivS64 | Op::RemU64 | Op::RemS64 => self.helper_call(v, n),
+            Op::Fp => self.float_operation(v, n),
             Op::Add
             | Op::Sub
             | Op::Mul

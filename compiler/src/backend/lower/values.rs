@@ -1,6 +1,7 @@
 //! Lowering of floating values: rules, selects, comparisons as values, 64-bit operations.
 
 use super::Lower;
+use super::compare::FlagInsts;
 use crate::backend::mir::{MInst, MOp, VReg};
 use crate::backend::rules::{self, LowerRule, Operand};
 use crate::ir::{Node, Op, Value};
@@ -102,8 +103,13 @@ impl Lower<'_, '_> {
 
     /// A comparison as a value: 0, then 1 where the condition holds.
     fn boolean(&mut self, v: Value, d: VReg) {
+        let flags = self.flags(v);
+        self.boolean_of(flags, d);
+    }
+
+    /// 1 where the condition holds after the instructions, else 0.
+    pub(super) fn boolean_of(&mut self, (insts, cond): (FlagInsts, Cond), d: VReg) {
         let zero = self.fresh();
-        let (insts, cond) = self.flags(v);
         let mut one = MInst::new(MOp::Isa(I::MovI), &[d], &[zero]);
         one.imm = 1;
         one.cond = cond;

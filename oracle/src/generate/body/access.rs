@@ -9,7 +9,7 @@ use wasm_encoder::{Instruction, MemArg};
 
 impl Body<'_, '_, '_> {
     pub(super) fn memory_size(&mut self, ty: Ty, grow: bool, depth: usize) {
-        if self.draft.memory.is_none() {
+        if self.draft.memory.is_none() || matches!(ty, Ty::F32 | Ty::F64) {
             return self.leaf(ty);
         }
         if grow {
@@ -145,6 +145,8 @@ impl Body<'_, '_, '_> {
                 (4, Instruction::I64Load32S),
                 (4, Instruction::I64Load32U),
             ],
+            Ty::F32 => &[(4, Instruction::F32Load)],
+            Ty::F64 => &[(8, Instruction::F64Load)],
         };
         let (bytes, load) = self.draw.pick(loads);
         let arg = self.address(bytes, depth - 1);
@@ -169,6 +171,8 @@ impl Body<'_, '_, '_> {
                 (2, Instruction::I64Store16),
                 (4, Instruction::I64Store32),
             ],
+            Ty::F32 => &[(4, Instruction::F32Store)],
+            Ty::F64 => &[(8, Instruction::F64Store)],
         };
         let (bytes, store) = self.draw.pick(stores);
         let arg = self.address(bytes, depth);

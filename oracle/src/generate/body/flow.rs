@@ -95,10 +95,13 @@ impl Body<'_, '_, '_> {
     /// A comparison, for equality more often than not, of values that are often equal.
     fn comparison(&mut self) {
         let ty = self.ty();
+        if matches!(ty, Ty::F32 | Ty::F64) {
+            return self.float_comparison(ty);
+        }
         let small = self.draw.pick(&[None, Some(1), Some(1), Some(3)]);
         let number = |value: i64| match ty {
             Ty::I32 => Instruction::I32Const(value as i32),
-            Ty::I64 => Instruction::I64Const(value),
+            _ => Instruction::I64Const(value),
         };
         for side in 0..2 {
             if side == 1 && self.draw.chance(40) {
@@ -111,7 +114,7 @@ impl Body<'_, '_, '_> {
                 self.op(number(mask));
                 self.op(match ty {
                     Ty::I32 => Instruction::I32And,
-                    Ty::I64 => Instruction::I64And,
+                    _ => Instruction::I64And,
                 });
             }
         }
@@ -119,6 +122,14 @@ impl Body<'_, '_, '_> {
             .draw
             .pick(&["Eq", "Ne", "Eq", "Ne", "LtS", "LeU", "GtU", "GeS"]);
         let short = if ty == Ty::I32 { "I32" } else { "I64" };
+        self.op(named(&format!("{short}{name}")).instruction.clone());
+    }
+
+    fn float_comparison(&mut self, ty: Ty) {
+        self.leaf(ty);
+        self.leaf(ty);
+        let name = self.draw.pick(&["Eq", "Ne", "Lt", "Le", "Gt", "Ge"]);
+        let short = if ty == Ty::F32 { "F32" } else { "F64" };
         self.op(named(&format!("{short}{name}")).instruction.clone());
     }
 

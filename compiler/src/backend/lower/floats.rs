@@ -1,0 +1,105 @@
+//! Lowering of operations on floats: calls of the helpers of [`crate::softfloat`].
+//!
+//! A helper takes and gives values as the base AAPCS puts them, so a call of it is one of a function of the module. One that
+//! compares leaves its answer in the flags, and the call says that it sets them.
+
+use super::Lower;
+use super::compare::FlagInsts;
+use crate::backend::abi;
+use crate::backend::mir::{Abi, MInst, MOp};
+use crate::backend::symbols::SymbolKind;
+use crate::ir::floats::{Relation, Row};
+use crate::ir::{Fp, FuncType, Node, Op, Ty, Value};
+use crate::isa::{Cond, RegSet};
+use crate::seeded::{Bug, on};
+use crate::softfloat::HELPERS;
+
+/// The condition that holds on the flags that a comparison leaves, where floats are so related: as VCMP and VMRS leave
+/// them (Arm v7-M manual, A2.5.1).
+fn condition(relation: Relation) -> Cond {
+    match relation {
+        Relation::Eq => Cond::Eq,
+        Relation::Ne => Cond::Ne,
+        Relation::Lt => Cond::Mi,
+        Relation::Le if on(Bug::FloatFlags) => Cond::Le,
+        Relation::Le => Cond::Ls,
+        Relation::Gt => Cond::Gt,
+        Relation::Ge if on(Bug::FloatGreater) => Cond::Pl,
+        Relation::Ge => Cond::Ge,
+    }
+}
+
+/// The helper of a row.
+fn helper(row: &Row) -> SymbolKind {
+    let at = HELPERS.iter().position(|h| h.name == row.helper);
+    debug_assert!(at.is_some(), "{} has a helper", row.name);
+    SymbolKind::Float(at.unwrap_or(0) as u32)
+}
+
+/// The type of a row's helper.
+fn signature(row: &Row) -> abi::Signature {
+    abi::internal(&FuncType {
+        params: row.operands.to_vec(),
+        results: match row.relation {
+            Some(_) => Vec::new(),
+            None => vec![row.result],
+        },
+    })
+}
+
+impl Lower<'_, '_> {
+    /// An operation on floats that is needed as a value.
+    pub(super) fn float_operation(&mut self, v: Value, n: &Node) {
+        let Some(row) = Fp::from_imm(n.imm).map(Fp::row) else {
+            debug_assert!(false, "verified");
+            return;
+        };
+        if row.relation.is_some() {
+            if let Some(d) = self.needed(v)
+                && let Some(flags) = self.float_compare(n)
+            {
+                self.boolean_of(flags, d);
+            }
+            return;
+        }
+        let words = if n.ty == Ty::I32 { 1 } else { 2 };
+        if (0..words).all(|w| self.word(v, w).is_none()) {
+            return;
+        }
+        self.call_with(v, &n.args, helper(row), &signature(row), words);
+    }
+
+    /// Whether a node compares floats, and nothing but one condition needs to know.
+    pub(super) fn is_float_condition(&self, v: Value) -> bool {
+        let n = self.f.node(v);
+        let compares = |fp: Fp| fp.row().relation.is_some();
+        n.op == Op::Fp && self.may_enter(v) && Fp::from_imm(n.imm).is_some_and(compares)
+    }
+
+    /// A comparison: the call that sets the flags, and the condition that says whether it holds. `None` if it is none.
+    pub(super) fn float_compare(&mut self, n: &Node) -> Option<(FlagInsts, Cond)> {
+        let row = Fp::from_imm(n.imm)?.row();
+        let relation = row.relation?;
+        let call = self.flag_call(helper(row), &signature(row), &n.args);
+        Some((FlagInsts::from_iter([call]), condition(relation)))
+    }
+
+    fn flag_call(&mut self, callee: SymbolKind, sig: &abi::Signature, args: &[Value]) -> MInst {
+        self.has_calls = true;
+        let mut call = MInst::new(MOp::Call, &[], &[]);
+        call.s = true;
+        call.sym = Some(self.cx.symbols.get(callee));
+        let mut regs = Abi::default();
+        for (&a, &place) in args.iter().zip(&sig.params) {
+            let abi::Place::Reg(reg) = place else {
+                debug_assert!(false, "a comparison takes at most four words");
+                continue;
+            };
+            regs.uses.push(reg);
+            call.uses.push(self.reg_here(a));
+        }
+        regs.clobbers = RegSet::CALLER_SAVED;
+        call.abi = Some(Box::new(regs));
+        call
+    }
+}

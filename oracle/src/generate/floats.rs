@@ -1,0 +1,123 @@
+//! Family `floats`: arithmetic on floats, and what surrounds it.
+//!
+//! Every operator by operands at the ends of its ranges, beside them and inside; conversions that trap just past them;
+//! comparisons as values, as conditions and joined; floats in memory, globals, parameters of both kinds mixed, many
+//! results; more of them alive than there are registers, around calls, since each operation may be one.
+
+use super::body::{Body, Expr, Stmt, Style};
+use super::draft::{Draft, GlobalDraft};
+use super::draw::Draw;
+use super::table::FLOATS;
+use super::{Shape, function, surroundings};
+use crate::program::{Sig, Ty};
+use wasm_encoder::Instruction;
+
+fn style(draw: &mut Draw<'_>) -> Style {
+    Style {
+        exprs: vec![
+            (4, Expr::Get),
+            (2, Expr::Const),
+            (12, Expr::Op),
+            (2, Expr::SameTwice),
+            (2, Expr::Tee),
+            (2, Expr::SetUnderGet),
+            (3, Expr::Load),
+            (1, Expr::Global),
+            (3, Expr::Select),
+            (2, Expr::Call),
+            (2, Expr::If),
+            (1, Expr::Block),
+        ],
+        stmts: vec![
+            (10, Stmt::Set),
+            (2, Stmt::SetGlobal),
+            (3, Stmt::Store),
+            (2, Stmt::Call),
+            (2, Stmt::If),
+            (1, Stmt::Loop),
+            (1, Stmt::SwapLoop),
+            (1, Stmt::BrIf),
+            (1, Stmt::Deep),
+        ],
+        depth: 3,
+        body: (2, 8),
+        operators: 70,
+        longs: 30,
+        floats: draw.pick(&[50, 70, 90]),
+        tame: 80,
+    }
+}
+
+fn ty(draw: &mut Draw<'_>) -> Ty {
+    draw.pick(&[Ty::F32, Ty::F64, Ty::F32, Ty::F64, Ty::I32, Ty::I64])
+}
+
+fn sig(draw: &mut Draw<'_>) -> Sig {
+    let params = (0..draw.below(7)).map(|_| ty(draw)).collect();
+    let results = (0..draw.pick(&[1, 1, 1, 2, 3])).map(|_| ty(draw)).collect();
+    Sig { params, results }
+}
+
+/// Makes a module of the family.
+pub fn make(draw: &mut Draw<'_>) -> Draft {
+    let mut draft = surroundings(
+        draw,
+        &Shape {
+            imports: 0,
+            globals: 0,
+            memory: 60,
+        },
+    );
+    for _ in 0..draw.below(3) {
+        let sig = sig(draw);
+        draft.imports.push(sig);
+    }
+    let imported = draw.below(2);
+    for i in 0..draw.below(4) {
+        let ty = ty(draw);
+        let value = ty.wrap(draw.double());
+        let (mutable, exported) = (!draw.chance(25), draw.chance(50));
+        draft.globals.push(GlobalDraft {
+            ty,
+            mutable,
+            value,
+            imported: i < imported,
+            exported,
+        });
+    }
+    for _ in 0..draw.range(5, 10) {
+        match draw.below(3) {
+            0 => single(draw, &mut draft),
+            _ => {
+                let (style, sig) = (style(draw), sig(draw));
+                function(draw, &mut draft, &style, sig);
+            }
+        }
+    }
+    draft
+}
+
+/// A function of one operator, of parameters or of a constant on either side.
+fn single(draw: &mut Draw<'_>, draft: &mut Draft) {
+    let row = &FLOATS[draw.below(FLOATS.len())];
+    let sig = Sig {
+        params: row.operands.to_vec(),
+        results: vec![row.result],
+    };
+    let constant = draw.below(2 * row.operands.len() + 2);
+    let same = draw.chance(10);
+    let style = style(draw);
+    let mut body = Body::new(draw, draft, &style, sig);
+    for (i, ty) in row.operands.iter().enumerate() {
+        match i == constant {
+            true => body.constant(*ty),
+            false if same && row.operands.len() == 2 && row.operands[0] == row.operands[1] => {
+                body.op(Instruction::LocalGet(0))
+            }
+            false => body.op(Instruction::LocalGet(i as u32)),
+        }
+    }
+    body.apply(row);
+    let ready = body.finish(true);
+    draft.funcs.push(ready);
+}
