@@ -18,6 +18,15 @@ struct Body<'a> {
     scan: Scan,
 }
 
+/// What the bodies of a module change of memories and data segments, by index.
+#[derive(Default)]
+pub(super) struct Changes {
+    /// Memories that something grows.
+    pub(super) grown: Vec<u32>,
+    /// Data segments that something drops.
+    pub(super) dropped: Vec<u32>,
+}
+
 /// The bodies of a module that are not translated yet.
 pub struct Bodies<'a> {
     context: Context,
@@ -41,17 +50,18 @@ impl<'a> Bodies<'a> {
         options: &Options,
     ) -> Result<Bodies<'a>> {
         let mut waiting: Vec<_> = module.funcs.iter().map(|_| None).collect();
-        let mut grows = false;
+        let mut state = Changes::default();
         for (func, bytes) in bodies {
             let index = func.index;
             let name = module.func_name(index);
             let scan = scan(&bytes).map_err(|e| e.in_function(index, name))?;
             module.funcs[index as usize].offset = bytes.range().start as u32;
-            grows |= scan.grows;
+            state.grown.extend_from_slice(&scan.grown);
+            state.dropped.extend_from_slice(&scan.dropped);
             waiting[index as usize] = Some(Body { func, bytes, scan });
         }
         Ok(Bodies {
-            context: Context::new(module, types, grows, options)?,
+            context: Context::new(module, types, &state, options)?,
             waiting,
             allocations: wp::FuncValidatorAllocations::default(),
         })
@@ -62,9 +72,9 @@ impl<'a> Bodies<'a> {
         self.body(index).map_or(&[], |b| &b.scan.calls)
     }
 
-    /// The 64-bit divisions of a waiting body, one entry a site.
-    pub fn divisions(&self, index: u32) -> &[Op] {
-        self.body(index).map_or(&[], |b| &b.scan.divisions)
+    /// What helpers do for a waiting body, one entry a site: 64-bit divisions, copies, fills.
+    pub fn helpers(&self, index: u32) -> &[Op] {
+        self.body(index).map_or(&[], |b| &b.scan.helpers)
     }
 
     fn body(&self, index: u32) -> Option<&Body<'a>> {

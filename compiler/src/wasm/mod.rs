@@ -1,10 +1,13 @@
 //! From WebAssembly to SSA.
 
 mod bodies;
+mod bulk;
+mod constant;
 mod decode;
 mod memory;
 mod numeric;
 mod scan;
+mod sizes;
 mod translate;
 
 pub use bodies::Bodies;
