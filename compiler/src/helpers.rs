@@ -19,8 +19,8 @@ pub const HELPERS: [(Op, &str); 6] = [
     (Op::DivS64, "div_s64"),
     (Op::RemU64, "rem_u64"),
     (Op::RemS64, "rem_s64"),
-    (Op::MemoryCopy, "copy"),
-    (Op::MemoryFill, "fill"),
+    (Op::MemoryCopy, "memory_copy"),
+    (Op::MemoryFill, "memory_fill"),
 ];
 
 /// Seeded bugs in the text of the helpers: what stands for what.

@@ -114,7 +114,7 @@
 
   ;; Bytes from one machine address to another, from the end that keeps what is still to be read where they overlap.
   (memory 0)
-  (func $copy (param $to i32) (param $from i32) (param $n i32)
+  (func $memory_copy (param $to i32) (param $from i32) (param $n i32)
     (if (i32.ge_u (i32.sub (local.get $to) (local.get $from)) (local.get $n))
       (then
         (block $words (loop $blocks
@@ -156,7 +156,7 @@
             (i32.load (i32.add (local.get $from) (local.get $n))))
           (br $down))))))
 
-  (func $fill (param $to i32) (param $v i32) (param $n i32)
+  (func $memory_fill (param $to i32) (param $v i32) (param $n i32)
     (local.set $v (i32.mul (i32.and (local.get $v) (i32.const 255)) (i32.const 0x01010101)))
     (block $words (loop $blocks
       (br_if $words (i32.lt_u (local.get $n) (i32.const 16)))

@@ -9,6 +9,7 @@ use super::translate::{self, Context};
 use crate::error::Result;
 use crate::ir::{Func, Module, Op};
 use crate::options::Options;
+use rustc_hash::FxHashSet;
 use wasmparser as wp;
 
 /// A body that was scanned, not yet validated.
@@ -22,9 +23,9 @@ struct Body<'a> {
 #[derive(Default)]
 pub(super) struct Changes {
     /// Memories that something grows.
-    pub(super) grown: Vec<u32>,
+    pub(super) grown: FxHashSet<u32>,
     /// Data segments that something drops.
-    pub(super) dropped: Vec<u32>,
+    pub(super) dropped: FxHashSet<u32>,
 }
 
 /// The bodies of a module that are not translated yet.
@@ -50,18 +51,18 @@ impl<'a> Bodies<'a> {
         options: &Options,
     ) -> Result<Bodies<'a>> {
         let mut waiting: Vec<_> = module.funcs.iter().map(|_| None).collect();
-        let mut state = Changes::default();
+        let mut changes = Changes::default();
         for (func, bytes) in bodies {
             let index = func.index;
             let name = module.func_name(index);
             let scan = scan(&bytes).map_err(|e| e.in_function(index, name))?;
             module.funcs[index as usize].offset = bytes.range().start as u32;
-            state.grown.extend_from_slice(&scan.grown);
-            state.dropped.extend_from_slice(&scan.dropped);
+            changes.grown.extend(&scan.grown);
+            changes.dropped.extend(&scan.dropped);
             waiting[index as usize] = Some(Body { func, bytes, scan });
         }
         Ok(Bodies {
-            context: Context::new(module, types, &state, options)?,
+            context: Context::new(module, types, &changes, options)?,
             waiting,
             allocations: wp::FuncValidatorAllocations::default(),
         })
