@@ -7,7 +7,7 @@ use crate::files::{self, STANDARD};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use std::path::{Path, PathBuf};
-use thumbsmith::options::by_name;
+use thumbsmith::options::{Base, by_name, memory_base};
 use thumbsmith::{Bounds, Cpu, Error, ErrorKind, Level, Options, Result, object, pipeline};
 use thumbsmith::{report, stages};
 
@@ -81,6 +81,21 @@ struct Compile {
           value_parser = named("bounds mode", &Bounds::ALL, Bounds::name))]
     bounds: Bounds,
 
+    /// Most bytes that a memory of the module may have, whatever it declares, and what a memory may grow to that declares no
+    /// maximum [default: the maximum that the module declares; without one it cannot grow].
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    memory_max: Option<u64>,
+
+    /// Where the first memory is: at NAME_memory, which the object reserves (symbol), at a machine address (such as
+    /// 0x20010000), or nowhere: its addresses are machine addresses (identity).
+    #[arg(long, value_name = "PLACE", default_value = "symbol", value_parser = memory_base)]
+    memory_base: Base,
+
+    /// Let other modules import the memories that this one exports, and grow them: reserve their maximum and define
+    /// NAME_memory_pages and NAME_memory_max_pages.
+    #[arg(long)]
+    memory_open: bool,
+
     /// Prefix of the symbols that the module does not name itself [default: the stem of IN].
     #[arg(long)]
     name: Option<String>,
@@ -142,6 +157,22 @@ impl Kind {
 struct Emit {
     kind: Kind,
     to: Option<PathBuf>,
+}
+
+/// A number of bytes, decimal or hexadecimal, or with a suffix such as `64K` or `1M`.
+fn parse_bytes(text: &str) -> Result<u64> {
+    let units = [("K", 10), ("M", 20)];
+    let unit = units.iter().find_map(|(u, shift)| Some((text.strip_suffix(u)?, *shift)));
+    let (digits, shift) = unit.unwrap_or((text, 0));
+    let number = match digits.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16),
+        None => digits.parse(),
+    };
+    let fits = number.ok().filter(|n| *n <= u64::from(u32::MAX) >> shift);
+    fits.map(|n| n << shift).ok_or_else(|| {
+        Error::new(ErrorKind::Options, format!("`{text}` is no number of bytes below 4 GiB"))
+            .help("such as 16384, 0x4000 or 16K")
+    })
 }
 
 fn parse_emit(text: &str) -> Result<Emit> {
@@ -213,6 +244,9 @@ impl Compile {
             bounds: self.bounds,
             name: self.module_name()?,
             stack_check: !self.no_stack_check,
+            memory_max: self.memory_max,
+            memory_base: self.memory_base,
+            memory_open: self.memory_open,
             without: self.without.clone(),
             ..Options::default()
         })

@@ -5,7 +5,7 @@
 //! dropped like any function that nothing reaches.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Module, Op};
+use crate::ir::{MACHINE, Module, Op, Ty};
 use crate::options::{Bounds, Options};
 use crate::seeded::{Bug, on};
 use std::sync::OnceLock;
@@ -13,12 +13,38 @@ use std::sync::OnceLock;
 /// The helpers as a module in text, which exports nothing.
 pub const SOURCE: &str = include_str!("helpers.wat");
 
-/// The operations that are calls, and the helpers' names: functions of two 64-bit numbers.
-pub const HELPERS: [(Op, &str); 4] = [
+/// The operations that are calls, and the helpers' names: functions of two 64-bit numbers, and of machine addresses.
+pub const HELPERS: [(Op, &str); 6] = [
     (Op::DivU64, "div_u64"),
     (Op::DivS64, "div_s64"),
     (Op::RemU64, "rem_u64"),
     (Op::RemS64, "rem_s64"),
+    (Op::MemoryCopy, "memory_copy"),
+    (Op::MemoryFill, "memory_fill"),
+];
+
+/// Seeded bugs in the text of the helpers: what stands for what.
+const WRONG: &[(Bug, &str, &str)] = &[
+    (
+        Bug::CopyOnlyForward,
+        "(i32.ge_u (i32.sub (local.get $to) (local.get $from)) (local.get $n))",
+        "(i32.const 1)",
+    ),
+    (
+        Bug::CopyOddBytes,
+        "(i32.load8_u (i32.add (local.get $from) (local.get $n)))",
+        "(i32.load8_u (local.get $from))",
+    ),
+    (
+        Bug::FillValueWide,
+        "(i32.and (local.get $v) (i32.const 255))",
+        "(local.get $v)",
+    ),
+    (
+        Bug::FillBlockShort,
+        "(i32.store offset=12 (local.get $to) (local.get $v))",
+        "",
+    ),
 ];
 
 fn library() -> Result<&'static Module> {
@@ -26,10 +52,15 @@ fn library() -> Result<&'static Module> {
     LIBRARY
         .get_or_init(|| {
             const AGAIN: &str = "(br_if $again (i32.lt_u (local.get $r) (i32.const 0x10000)))";
-            let source = match on(Bug::CorrectedOnce) {
+            let mut source = match on(Bug::CorrectedOnce) {
                 true => SOURCE.replace(AGAIN, "(br $done)"),
                 false => SOURCE.to_owned(),
             };
+            for (bug, right, wrong) in WRONG {
+                if on(*bug) {
+                    source = source.replace(right, wrong);
+                }
+            }
             let wasm = wat::parse_str(source)
                 .map_err(|e| Error::new(ErrorKind::Internal, format!("helpers: {e}")))?;
             let options = Options {
@@ -44,6 +75,9 @@ fn library() -> Result<&'static Module> {
                     n.args.truncate(1);
                     n.imm = 0;
                 }
+                for n in f.nodes.iter_mut().filter(|n| n.op.access_bytes().is_some()) {
+                    n.imm |= i64::from(MACHINE) << 32;
+                }
             }
             Ok(m)
         })
@@ -52,8 +86,9 @@ fn library() -> Result<&'static Module> {
 }
 
 /// Whether an operation is a call of a helper after 64-bit values are split, or may become one.
-pub fn is_division(op: Op) -> bool {
-    matches!(op, Op::DivS | Op::DivU | Op::RemS | Op::RemU) || HELPERS.iter().any(|h| h.0 == op)
+pub fn is_call(op: Op, ty: Ty) -> bool {
+    let divides = matches!(op, Op::DivS | Op::DivU | Op::RemS | Op::RemU);
+    divides && ty == Ty::I64 || HELPERS.iter().any(|h| h.0 == op)
 }
 
 /// Adds all helpers to a module; returns the index of the first.

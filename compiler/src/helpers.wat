@@ -1,5 +1,6 @@
 ;; 64-bit division from 32-bit division, after Warren, "Hacker's Delight", second edition, 9-4 and 9-5.
-;; No divisor is zero here: the check stands at the caller.
+;; No divisor is zero here: the check stands at the caller. Below them copies and fills, whose ranges are checked too.
+;; Their addresses are machine addresses; a word need not be aligned, as no access of the compiler's need be.
 (module
   ;; The quotient and remainder of (hi:lo) / v, for hi < v.
   (func $div_wide (param $hi i32) (param $lo i32) (param $v i32) (result i32 i32)
@@ -109,4 +110,72 @@
     (call $divmod (call $abs (local.get $a)) (call $abs (local.get $b)))
     (local.set $r)
     (drop)
-    (i64.sub (i64.xor (local.get $r) (local.get $sign)) (local.get $sign))))
+    (i64.sub (i64.xor (local.get $r) (local.get $sign)) (local.get $sign)))
+
+  ;; Bytes from one machine address to another, from the end that keeps what is still to be read where they overlap.
+  (memory 0)
+  (func $memory_copy (param $to i32) (param $from i32) (param $n i32)
+    (if (i32.ge_u (i32.sub (local.get $to) (local.get $from)) (local.get $n))
+      (then
+        (block $words (loop $blocks
+          (br_if $words (i32.lt_u (local.get $n) (i32.const 16)))
+          (i32.store (local.get $to) (i32.load (local.get $from)))
+          (i32.store offset=4 (local.get $to) (i32.load offset=4 (local.get $from)))
+          (i32.store offset=8 (local.get $to) (i32.load offset=8 (local.get $from)))
+          (i32.store offset=12 (local.get $to) (i32.load offset=12 (local.get $from)))
+          (local.set $to (i32.add (local.get $to) (i32.const 16)))
+          (local.set $from (i32.add (local.get $from) (i32.const 16)))
+          (local.set $n (i32.sub (local.get $n) (i32.const 16)))
+          (br $blocks)))
+        (block $bytes (loop $up
+          (br_if $bytes (i32.lt_u (local.get $n) (i32.const 4)))
+          (i32.store (local.get $to) (i32.load (local.get $from)))
+          (local.set $to (i32.add (local.get $to) (i32.const 4)))
+          (local.set $from (i32.add (local.get $from) (i32.const 4)))
+          (local.set $n (i32.sub (local.get $n) (i32.const 4)))
+          (br $up)))
+        (block $done (loop $up
+          (br_if $done (i32.eqz (local.get $n)))
+          (i32.store8 (local.get $to) (i32.load8_u (local.get $from)))
+          (local.set $to (i32.add (local.get $to) (i32.const 1)))
+          (local.set $from (i32.add (local.get $from) (i32.const 1)))
+          (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+          (br $up))))
+      (else
+        ;; More than nothing is left, and the ranges overlap. The odd bytes at the end come first.
+        (if (i32.and (local.get $n) (i32.const 3)) (then
+          (loop $down
+            (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+            (i32.store8 (i32.add (local.get $to) (local.get $n))
+              (i32.load8_u (i32.add (local.get $from) (local.get $n))))
+            (br_if $down (i32.and (local.get $n) (i32.const 3))))))
+        (block $done (loop $down
+          (br_if $done (i32.eqz (local.get $n)))
+          (local.set $n (i32.sub (local.get $n) (i32.const 4)))
+          (i32.store (i32.add (local.get $to) (local.get $n))
+            (i32.load (i32.add (local.get $from) (local.get $n))))
+          (br $down))))))
+
+  (func $memory_fill (param $to i32) (param $v i32) (param $n i32)
+    (local.set $v (i32.mul (i32.and (local.get $v) (i32.const 255)) (i32.const 0x01010101)))
+    (block $words (loop $blocks
+      (br_if $words (i32.lt_u (local.get $n) (i32.const 16)))
+      (i32.store (local.get $to) (local.get $v))
+      (i32.store offset=4 (local.get $to) (local.get $v))
+      (i32.store offset=8 (local.get $to) (local.get $v))
+      (i32.store offset=12 (local.get $to) (local.get $v))
+      (local.set $to (i32.add (local.get $to) (i32.const 16)))
+      (local.set $n (i32.sub (local.get $n) (i32.const 16)))
+      (br $blocks)))
+    (block $bytes (loop $up
+      (br_if $bytes (i32.lt_u (local.get $n) (i32.const 4)))
+      (i32.store (local.get $to) (local.get $v))
+      (local.set $to (i32.add (local.get $to) (i32.const 4)))
+      (local.set $n (i32.sub (local.get $n) (i32.const 4)))
+      (br $up)))
+    (block $done (loop $up
+      (br_if $done (i32.eqz (local.get $n)))
+      (i32.store8 (local.get $to) (local.get $v))
+      (local.set $to (i32.add (local.get $to) (i32.const 1)))
+      (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+      (br $up)))))

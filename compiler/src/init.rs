@@ -6,7 +6,8 @@
 
 use crate::ir::ops::SymKind;
 use crate::ir::{
-    Args, Block, Edge, Func, FuncType, GlobalInit, Module, Node, Op, Term, TermOp, Ty, Value,
+    Args, Block, Edge, ExprOp, Func, FuncType, GlobalInit, Memory, Module, Node, Op, Term, TermOp,
+    Ty, Value,
 };
 use crate::opt::address::sym_imm;
 use crate::seeded::{Bug, on};
@@ -16,8 +17,12 @@ use smallvec::smallvec;
 /// A piece of the initial contents of memory.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Chunk {
+    /// Which memory it goes to.
+    pub memory: u32,
     /// Where it goes.
     pub to: GlobalInit,
+    /// Whether the firmware decides if it fits: then `NAME_init` asks.
+    pub checked: bool,
     /// Its words. At a constant address, which is a multiple of 4, they are copied as they are; at an address that an
     /// imported global gives, each holds one byte.
     pub words: Vec<u32>,
@@ -32,20 +37,35 @@ const GAP: u32 = 16;
 
 /// The data segments as chunks: segments at constant addresses are laid over each other in order.
 pub fn image(module: &Module) -> Vec<Chunk> {
-    let size = module.memory.as_ref().map_or(0, |m| m.min_bytes());
     let mut out: Vec<Chunk> = Vec::new();
     let mut run: Vec<(u32, &[u8])> = Vec::new();
+    let mut last = 0;
     for d in &module.data {
-        match d.offset {
+        let Some(to) = d.offset else { continue };
+        let memory = match on(Bug::SegmentsToFirst) {
+            true => 0,
+            false => d.memory,
+        };
+        let m = module.memories.get(memory as usize);
+        let size = m.map_or(0, Memory::min_bytes);
+        if memory != last {
+            out.extend(overlay(last, &std::mem::take(&mut run)));
+            last = memory;
+        }
+        match to {
             GlobalInit::Const(at) if at + d.bytes.len() as u64 <= size => {
                 run.push((at as u32, &d.bytes))
             }
             to => {
-                out.extend(overlay(&std::mem::take(&mut run)));
-                let out_of_bounds = matches!(to, GlobalInit::Const(_));
+                out.extend(overlay(memory, &std::mem::take(&mut run)));
+                let unknown = m.is_some_and(|m| m.import.is_some() && m.grows);
+                let checked = unknown || !matches!(to, GlobalInit::Const(_));
+                let out_of_bounds = !checked;
                 let words = d.bytes.iter().map(|&b| b as u32).collect();
                 out.push(Chunk {
+                    memory,
                     to,
+                    checked,
                     words,
                     out_of_bounds,
                     at: d.at,
@@ -56,11 +76,11 @@ pub fn image(module: &Module) -> Vec<Chunk> {
             }
         }
     }
-    out.extend(overlay(&run));
+    out.extend(overlay(last, &run));
     out
 }
 
-fn overlay(run: &[(u32, &[u8])]) -> Vec<Chunk> {
+fn overlay(memory: u32, run: &[(u32, &[u8])]) -> Vec<Chunk> {
     let mut sorted: Vec<(u32, u32)> = run
         .iter()
         .filter(|s| !s.1.is_empty())
@@ -99,7 +119,9 @@ fn overlay(run: &[(u32, &[u8])]) -> Vec<Chunk> {
             .map(|c| u32::from_le_bytes([c[0], c[1], c[2], c[3]]))
             .collect();
         Chunk {
+            memory,
             to: GlobalInit::Const(a as u64),
+            checked: false,
             words,
             out_of_bounds: false,
             at: 0,
@@ -120,12 +142,76 @@ impl Builder {
     fn k(&mut self, v: u32) -> Value {
         self.f.iconst(Ty::I32, v as u64)
     }
-    fn init_value(&mut self, init: GlobalInit, ty: Ty) -> Value {
+    fn init_value(&mut self, module: &Module, init: GlobalInit, ty: Ty) -> Value {
         match init {
             GlobalInit::Const(c) if on(Bug::GlobalHalfSet) => self.f.iconst(ty, c & 0xffff_ffff),
             GlobalInit::Const(c) => self.f.iconst(ty, c),
             GlobalInit::Global(g) => self.pin(Op::GlobalGet, ty, &[], g as i64),
+            GlobalInit::Expr(e) => self.expression(module, &module.exprs[e as usize]),
         }
+    }
+
+    /// The value of an extended constant expression.
+    fn expression(&mut self, module: &Module, steps: &[ExprOp]) -> Value {
+        let mut stack: Vec<Value> = Vec::new();
+        for step in steps {
+            let v = match *step {
+                ExprOp::Const(ty, bits) => self.f.iconst(ty, bits),
+                ExprOp::Global(g) => {
+                    let ty = module.globals[g as usize].ty.bits();
+                    self.pin(Op::GlobalGet, ty, &[], g as i64)
+                }
+                ExprOp::Binary(op) => {
+                    let b = stack.pop().expect("validated");
+                    let a = stack.pop().expect("validated");
+                    let ty = self.f.ty(a);
+                    let args = match on(Bug::ExpressionDifference) {
+                        true => [b, a],
+                        false => [a, b],
+                    };
+                    self.f.float(op, ty, &args)
+                }
+            };
+            stack.push(v);
+        }
+        stack.pop().expect("validated")
+    }
+
+    /// The current size of a memory in bytes, if only the firmware knows it.
+    fn size(&mut self, m: &Memory) -> Option<Value> {
+        let pages = m.pages_global.filter(|_| m.import.is_some() && m.grows)?;
+        let pages = self.pin(Op::GlobalGet, Ty::I32, &[], pages as i64);
+        if m.page_log2 == 0 {
+            return Some(pages);
+        }
+        let shift = self.k(m.page_log2);
+        Some(self.f.float(Op::Shl, Ty::I32, &[pages, shift]))
+    }
+
+    /// Where a chunk goes, after a trap unless it fits there.
+    fn placed(&mut self, module: &Module, c: &Chunk) -> Value {
+        let base = self.init_value(module, c.to, Ty::I32);
+        let count = c.words.len() as u32;
+        let m = module.memories.get(c.memory as usize);
+        let bad = match m.and_then(|m| self.size(m)) {
+            Some(size) => {
+                let length = self.k(count);
+                let long = self.f.float(Op::LtU, Ty::I32, &[size, length]);
+                let limit = self.f.float(Op::Sub, Ty::I32, &[size, length]);
+                let past = self.f.float(Op::LtU, Ty::I32, &[limit, base]);
+                self.f.float(Op::Or, Ty::I32, &[long, past])
+            }
+            None => match m.map_or(0, Memory::min_bytes).checked_sub(count as u64) {
+                Some(limit) => {
+                    let limit = self.k(limit.min(u32::MAX.into()) as u32);
+                    self.f.float(Op::LtU, Ty::I32, &[limit, base])
+                }
+                None => self.k(1),
+            },
+        };
+        let kind = TrapKind::OutOfBounds.code() as i64;
+        let (block, args) = (self.block, [base, bad]);
+        self.f.pin(block, Op::Guard, Ty::I32, &args, kind, c.at)
     }
     fn ret(mut self) -> Func {
         let term = Term {
@@ -138,8 +224,10 @@ impl Builder {
         self.f
     }
 
-    /// Copies the words of data number `data` to memory: word `i` to `base + step * i`, of which `step` bytes.
-    fn copy(&mut self, data: usize, count: u32, base: Value, base_imm: u32, step: u32) {
+    /// Copies the words of data number `data` to a memory: word `i` to `base + step * i`, of which `step` bytes.
+    fn copy(&mut self, data: usize, c: &Chunk, base: Value, base_imm: u32, step: u32) {
+        let count = c.words.len() as u32;
+        let base_imm = i64::from(c.memory) << 32 | i64::from(base_imm);
         let (body, done) = (self.f.add_block(), self.f.add_block());
         let zero = self.k(0);
         self.f.block_mut(self.block).term = Term::jump(body, [zero]);
@@ -157,12 +245,12 @@ impl Builder {
         let v = self.pin(Op::GlobalLoad, Ty::I32, &[source], 0);
         if step == 4 {
             let to = self.f.float(Op::Add, Ty::I32, &[base, i]);
-            self.pin(Op::Store32, Ty::Void, &[to, v], base_imm as i64);
+            self.pin(Op::Store32, Ty::Void, &[to, v], base_imm);
         } else {
             let two = self.k(2);
             let at = self.f.float(Op::ShrU, Ty::I32, &[i, two]);
             let to = self.f.float(Op::Add, Ty::I32, &[base, at]);
-            self.pin(Op::Store8, Ty::Void, &[to, v], base_imm as i64);
+            self.pin(Op::Store8, Ty::Void, &[to, v], base_imm);
         }
         let four = self.k(4);
         let next = self.f.float(Op::Add, Ty::I32, &[i, four]);
@@ -195,49 +283,28 @@ pub fn init_function(module: &Module, image: &[Chunk]) -> (FuncType, Func) {
         block: Func::ENTRY,
     };
     for (i, g) in module.globals.iter().enumerate() {
-        let read = g.mutable || !g.exports.is_empty() || matches!(g.init, GlobalInit::Global(_));
+        let read = g.mutable || !g.exports.is_empty() || !matches!(g.init, GlobalInit::Const(_));
         if g.import.is_none() && read {
-            let v = b.init_value(g.init, g.ty.bits());
+            let v = b.init_value(module, g.init, g.ty.bits());
             b.pin(Op::GlobalSet, Ty::Void, &[v], i as i64);
         }
     }
-    let size = module.memory.as_ref().map_or(0, |m| m.min_bytes());
     let pieces = image.len() - (on(Bug::SegmentDropped) && image.len() > 1) as usize;
     for (n, c) in image.iter().enumerate().take(pieces) {
         if c.out_of_bounds {
             b.f.block_mut(b.block).term = Term::trap(TrapKind::OutOfBounds, c.at);
             return (FuncType::default(), b.f);
         }
-        let count = c.words.len() as u32;
-        match c.to {
-            GlobalInit::Const(at) if count > 0 => {
-                let zero = b.k(0);
-                let shift = 4 * on(Bug::SegmentMisplaced) as u32;
-                b.copy(n, count, zero, at as u32 + shift, 4);
+        let empty = c.words.is_empty();
+        if c.checked {
+            let base = b.placed(module, c);
+            if !empty {
+                b.copy(n, c, base, 0, 1);
             }
-            GlobalInit::Const(_) => {}
-            GlobalInit::Global(g) => {
-                let base = b.pin(Op::GlobalGet, Ty::I32, &[], g as i64);
-                let limit = size.checked_sub(count as u64);
-                let bad = match limit {
-                    Some(l) => {
-                        let l = b.k(l as u32);
-                        b.f.float(Op::LtU, Ty::I32, &[l, base])
-                    }
-                    None => b.k(1),
-                };
-                let base = b.f.pin(
-                    b.block,
-                    Op::Guard,
-                    Ty::I32,
-                    &[base, bad],
-                    TrapKind::OutOfBounds.code() as i64,
-                    c.at,
-                );
-                if count > 0 {
-                    b.copy(n, count, base, 0, 1);
-                }
-            }
+        } else if let (GlobalInit::Const(at), false) = (c.to, empty) {
+            let zero = b.k(0);
+            let shift = 4 * on(Bug::SegmentMisplaced) as u32;
+            b.copy(n, c, zero, at as u32 + shift, 4);
         }
     }
     if let Some(start) = module.start.filter(|_| !on(Bug::StartSkipped)) {

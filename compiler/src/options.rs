@@ -1,6 +1,7 @@
 //! Everything a caller may ask for, typed.
 
 use crate::error::{Error, ErrorKind, Result};
+pub use crate::ir::Base;
 
 /// A supported core.
 #[allow(missing_docs)]
@@ -160,6 +161,12 @@ pub struct Options {
     pub name: String,
     /// Whether functions check for stack exhaustion.
     pub stack_check: bool,
+    /// Most bytes that a memory of the module may have, whatever it declares; `None` is what it declares.
+    pub memory_max: Option<u64>,
+    /// Where the first memory is.
+    pub memory_base: Base,
+    /// Whether other modules may import the memories that this one exports, and grow them.
+    pub memory_open: bool,
     /// Verify the IR, the machine IR and the allocation between passes.
     pub verify: bool,
     /// Where decisions that do not change meaning come from.
@@ -181,12 +188,43 @@ impl Default for Options {
             bounds: Bounds::default(),
             name: "module".into(),
             stack_check: true,
+            memory_max: None,
+            memory_base: Base::default(),
+            memory_open: false,
             verify: cfg!(debug_assertions),
             choices: crate::choices::Source::Heuristic,
             fuel: None,
             without: Vec::new(),
             passes: None,
         }
+    }
+}
+
+/// The base that `--memory-base` names: `symbol`, `identity` or a machine address.
+///
+/// # Errors
+/// [`ErrorKind::Options`] if it is none of these.
+pub fn memory_base(text: &str) -> Result<Base> {
+    match text {
+        "symbol" => return Ok(Base::Symbol),
+        "identity" => return Ok(Base::Identity),
+        _ => {}
+    }
+    let at = match text.strip_prefix("0x") {
+        Some(hex) => u32::from_str_radix(hex, 16),
+        None => text.parse(),
+    };
+    let refuse = |_| {
+        let what = format!("`{text}` is no place of a memory");
+        Error::new(ErrorKind::Options, what).help("symbol, identity, or an address such as 0x20000000")
+    };
+    match at.map_err(refuse)? {
+        at if at.is_multiple_of(8) => Ok(Base::Address(at)),
+        _ => Err(Error::new(
+            ErrorKind::Options,
+            format!("memory at {text} is not aligned"),
+        )
+        .help("use a multiple of 8")),
     }
 }
 

@@ -326,14 +326,14 @@ pub(crate) fn read<'a>(wasm: &'a [u8], options: &Options) -> Result<Input<'a>> {
 }
 
 impl Input<'_> {
-    /// Whether any function divides 64-bit values.
-    fn divides(&self) -> bool {
-        let divides = |n: &Node| n.ty == Ty::I64 && helpers::is_division(n.op);
+    /// Whether any function may call a helper.
+    fn calls_helpers(&self) -> bool {
+        let calls = |n: &Node| helpers::is_call(n.op, n.ty);
         let mut bodies = self.module.funcs.iter().flat_map(|f| &f.body);
         let waits = |w: &Bodies<'_>| {
-            (0..self.module.funcs.len()).any(|f| !w.divisions(f as u32).is_empty())
+            (0..self.module.funcs.len()).any(|f| !w.helpers(f as u32).is_empty())
         };
-        bodies.any(|b| b.nodes.iter().any(divides)) || self.waiting.as_ref().is_some_and(waits)
+        bodies.any(|b| b.nodes.iter().any(calls)) || self.waiting.as_ref().is_some_and(waits)
     }
 }
 
@@ -351,7 +351,7 @@ pub(crate) fn compile_module(
         check_dump(d)?;
     }
     let own = request.every.then_some(input.module.funcs.len() as u32);
-    let helpers = if input.divides() {
+    let helpers = if input.calls_helpers() {
         Some(helpers::add(&mut input.module)?)
     } else {
         None
@@ -442,9 +442,9 @@ fn calls(
         (None, Some(w)) => {
             let known = |&f: &u32| (f as usize) < bodies.len();
             let called = w.calls(i as u32).iter().copied().filter(known);
-            let divisions = w.divisions(i as u32).iter();
+            let called_too = w.helpers(i as u32).iter();
             called
-                .chain(divisions.filter_map(|&op| helpers::index(op, helpers?)))
+                .chain(called_too.filter_map(|&op| helpers::index(op, helpers?)))
                 .collect()
         }
         (None, None) => Vec::new(),
@@ -806,7 +806,7 @@ fn wide(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
 }
 
 fn addresses(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
-    opt::address::lower_addresses(&mut u.func, &cx.globals);
+    opt::address::lower_addresses(&mut u.func, &cx.globals, &cx.module.memories);
     Ok(())
 }
 

@@ -374,6 +374,30 @@ bugs! {
     724 TableUnmarked "relocations" "object" "a jump table has no mapping symbol";
     800 LoopTestsOther "ranges" "ranges" "a loop that tests another value is taken to count to its bound";
     801 NeighbourWraps "lowering" "lower" "x <= c is x < c + 1 also where that wraps";
+    1000 RangeAtEnd "bulk memory" "translate" "a range of no bytes at the end of memory traps";
+    1001 RangeWraps "bulk memory" "translate" "the end of a range is computed modulo 2^32";
+    1002 CopyOnlyForward "bulk memory" "helpers" "copies begin at the first byte, whatever overlaps";
+    1003 CopyOddBytes "bulk memory" "helpers" "the odd bytes at the end of a range that moves up are all its first byte";
+    1004 FillValueWide "bulk memory" "helpers" "a fill uses all bits of its value";
+    1005 FillBlockShort "bulk memory" "helpers" "a fill leaves out the last word of each block of 16 bytes";
+    1006 DropForgotten "bulk memory" "translate" "data.drop does nothing";
+    1007 ActiveSegmentLives "bulk memory" "translate" "memory.init copies from active segments, which instantiation drops";
+    1008 InitFromStart "bulk memory" "translate" "memory.init copies from the first byte of a segment";
+    1009 SegmentUnchecked "bulk memory" "translate" "memory.init does not check the range of its segment";
+    1010 CopyMemoriesSwapped "several memories" "translate" "a copy between memories goes the other way";
+    1011 FirstMemoryBase "several memories" "address" "accesses to every memory go to the first one";
+    1012 FirstMemoryChecked "several memories" "translate" "accesses to every memory are checked against the size of the first";
+    1013 GrowsFirstMemory "several memories" "translate" "memory.grow grows the first memory";
+    1014 SegmentsToFirst "several memories" "init" "data segments of every memory go to the first one";
+    1015 HighWordElsewhere "several memories" "wide" "the high word of a load or store of eight bytes is in the first memory";
+    1016 PagesAreLarge "custom page sizes" "translate" "the pages of a memory that grows are 64 KiB";
+    1017 ImportedSizeFixed "imported memory" "translate" "an imported memory has its least size for ever";
+    1018 SmallCopyInTurns "bulk memory" "wide" "a short copy stores each piece before it loads the next";
+    1019 SmallFillOdd "bulk memory" "wide" "a short fill leaves out its last byte";
+    1020 ConstantDifference "constant expressions" "translate" "a difference of constants has its operands exchanged";
+    1021 ConstantProduct "constant expressions" "translate" "a product of constants has 32 bits";
+    1022 ExpressionDifference "constant expressions" "init" "a difference with an imported global has its operands exchanged";
+    1023 MaskedRangeUncut "bulk memory" "translate" "a range whose beginning wraps by the mask may end behind the memory";
 }
 
 /// The line of a table of rules as the bug that is on leaves it: what a table is made of, once a process.

@@ -166,13 +166,14 @@ impl Between {
                 SymbolKind::Init => between.init = f,
                 // The interpreter calls functions as functions of the module do.
                 SymbolKind::Wrapper(_)
-                | SymbolKind::Memory
+                | SymbolKind::Memory(_)
                 | SymbolKind::Globals
                 | SymbolKind::Global(_)
                 | SymbolKind::StackLimit
                 | SymbolKind::Float(_)
                 | SymbolKind::FloatText(_)
-                | SymbolKind::Data(_) => {}
+                | SymbolKind::Data(_)
+                | SymbolKind::Segment(_) => {}
             }
         }
         between

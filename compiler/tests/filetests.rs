@@ -69,9 +69,10 @@ fn execute(module: &Module, calls: &[&str]) -> String {
         }
     }
     let program = Program::new(module, Space::new(module, &[], &[]));
-    let bytes = module.memory.as_ref().map_or(0, |m| m.max_bytes());
+    let mut memories = (module.memories.iter()).map(|m| vec![0; m.max_bytes() as usize]);
     let mut state = State {
-        memory: vec![0; bytes as usize],
+        memory: memories.next().unwrap_or_default(),
+        others: memories.collect(),
         globals: vec![0; module.globals.len()],
     };
     let mut out = String::new();

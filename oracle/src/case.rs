@@ -88,8 +88,9 @@ impl Case {
         }
         // `mask` wraps at a size that must be a fixed power of two.
         let maskable = info
-            .memory
-            .is_none_or(|m| m.max == Some(m.min) && m.min.is_power_of_two());
+            .memories
+            .iter()
+            .all(|m| m.max == Some(m.min) && m.min.is_power_of_two());
         if options.bounds == Bounds::Mask && !maskable {
             options.bounds = Bounds::Check;
         }

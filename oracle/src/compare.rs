@@ -354,7 +354,14 @@ impl Pair<'_> {
                 ));
             }
         }
-        let (mut a, mut b) = (self.reference.memory(), self.other.memory());
+        for memory in 0..self.program.info.memories.len() {
+            self.memory(memory)?;
+        }
+        Ok(())
+    }
+
+    fn memory(&mut self, memory: usize) -> Result<(), Box<Difference>> {
+        let (mut a, mut b) = (self.reference.memory(memory), self.other.memory(memory));
         if on(Bug::CompareLastWord) && a.len() == b.len() {
             let end = a.len().saturating_sub(4);
             (a, b) = (&a[..end], &b[..end]);
@@ -362,15 +369,22 @@ impl Pair<'_> {
         if a == b {
             return Ok(());
         }
+        let name = match memory {
+            0 => "memory".to_owned(),
+            n => format!("memory {n}"),
+        };
         if a.len() != b.len() {
-            let text = |m: &[u8]| format!("memory of {} pages", m.len() >> 16);
+            let text = |m: &[u8]| match m.len() & 0xffff {
+                0 => format!("{name} of {} pages", m.len() >> 16),
+                _ => format!("{name} of {} bytes", m.len()),
+            };
             let (e, g) = (text(a), text(b));
             return Err(self.difference(Kind::Memory, e, g));
         }
         let at = a.iter().zip(b).position(|(x, y)| x != y).unwrap_or(0);
         let end = (at + 8).min(a.len());
         let (e, g) = (
-            format!("memory at {at:#x}: {:02x?}", &a[at..end]),
+            format!("{name} at {at:#x}: {:02x?}", &a[at..end]),
             format!("{:02x?}", &b[at..end]),
         );
         Err(self.difference(Kind::Memory, e, g))

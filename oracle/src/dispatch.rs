@@ -12,8 +12,16 @@ use wasmparser::{Parser, Payload};
 
 /// Export name of the dispatcher.
 pub const DISPATCH: &str = "dispatch";
-/// Export name of the memory.
+/// Export name of the first memory.
 pub const MEMORY: &str = "memory";
+
+/// Export name of memory `index`.
+pub fn memory_name(index: usize) -> String {
+    match index {
+        0 => MEMORY.to_owned(),
+        n => format!("{MEMORY}{n}"),
+    }
+}
 
 /// Export name of global `index`.
 pub fn global_name(index: usize) -> String {
@@ -123,8 +131,9 @@ fn exports(info: &Info) -> Vec<u8> {
     let mut section = wasm_encoder::ExportSection::new();
     let index = (info.imports.len() + info.defined) as u32;
     section.export(DISPATCH, wasm_encoder::ExportKind::Func, index);
-    if info.memory.is_some() {
-        section.export(MEMORY, wasm_encoder::ExportKind::Memory, 0);
+    for memory in 0..info.memories.len() {
+        let kind = wasm_encoder::ExportKind::Memory;
+        section.export(&memory_name(memory), kind, memory as u32);
     }
     for g in info.visible_globals() {
         section.export(&global_name(g), wasm_encoder::ExportKind::Global, g as u32);

@@ -57,8 +57,8 @@ pub trait Engine {
     /// Calls export number `export` (see [`Info::exports`]).
     fn call(&mut self, export: usize, args: &[u64]) -> Outcome;
 
-    /// The linear memory at its current size.
-    fn memory(&mut self) -> &[u8];
+    /// A linear memory at its current size, by index.
+    fn memory(&mut self, memory: usize) -> &[u8];
 
     /// Value of a visible global.
     fn global(&mut self, global: usize) -> u64;
@@ -128,7 +128,7 @@ pub fn answer(info: &Info, import: usize, nth: u64, args: &[u64], free: bool) ->
     });
     let types = info.imports[import].sig.results.iter().enumerate();
     let results = types.map(|(i, ty)| value(h, i, ty));
-    let exported = info.memory.is_some_and(|m| m.exported && m.min > 0);
+    let exported = info.memory().is_some_and(|m| m.exported && m.min > 0);
     Answer {
         results: results.collect(),
         call,

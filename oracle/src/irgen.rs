@@ -11,7 +11,7 @@ use smallvec::{SmallVec, smallvec};
 use thumbsmith::TrapKind;
 use thumbsmith::ir::floats::ALL;
 use thumbsmith::ir::{
-    Block, Class, Edge, Func, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module, Node,
+    Base, Block, Class, Edge, Func, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module, Node,
     Op, Sig, Term, TermOp, Ty, Value,
 };
 
@@ -83,11 +83,15 @@ fn surroundings(draw: &mut Draw<'_>) -> Module {
         });
     }
     if draw.chance(70) {
-        module.memory = Some(Memory {
+        module.memories.push(Memory {
+            import: None,
+            base: Base::Symbol,
+            page_log2: 16,
             min_pages: 1,
             max_pages: 1,
             grows: false,
             pages_global: None,
+            limit_global: None,
             exports: vec!["memory".into()],
         });
     }
@@ -318,7 +322,7 @@ impl<'d, 'a, 'm> Maker<'d, 'a, 'm> {
             Op::Store32,
             Op::Store64,
         ];
-        if self.module.memory.is_none() {
+        if self.module.memories.is_empty() {
             return self.operation();
         }
         let op = self.draw.pick(&ACCESSES);

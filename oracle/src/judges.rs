@@ -55,7 +55,7 @@ impl Engine for Told {
         self.at += 1;
         self.now().outcome.clone()
     }
-    fn memory(&mut self) -> &[u8] {
+    fn memory(&mut self, _: usize) -> &[u8] {
         &self.steps[self.at].memory
     }
     fn global(&mut self, global: usize) -> u64 {
@@ -100,11 +100,13 @@ fn program() -> Program {
             sig: Sig::default(),
         }],
         globals: vec![global(Ty::I32, "a"), global(Ty::I64, "b")],
-        memory: Some(MemoryInfo {
+        memories: vec![MemoryInfo {
+            import: None,
+            page_log2: 16,
             min: 1,
             max: None,
             exported: true,
-        }),
+        }],
         defined: 1,
         ..Info::default()
     };

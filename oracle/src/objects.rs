@@ -119,7 +119,7 @@ impl Surface {
             .cloned();
         s.clash = s.clash.or(taken).or(both).or(s.odd.take());
         s.defined.insert(format!("{PREFIX}_init"), Thing::Function);
-        if let Some(memory) = info.memory {
+        if let Some(memory) = info.memory() {
             let grown = memory.max.filter(|most| made.grows && *most > memory.min);
             let bytes = grown.unwrap_or(memory.min) << 16;
             s.defined

@@ -177,11 +177,14 @@ fn surface(module: &Module) -> Info {
             export: g.exports.first().cloned(),
         })
         .collect();
-    info.memory = module.memory.as_ref().map(|m| MemoryInfo {
+    let memory = |m: &thumbsmith::ir::Memory| MemoryInfo {
+        import: None,
+        page_log2: m.page_log2,
         min: u64::from(m.min_pages),
         max: Some(u64::from(m.max_pages)),
         exported: true,
-    });
+    };
+    info.memories = module.memories.iter().map(memory).collect();
     info
 }
 

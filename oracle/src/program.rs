@@ -1,7 +1,7 @@
 //! What the oracle knows about a module before running it.
 //!
 //! In: a WebAssembly binary. Out: its observable surface: exports, imports, globals, memory. Invariant: only what
-//! the compiler's current scope can express gets through (numbers, no imported memory, no tables);
+//! the compiler's current scope can express gets through (numbers, no tables);
 //! everything else is an error that says so, so that "nothing was compared" is never mistaken for "equal".
 
 use std::collections::HashMap;
@@ -38,7 +38,7 @@ impl Ty {
         }
     }
 
-    fn from_parser(ty: wasmparser::ValType) -> Result<Ty, String> {
+    pub(crate) fn from_parser(ty: wasmparser::ValType) -> Result<Ty, String> {
         match ty {
             wasmparser::ValType::I32 => Ok(Ty::I32),
             wasmparser::ValType::I64 => Ok(Ty::I64),
@@ -107,15 +107,40 @@ impl Global {
     }
 }
 
-/// The linear memory of the module.
-#[derive(Clone, Copy, Debug)]
+/// A linear memory of the module.
+#[derive(Clone, Debug)]
 pub struct MemoryInfo {
-    /// Initial size in pages of 64 KiB.
+    /// Module and field, if it is imported.
+    pub import: Option<(String, String)>,
+    /// Binary logarithm of the bytes of a page.
+    pub page_log2: u32,
+    /// Initial size in pages.
     pub min: u64,
     /// Declared maximum in pages.
     pub max: Option<u64>,
     /// Whether the host may touch it by WebAssembly's own rules.
     pub exported: bool,
+}
+
+/// Pages that a memory from outside has more than it must, if its import names no maximum.
+const SPARE: u64 = 2;
+
+impl MemoryInfo {
+    /// The greatest size in pages of a memory that the oracle gives a module.
+    pub fn limit(&self) -> u64 {
+        self.max.unwrap_or(self.min + SPARE)
+    }
+
+    /// Whether its size may change while the module runs.
+    pub fn changes(&self) -> bool {
+        self.max != Some(self.min)
+    }
+
+    /// The symbol of an imported memory, or of a variable beside it that ends so.
+    pub fn symbol(&self, suffix: &str) -> Option<String> {
+        let (module, field) = self.import.as_ref()?;
+        Some(import_symbol(module, field) + suffix)
+    }
 }
 
 /// The observable surface of a module.
@@ -127,8 +152,8 @@ pub struct Info {
     pub exports: Vec<ExportFn>,
     /// All globals in index order.
     pub globals: Vec<Global>,
-    /// The linear memory.
-    pub memory: Option<MemoryInfo>,
+    /// Linear memories in index order. Only the first may be imported.
+    pub memories: Vec<MemoryInfo>,
     /// Number of functions defined in the module.
     pub defined: usize,
 }
@@ -185,15 +210,7 @@ impl Info {
             Payload::TableSection(_) => {}
             Payload::MemorySection(reader) => {
                 for memory in reader {
-                    let memory = memory.map_err(text)?;
-                    if self.memory.is_some() || memory.memory64 || memory.shared {
-                        return Err("only one 32-bit memory is compared".into());
-                    }
-                    self.memory = Some(MemoryInfo {
-                        min: memory.initial,
-                        max: memory.maximum,
-                        exported: false,
-                    });
+                    self.add_memory(memory.map_err(text)?, None)?;
                 }
             }
             Payload::GlobalSection(reader) => {
@@ -210,6 +227,27 @@ impl Info {
             // Sections that change nothing about the surface: code, data, start, custom.
             _ => {}
         }
+        Ok(())
+    }
+
+    fn add_memory(
+        &mut self,
+        memory: wasmparser::MemoryType,
+        import: Option<(String, String)>,
+    ) -> Result<(), String> {
+        if memory.memory64 || memory.shared {
+            return Err("only 32-bit memories are compared".into());
+        }
+        if !self.memories.is_empty() && (import.is_some() || memory.maximum.is_none()) {
+            return Err("a second memory is compared if it has a maximum of its own".into());
+        }
+        self.memories.push(MemoryInfo {
+            import,
+            page_log2: memory.page_size_log2.unwrap_or(16),
+            min: memory.initial,
+            max: memory.maximum,
+            exported: false,
+        });
         Ok(())
     }
 
@@ -249,6 +287,7 @@ impl Info {
                 Ok(())
             }
             TypeRef::Global(ty) => self.global(ty, Some(names)),
+            TypeRef::Memory(ty) => self.add_memory(ty, Some(names)),
             other => Err(format!(
                 "imports of this kind are not compared yet: {other:?}"
             )),
@@ -277,7 +316,7 @@ impl Info {
                 });
             }
             ExternalKind::Memory => {
-                if let Some(memory) = &mut self.memory {
+                if let Some(memory) = self.memories.get_mut(export.index as usize) {
                     memory.exported = true;
                 }
             }
@@ -295,6 +334,11 @@ impl Info {
             }
         }
         Ok(())
+    }
+
+    /// The first memory.
+    pub fn memory(&self) -> Option<&MemoryInfo> {
+        self.memories.first()
     }
 
     /// Indices of the globals that the host may read: exported or imported.
@@ -338,7 +382,9 @@ impl Info {
             .iter()
             .map(|i| import_symbol(&i.module, &i.field));
         let globals = self.globals.iter().filter_map(Global::symbol);
+        let memories = self.memories.iter().filter_map(|m| m.symbol(""));
         funcs
+            .chain(memories)
             .chain(imports)
             .chain(globals)
             .find(|s| seen.insert(s.clone(), ()).is_some())
@@ -369,6 +415,6 @@ pub struct Program {
     pub object: Vec<u8>,
     /// What it was compiled with.
     pub options: Options,
-    /// Largest memory in pages that the object has room for; the reference may not grow beyond it.
+    /// Bytes that the object has room for where its first memory has no maximum; the reference may not grow beyond them.
     pub memory_limit: Option<u64>,
 }

@@ -7,12 +7,12 @@
 
 use crate::dispatch;
 use crate::engine::{Engine, Outcome, answer, imported_global};
-use crate::program::{Info, Program, Ty};
+use crate::program::{Info, MemoryInfo, Program, Ty};
 use std::sync::Arc;
 use thumbsmith::TrapKind;
 use wasmtime::{
-    Caller, Config, ExternType, Func, FuncType, Instance, Memory, Module, OptLevel,
-    RegallocAlgorithm, Store, StoreLimits, StoreLimitsBuilder, Trap, Val, ValType,
+    Caller, Config, ExternType, Func, FuncType, Instance, Memory, MemoryTypeBuilder, Module,
+    OptLevel, RegallocAlgorithm, Store, StoreLimits, StoreLimitsBuilder, Trap, Val, ValType,
 };
 
 /// What the host's functions see.
@@ -29,7 +29,7 @@ struct Running {
     store: Store<Host>,
     instance: Option<Instance>,
     dispatch: Option<Func>,
-    memory: Option<Memory>,
+    memories: Vec<Memory>,
 }
 
 /// wasmtime behind the engine trait.
@@ -79,6 +79,9 @@ impl Reference {
             .generate_address_map(false)
             .wasm_backtrace_max_frames(None)
             .memory_init_cow(false)
+            .wasm_custom_page_sizes(true)
+            .wasm_extended_const(true)
+            .wasm_multi_memory(true)
             .max_wasm_stack(256 << 10);
         let engine = wasmtime::Engine::new(&config).map_err(|e| e.to_string())?;
         Ok(Reference {
@@ -119,6 +122,15 @@ impl Reference {
             let _ = store.set_fuel(units);
         }
     }
+}
+
+/// A memory that a module imports: no larger than it must be, and able to grow to its limit.
+fn outside_memory(store: &mut Store<Host>, info: &MemoryInfo) -> wasmtime::Result<Memory> {
+    let mut ty = MemoryTypeBuilder::new();
+    ty.min(info.min)
+        .max(Some(info.limit()))
+        .page_size_log2(info.page_log2 as u8);
+    Memory::new(store, ty.build()?)
 }
 
 fn val_type(ty: Ty) -> ValType {
@@ -247,8 +259,10 @@ impl Engine for Reference {
             return Outcome::Void("nothing loaded".into());
         };
         let mut limits = StoreLimitsBuilder::new();
-        if let Some(pages) = limit {
-            limits = limits.memory_size((*pages as usize) << 16);
+        // Where a maximum is declared it is the limit, of every memory its own.
+        let open = info.memory().is_some_and(|m| m.max.is_none());
+        if let Some(bytes) = limit.filter(|_| open) {
+            limits = limits.memory_size(bytes as usize);
         }
         let host = Host {
             limits: limits.build(),
@@ -279,6 +293,10 @@ impl Engine for Reference {
                     }
                     globals += 1;
                 }
+                ExternType::Memory(_) => match outside_memory(&mut store, &info.memories[0]) {
+                    Ok(memory) => externs.push(memory.into()),
+                    Err(e) => return Outcome::Void(format!("{e:#}")),
+                },
                 other => return Outcome::Void(format!("import of kind {other:?}")),
             }
         }
@@ -287,12 +305,15 @@ impl Engine for Reference {
             store,
             instance: None,
             dispatch: None,
-            memory: None,
+            memories: Vec::new(),
         };
         let outcome = match result {
             Ok(instance) => {
                 running.dispatch = instance.get_func(&mut running.store, dispatch::DISPATCH);
-                running.memory = instance.get_memory(&mut running.store, dispatch::MEMORY);
+                running.memories = (0..info.memories.len())
+                    .map(dispatch::memory_name)
+                    .filter_map(|name| instance.get_memory(&mut running.store, &name))
+                    .collect();
                 running.instance = Some(instance);
                 Outcome::Returned(Default::default())
             }
@@ -331,14 +352,11 @@ impl Engine for Reference {
         }
     }
 
-    fn memory(&mut self) -> &[u8] {
-        match &self.running {
-            Some(Running {
-                store,
-                memory: Some(memory),
-                ..
-            }) => memory.data(store),
-            _ => &[],
+    fn memory(&mut self, memory: usize) -> &[u8] {
+        let found = self.running.as_ref();
+        match found.and_then(|r| Some((r.memories.get(memory)?, &r.store))) {
+            Some((memory, store)) => memory.data(store),
+            None => &[],
         }
     }
 

@@ -29,10 +29,20 @@ struct Loaded {
     init: u32,
     funcs: Rc<[u32]>,
     globals: usize,
-    memory: usize,
-    min_pages: u32,
-    pages_global: Option<u32>,
+    /// By memory: bytes that are reserved, and where its current size is.
+    memories: Vec<(usize, Pages)>,
     words: bool,
+}
+
+/// Where the current size of a memory is.
+#[derive(Clone, Copy)]
+struct Pages {
+    page_log2: u32,
+    min: u32,
+    global: Option<u32>,
+    limit: Option<u32>,
+    /// The greatest size of a memory from outside.
+    outside: Option<u32>,
 }
 
 /// The interpreter at one stage.
@@ -52,8 +62,7 @@ struct World {
     log: Vec<u64>,
     calls: u64,
     words: bool,
-    min_pages: u32,
-    pages_global: Option<u32>,
+    pages: Vec<Pages>,
     /// What an import may call back into, and whether it may.
     exports: Option<(Rc<interp::Program>, Rc<[u32]>)>,
     free: bool,
@@ -79,13 +88,17 @@ impl World {
         Ok(())
     }
 
-    /// Bytes of linear memory at its current size.
-    fn memory_size(&self, state: &State) -> usize {
-        let pages = match self.pages_global {
-            Some(g) => state.globals[g as usize],
-            None => u64::from(self.min_pages),
+    /// Bytes of a linear memory at its current size.
+    fn memory_size(&self, state: &State, memory: usize) -> usize {
+        let Some(pages) = self.pages.get(memory) else {
+            return 0;
         };
-        ((pages << 16) as usize).min(state.memory.len())
+        let count = match pages.global {
+            Some(g) => state.globals[g as usize],
+            None => u64::from(pages.min),
+        };
+        let reserved = state.linear(memory as u32).map_or(0, Vec::len);
+        ((count << pages.page_log2) as usize).min(reserved)
     }
 }
 
@@ -126,7 +139,7 @@ impl Host for World {
             self.call_back(*export, args, state)?;
         }
         if let Some((address, byte)) = reply.store {
-            let size = self.memory_size(state);
+            let size = self.memory_size(state, 0);
             if size > 0 {
                 state.memory[address as usize % size] = byte;
             }
@@ -189,14 +202,29 @@ impl StageEngine {
 impl Loaded {
     fn new(between: &Between, program: &Program) -> Result<Loaded, String> {
         let (m, info) = (&between.module, &program.info);
-        let memory = m.memory.as_ref().map_or(0, |m| m.max_bytes());
         // An access that wraps by its mask may end past the last byte.
         let slack = match program.options.bounds {
             Bounds::Mask => 8,
             Bounds::Check | Bounds::Mpu | Bounds::None => 0,
         };
-        if memory > MEMORY_LIMIT {
-            return Err(format!("memory of {} pages is too large", memory >> 16));
+        let mut memories = Vec::new();
+        for (i, m) in m.memories.iter().enumerate() {
+            let outside = m.import.is_some().then(|| info.memories[i].limit() as u32);
+            let reserved = match outside {
+                Some(pages) => u64::from(pages) << m.page_log2,
+                None => m.max_bytes(),
+            };
+            if reserved > MEMORY_LIMIT {
+                return Err(format!("memory of {reserved} bytes is too large"));
+            }
+            let pages = Pages {
+                page_log2: m.page_log2,
+                min: m.min_pages,
+                global: m.pages_global,
+                limit: m.limit_global,
+                outside,
+            };
+            memories.push((reserved as usize + slack, pages));
         }
         let space = Space::new(m, &between.places, &between.data);
         let mut program = interp::Program::new(m, space);
@@ -206,9 +234,7 @@ impl Loaded {
             init,
             funcs: info.exports.iter().map(|e| e.func).collect(),
             globals: m.globals.len(),
-            memory: memory as usize + slack,
-            min_pages: m.memory.as_ref().map_or(0, |m| m.min_pages),
-            pages_global: m.memory.as_ref().and_then(|m| m.pages_global),
+            memories,
             words: between.stage > Stage::Source,
         })
     }
@@ -237,8 +263,7 @@ impl Engine for StageEngine {
         self.world = World {
             info: program.info.clone(),
             words: loaded.words,
-            min_pages: loaded.min_pages,
-            pages_global: loaded.pages_global,
+            pages: loaded.memories.iter().map(|m| m.1).collect(),
             exports: Some((loaded.program.clone(), loaded.funcs.clone())),
             ..World::default()
         };
@@ -250,10 +275,20 @@ impl Engine for StageEngine {
         let Some(l) = &self.loaded else {
             return Outcome::Fault("nothing loaded".into());
         };
+        let mut memories = l.memories.iter().map(|m| vec![0; m.0]);
         self.state = State {
-            memory: vec![0; l.memory],
+            memory: memories.next().unwrap_or_default(),
+            others: memories.collect(),
             globals: vec![0; l.globals],
         };
+        for (_, pages) in &l.memories {
+            let Some(most) = pages.outside else { continue };
+            for (global, value) in [(pages.global, pages.min), (pages.limit, most)] {
+                if let Some(g) = global {
+                    self.state.globals[g as usize] = value.into();
+                }
+            }
+        }
         for (i, g) in self.world.info.globals.iter().enumerate() {
             if g.import.is_some() {
                 self.state.globals[i] = imported_global(i, g.ty);
@@ -281,9 +316,10 @@ impl Engine for StageEngine {
         }
     }
 
-    fn memory(&mut self) -> &[u8] {
-        let size = self.world.memory_size(&self.state);
-        &self.state.memory[..size]
+    fn memory(&mut self, memory: usize) -> &[u8] {
+        let size = self.world.memory_size(&self.state, memory);
+        let linear = self.state.linear(memory as u32);
+        linear.map_or(&[], |bytes| &bytes[..size])
     }
 
     fn global(&mut self, global: usize) -> u64 {
@@ -305,8 +341,12 @@ impl Engine for StageEngine {
     }
 
     fn finish(&mut self) -> Vec<String> {
-        let size = self.world.memory_size(&self.state);
-        match self.state.memory[size..].iter().any(|b| *b != 0) {
+        let beyond = |memory: usize| {
+            let size = self.world.memory_size(&self.state, memory);
+            let linear = self.state.linear(memory as u32);
+            linear.is_some_and(|bytes| bytes[size..].iter().any(|b| *b != 0))
+        };
+        match (0..self.world.pages.len()).any(beyond) {
             true => vec!["linear memory was written beyond its current size".into()],
             false => Vec::new(),
         }

@@ -15,8 +15,8 @@ pub enum SymbolKind {
     Func(u32),
     /// The wrapper that gives an exported function of several results the external convention.
     Wrapper(u32),
-    /// The linear memory.
-    Memory,
+    /// A linear memory, by index.
+    Memory(u32),
     /// The module's own global variables.
     Globals,
     /// A global that others see, by index.
@@ -25,12 +25,14 @@ pub enum SymbolKind {
     StackLimit,
     /// The initialization function.
     Init,
-    /// Contents of a data segment, by number.
+    /// Contents of memory that initialization copies, by number.
     Data(u32),
     /// A helper of floats, by its place in [`crate::softfloat::HELPERS`].
     Float(u32),
     /// The code of helpers of floats that stand in one file, by its place in [`crate::softfloat::FILES`].
     FloatText(u32),
+    /// Contents of a passive data segment, by index.
+    Segment(u32),
 }
 
 /// The table of symbols.
@@ -60,9 +62,15 @@ impl Symbols {
 
     /// The symbol and byte offset that an IR `sym` with this immediate is the address of.
     pub fn of_imm(&mut self, imm: i64) -> (Symbol, i32) {
-        let kind = match (imm >> 32) as u32 {
-            k if k == SymKind::Memory as u32 => SymbolKind::Memory,
+        let symbol = (imm >> 32) as u32;
+        if let Some(memory) = SymKind::memory(symbol) {
+            return (self.get(SymbolKind::Memory(memory)), imm as i32);
+        }
+        let kind = match symbol {
             k if k == SymKind::Globals as u32 => SymbolKind::Globals,
+            k if k >= SymKind::Segment as u32 => {
+                SymbolKind::Segment(k - SymKind::Segment as u32)
+            }
             k if k >= SymKind::Data as u32 => SymbolKind::Data(k - SymKind::Data as u32),
             k => SymbolKind::Global(k - SymKind::Global as u32),
         };
@@ -84,14 +92,21 @@ pub fn text(kind: &SymbolKind, module: &Module, name: &str) -> String {
             }
         }
         SymbolKind::Wrapper(i) => format!("{name}.export{i}"),
-        SymbolKind::Memory => format!("{name}_memory"),
+        SymbolKind::Memory(i) => match &module.memories[*i as usize].import {
+            Some(import) => import.symbol(),
+            None => numbered(name, *i),
+        },
         SymbolKind::Globals => format!("{name}.globals"),
         SymbolKind::Global(i) => {
             let g = &module.globals[*i as usize];
             match (&g.import, g.exports.first()) {
                 (Some(import), _) => import.symbol(),
                 (None, Some(e)) => e.clone(),
-                (None, None) => format!("{name}_memory_pages"),
+                (None, None) => match module.memory_of_global(*i) {
+                    Some((memory, true)) => format!("{}_pages", numbered(name, memory)),
+                    Some((memory, false)) => format!("{}_max_pages", numbered(name, memory)),
+                    None => format!("{name}.global{i}"),
+                },
             }
         }
         SymbolKind::StackLimit => format!("{name}_stack_limit"),
@@ -102,5 +117,14 @@ pub fn text(kind: &SymbolKind, module: &Module, name: &str) -> String {
             format!("{name}.float.{}", file.trim_end_matches(".s"))
         }
         SymbolKind::Float(i) => format!("{name}.{}", HELPERS[*i as usize].name),
+        SymbolKind::Segment(i) => format!("{name}.segment{i}"),
+    }
+}
+
+/// The symbol of a memory of the module.
+pub fn numbered(name: &str, memory: u32) -> String {
+    match memory {
+        0 => format!("{name}_memory"),
+        k => format!("{name}_memory{k}"),
     }
 }

@@ -106,6 +106,8 @@ pub fn eval(op: Op, ty: Ty, arg_ty: Ty, a: &[u64], imm: i64) -> Option<u64> {
         | Op::Store16
         | Op::Store32
         | Op::Store64
+        | Op::MemoryCopy
+        | Op::MemoryFill
         | Op::GlobalGet
         | Op::GlobalSet
         | Op::GlobalLoad

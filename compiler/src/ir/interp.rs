@@ -9,12 +9,12 @@
 //! after symbols appear; sums wrap at 2^32 at every stage, and an access outside of what is reserved is a
 //! [`Stop::Fault`]. Global variables and constant data lie elsewhere: accesses outside of linear memory are operations of
 //! their own, so their addresses may coincide with those of linear memory without harm. [`Space`] gives each symbol
-//! an address from [`SYMBOLS`] on, with gaps between them.
+//! an address from [`SYMBOLS`] on, with gaps between them. Every linear memory starts at 0: an access says which one it means.
 
 use super::eval::{eval, sext};
 use super::func::{Block, Func, Node, TermOp, Value};
-use super::module::Module;
-use super::ops::{Op, SymKind, Ty};
+use super::module::{MACHINE, Module};
+use super::ops::{Op, SymKind, Ty, memory_of};
 use super::order::Order;
 use super::{Cfg, Class};
 use crate::seeded::{Bug, on};
@@ -57,8 +57,10 @@ impl Default for Limits {
 /// What changes while a module runs.
 #[derive(Clone, Default, Debug)]
 pub struct State {
-    /// Linear memory, as large as it can become.
+    /// The first linear memory, as large as it can become.
     pub memory: Vec<u8>,
+    /// The other linear memories, in order.
+    pub others: Vec<Vec<u8>>,
     /// Values of the globals by index.
     pub globals: Vec<u64>,
 }
@@ -86,6 +88,26 @@ pub struct Space {
     globals: FxHashMap<u32, (u32, u32)>,
     /// Constant data: address and words, in order of address.
     data: Vec<(u32, Vec<u32>)>,
+    /// Passive data segments: address and bytes, in order of address.
+    segments: Vec<(u32, Vec<u8>)>,
+}
+
+impl State {
+    /// A linear memory by number.
+    pub fn linear(&self, memory: u32) -> Option<&Vec<u8>> {
+        match memory {
+            0 => Some(&self.memory),
+            k => self.others.get(k as usize - 1),
+        }
+    }
+
+    /// A linear memory by number, to change.
+    pub fn linear_mut(&mut self, memory: u32) -> Option<&mut Vec<u8>> {
+        match memory {
+            0 => Some(&mut self.memory),
+            k => self.others.get_mut(k as usize - 1),
+        }
+    }
 }
 
 impl Space {
@@ -117,13 +139,18 @@ impl Space {
             s.data.push((at, words.clone()));
             at = at.saturating_add(4 * words.len() as u32 + GAP);
         }
+        for (i, d) in module.data.iter().enumerate() {
+            s.base.insert(SymKind::Segment as u32 + i as u32, at);
+            s.segments.push((at, d.bytes.clone()));
+            at = at.saturating_add((d.bytes.len() as u32).next_multiple_of(4) + GAP);
+        }
         s
     }
 
     /// The value of a `sym`.
     fn address(&self, imm: i64) -> Option<u32> {
         let (symbol, offset) = ((imm >> 32) as u32, imm as u32);
-        if symbol == SymKind::Memory as u32 {
+        if SymKind::memory(symbol).is_some() {
             return Some(offset);
         }
         Some(self.base.get(&symbol)?.wrapping_add(offset))
@@ -140,6 +167,14 @@ impl Space {
             .get(offset as usize / 4)
             .copied()
             .filter(|_| offset.is_multiple_of(4))
+    }
+
+    /// Bytes of a passive segment.
+    fn constants(&self, address: u32, bytes: usize) -> Option<&[u8]> {
+        let i = self.segments.partition_point(|(at, _)| *at <= address);
+        let (at, content) = self.segments.get(i.checked_sub(1)?)?;
+        let start = (address - at) as usize;
+        content.get(start..start.checked_add(bytes)?)
     }
 
     fn store(&self, state: &mut State, address: u32, value: u32) -> Option<()> {
@@ -474,21 +509,33 @@ impl Machine<'_> {
     fn pinned(&mut self, s: &Step, a: [u64; 4]) -> Result<u64, Stop> {
         let bytes = s.op.access_bytes().unwrap_or(4) as usize;
         let address = (a[0] as u32).wrapping_add(s.imm as u32);
+        let memory = memory_of(s.imm);
         let v = match s.op {
             Op::Guard if a[1] != 0 => {
                 let kind = TrapKind::from_code(s.imm as u8).unwrap_or(TrapKind::Unreachable);
                 return Err(Stop::Trap(kind, s.loc));
             }
             Op::Guard | Op::Assume => a[0],
-            Op::Load8U | Op::Load16U | Op::Load32 | Op::Load64 => self.load(address, bytes)?,
-            Op::Load8S => sext(self.load(address, bytes)?, 8) & s.ty.mask(),
+            Op::Load8U | Op::Load16U | Op::Load32 | Op::Load64 => self.load(memory, address, bytes)?,
+            Op::Load8S => sext(self.load(memory, address, bytes)?, 8) & s.ty.mask(),
             Op::Load16S => {
                 let bits = if on(Bug::InterpreterHalf) { 8 } else { 16 };
-                sext(self.load(address, bytes)?, bits) & s.ty.mask()
+                sext(self.load(memory, address, bytes)?, bits) & s.ty.mask()
             }
             Op::Store8 | Op::Store16 | Op::Store32 | Op::Store64 => {
-                self.place(address, bytes)?
+                self.place(memory, address, bytes)?
                     .copy_from_slice(&a[1].to_le_bytes()[..bytes]);
+                0
+            }
+            Op::MemoryCopy => {
+                let moved = self.bytes(memory, a[1] as u32, a[2] as usize)?.to_vec();
+                self.place(s.imm as u32, a[0] as u32, moved.len())?
+                    .copy_from_slice(&moved);
+                0
+            }
+            Op::MemoryFill => {
+                self.place(s.imm as u32, a[0] as u32, a[2] as usize)?
+                    .fill(a[1] as u8);
                 0
             }
             Op::GlobalGet => {
@@ -530,17 +577,31 @@ impl Machine<'_> {
         0
     }
 
-    fn place(&mut self, address: u32, bytes: usize) -> Result<&mut [u8], Stop> {
+    fn place(&mut self, memory: u32, address: u32, bytes: usize) -> Result<&mut [u8], Stop> {
         let at = address as usize;
-        match self.state.memory.get_mut(at..at + bytes) {
+        let linear = self.state.linear_mut(memory);
+        match linear.and_then(|m| m.get_mut(at..at + bytes)) {
             Some(place) => Ok(place),
+            // No bytes are nowhere.
+            None if bytes == 0 => Ok(&mut []),
             None => wild(address),
         }
     }
 
-    fn load(&mut self, address: u32, bytes: usize) -> Result<u64, Stop> {
+    fn bytes(&mut self, memory: u32, address: u32, bytes: usize) -> Result<&[u8], Stop> {
+        if memory != MACHINE {
+            return self.place(memory, address, bytes).map(|place| &*place);
+        }
+        match self.program.space.constants(address, bytes) {
+            Some(place) => Ok(place),
+            None if bytes == 0 => Ok(&[]),
+            None => wild(address),
+        }
+    }
+
+    fn load(&mut self, memory: u32, address: u32, bytes: usize) -> Result<u64, Stop> {
         let mut word = [0; 8];
-        word[..bytes].copy_from_slice(self.place(address, bytes)?);
+        word[..bytes].copy_from_slice(self.bytes(memory, address, bytes)?);
         Ok(u64::from_le_bytes(word))
     }
 }

@@ -16,5 +16,7 @@ pub mod verify;
 pub use cfg::Cfg;
 pub use floats::Fp;
 pub use func::{Args, Block, BlockData, Edge, Func, Node, Term, TermOp, Value};
-pub use module::{Data, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module};
+pub use module::{
+    Base, Data, ExprOp, FuncDecl, FuncType, Global, GlobalInit, Import, MACHINE, Memory, Module,
+};
 pub use ops::{Class, ImmKind, Op, Sig, Ty};

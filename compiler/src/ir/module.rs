@@ -1,7 +1,7 @@
 //! Modules: functions and everything around them, as the closed world that the optimizer sees.
 
 use super::func::Func;
-use super::ops::Ty;
+use super::ops::{Op, Ty};
 use rustc_hash::FxHashMap;
 
 /// A function type, as it is declared.
@@ -98,26 +98,63 @@ pub struct Global {
     pub init: GlobalInit,
 }
 
-/// The initial value of a global.
+/// The initial value of a global, or the offset of a segment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum GlobalInit {
     /// These bits.
     Const(u64),
-    /// The value of an imported global, read by `NAME_init`.
+    /// The value of a global that `NAME_init` reads: one that is imported, or that it has computed before.
     Global(u32),
+    /// The value of an extended constant expression, by its number in [`Module::exprs`], computed by `NAME_init`.
+    Expr(u32),
 }
 
-/// The linear memory.
+/// A step of a constant expression, which works on a stack.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ExprOp {
+    /// Pushes these bits.
+    Const(Ty, u64),
+    /// Pushes the value of a global.
+    Global(u32),
+    /// Replaces two values by their sum, difference or product.
+    Binary(Op),
+}
+
+/// Where the addresses of a memory begin.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Base {
+    /// At a symbol.
+    #[default]
+    Symbol,
+    /// At this machine address.
+    Address(u32),
+    /// Nowhere: its addresses are machine addresses.
+    Identity,
+}
+
+/// The number that an access has instead of a memory's if its address is a machine address: helpers have no other, and
+/// data segments lie outside of every memory.
+pub const MACHINE: u32 = 0x7fff_ffff;
+
+/// A linear memory.
 #[derive(Clone, Debug)]
 pub struct Memory {
-    /// Initial size in pages of 64 KiB.
+    /// Where it comes from, if it is imported.
+    pub import: Option<Import>,
+    /// Where it is.
+    pub base: Base,
+    /// Binary logarithm of the bytes of a page: 16, or 0 (proposal "custom page sizes").
+    pub page_log2: u32,
+    /// Initial size in pages; of an imported memory, what it has at least.
     pub min_pages: u32,
     /// The most it can have; grows past it fail.
     pub max_pages: u32,
-    /// Whether any function grows it; if not, `min_pages` is its size for ever.
+    /// Whether its size may change; if not, `min_pages` is its size for ever.
     pub grows: bool,
     /// The global that holds the current size in pages, if it can change.
     pub pages_global: Option<u32>,
+    /// The global that holds the greatest size in pages, where whoever defines the memory knows it.
+    pub limit_global: Option<u32>,
     /// Names under which it is exported.
     pub exports: Vec<String>,
 }
@@ -125,7 +162,7 @@ pub struct Memory {
 impl Memory {
     /// Size in bytes at the start.
     pub fn min_bytes(&self) -> u64 {
-        (self.min_pages as u64) << 16
+        (self.min_pages as u64) << self.page_log2
     }
     /// Size in bytes when fully grown: what is reserved.
     pub fn max_bytes(&self) -> u64 {
@@ -134,15 +171,23 @@ impl Memory {
         } else {
             self.min_pages
         } as u64)
-            << 16
+            << self.page_log2
+    }
+    /// Whether the object reserves it.
+    pub fn is_reserved(&self) -> bool {
+        self.import.is_none() && self.base == Base::Symbol
     }
 }
 
 /// A data segment.
 #[derive(Clone, Debug)]
 pub struct Data {
-    /// Start address.
-    pub offset: GlobalInit,
+    /// Start address; `None` for a passive segment.
+    pub offset: Option<GlobalInit>,
+    /// The memory that an active segment initializes.
+    pub memory: u32,
+    /// The global that holds its length in bytes, if it is passive and something drops it.
+    pub length_global: Option<u32>,
     /// Contents.
     pub bytes: Vec<u8>,
     /// Byte offset of the segment in the binary.
@@ -156,10 +201,12 @@ pub struct Module {
     pub funcs: Vec<FuncDecl>,
     /// Globals by index: imports first.
     pub globals: Vec<Global>,
-    /// The memory, if any.
-    pub memory: Option<Memory>,
-    /// Active data segments in order.
+    /// Memories by index: imports first.
+    pub memories: Vec<Memory>,
+    /// Data segments by index.
     pub data: Vec<Data>,
+    /// Extended constant expressions in postfix order, each of one value.
+    pub exprs: Vec<Vec<ExprOp>>,
     /// The start function.
     pub start: Option<u32>,
     /// Names for messages.
@@ -173,5 +220,19 @@ impl Module {
         f.name
             .as_deref()
             .or_else(|| f.exports.first().map(String::as_str))
+    }
+
+    /// The first memory, which most modules have alone.
+    pub fn memory(&self) -> Option<&Memory> {
+        self.memories.first()
+    }
+
+    /// The memory whose size in pages (then `true`) or greatest size a global holds.
+    pub fn memory_of_global(&self, global: u32) -> Option<(u32, bool)> {
+        let found = |(k, m): (usize, &Memory)| {
+            let pages = m.pages_global == Some(global);
+            (pages || m.limit_global == Some(global)).then_some((k as u32, pages))
+        };
+        self.memories.iter().enumerate().find_map(found)
     }
 }

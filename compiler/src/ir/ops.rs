@@ -96,8 +96,12 @@ pub enum ImmKind {
     None,
     /// Bits of the constant, within the type.
     Bits,
-    /// A byte offset, 32 bits unsigned.
+    /// A byte offset, 32 bits unsigned; above bit 32 the number of the memory, for accesses to linear memory.
     Offset,
+    /// The number of a memory.
+    Memory,
+    /// The number of the memory that is written, and above bit 32 of the one that is read.
+    Memories,
     /// The code of a trap kind.
     Trap,
     /// The number of a result.
@@ -296,6 +300,11 @@ ops! {
     Store32 "store32" Pin [I I] -> V, Offset;
     /// Stores eight bytes; only before 64-bit values are split.
     Store64 "store64" Pin [I L] -> V, Offset;
+    /// Copies bytes: to the first operand, from the second, as many as the third says. The ranges may overlap; nobody checks
+    /// them here.
+    MemoryCopy "memory.copy" Pin [I I I] -> V, Memories;
+    /// Fills bytes: from the first operand on, with the low byte of the second, as many as the third says.
+    MemoryFill "memory.fill" Pin [I I I] -> V, Memory;
     /// Value of global `imm`; after 64-bit values are split, of its word `imm >> 32`.
     GlobalGet "global.get" Pin [] -> T, Global;
     /// Sets global `imm`.
@@ -317,6 +326,33 @@ pub enum SymKind {
     Global = 2,
     /// Contents of data number `kind - Data`, in flash.
     Data = 0x4000_0000,
+    /// Contents of passive data segment number `kind - Segment`, in flash.
+    Segment = 0x5000_0000,
+    /// Linear memory number `kind - Memories`, which is not 0.
+    Memories = 0x6000_0000,
+}
+
+impl SymKind {
+    /// The symbol number of a memory.
+    pub const fn of_memory(memory: u32) -> u32 {
+        match memory {
+            0 => SymKind::Memory as u32,
+            k => SymKind::Memories as u32 + k,
+        }
+    }
+    /// The memory that a symbol number stands for.
+    pub const fn memory(symbol: u32) -> Option<u32> {
+        match symbol {
+            k if k == SymKind::Memory as u32 => Some(0),
+            k if k > SymKind::Memories as u32 => Some(k - SymKind::Memories as u32),
+            _ => None,
+        }
+    }
+}
+
+/// The memory that an access with this immediate goes to.
+pub const fn memory_of(imm: i64) -> u32 {
+    (imm >> 32) as u32
 }
 
 impl Op {

@@ -8,7 +8,9 @@ pub use super::cursor::ParseError;
 use super::cursor::{Cursor, Spot, error_at};
 use super::floats::Fp;
 use super::func::{Args, Block, Edge, Func, Node, Term, TermOp, Value};
-use super::module::{Data, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module};
+use super::module::{
+    Base, Data, ExprOp, FuncDecl, FuncType, Global, GlobalInit, Import, MACHINE, Memory, Module,
+};
 use super::ops::{Class, ImmKind, Op, Sig, SymKind, Ty};
 use super::text::{has_suffix, term_name};
 use crate::trap::TrapKind;
@@ -41,7 +43,7 @@ pub fn module(text: &str) -> Result<Module> {
     let mut lines = Cursor::lines(text);
     while let Some(mut c) = lines.next() {
         match c.peek() {
-            "memory" => memory(&mut m, c)?,
+            "memory" => memory_line(&mut m, c)?,
             "global" => global(&mut m, c)?,
             "data" => data(&mut m, c)?,
             "start" => {
@@ -63,20 +65,41 @@ pub fn module(text: &str) -> Result<Module> {
     Ok(m)
 }
 
-fn memory(m: &mut Module, mut c: Cursor<'_>) -> Result<()> {
+fn memory_line(m: &mut Module, mut c: Cursor<'_>) -> Result<()> {
     c.word();
-    let min_pages = c.number_in(0, 65535)? as u32;
-    let max_pages = c.number_in(min_pages.into(), 65535)? as u32;
-    let pages_global = match c.take_word("grows") {
-        true => Some(c.numbered("g", "a global such as `g0`")?),
-        false => None,
+    let import = import(&mut c)?;
+    let min_pages = c.number_in(0, u32::MAX.into())? as u32;
+    let max_pages = c.number_in(min_pages.into(), u32::MAX.into())? as u32;
+    let page_log2 = match c.take_word("page") {
+        true => match c.number_in(1, 65536)? {
+            1 => 0,
+            65536 => 16,
+            _ => return c.expected("a page size of 1 or 65536"),
+        },
+        false => 16,
     };
+    let base = if c.take_word("at") {
+        Base::Address(c.number_in(0, u32::MAX.into())? as u32)
+    } else if c.take_word("identity") {
+        Base::Identity
+    } else {
+        Base::Symbol
+    };
+    let [pages_global, limit_global] = ["grows", "limit"].map(|word| match c.take_word(word) {
+        true => c.numbered("g", "a global such as `g0`").map(Some),
+        false => Ok(None),
+    });
+    let (pages_global, limit_global) = (pages_global?, limit_global?);
     let exports = exports(&mut c)?;
-    m.memory = Some(Memory {
+    m.memories.push(Memory {
+        import,
+        base,
+        page_log2,
         min_pages,
         max_pages,
         grows: pages_global.is_some(),
         pages_global,
+        limit_global,
         exports,
     });
     c.end()
@@ -87,7 +110,7 @@ fn global(m: &mut Module, mut c: Cursor<'_>) -> Result<()> {
     let import = import(&mut c)?;
     let mutable = c.take_word("mut");
     let ty = value_type(&mut c)?;
-    let init = init(&mut c, ty)?;
+    let init = init(m, &mut c, ty)?;
     let exports = exports(&mut c)?;
     m.globals.push(Global {
         ty,
@@ -101,21 +124,57 @@ fn global(m: &mut Module, mut c: Cursor<'_>) -> Result<()> {
 
 fn data(m: &mut Module, mut c: Cursor<'_>) -> Result<()> {
     c.word();
-    let offset = init(&mut c, Ty::I32)?;
+    let memory = match c.is_numbered("m") {
+        true => c.numbered("m", "a memory")?,
+        false => 0,
+    };
+    let offset = match c.take_word("passive") {
+        true => None,
+        false => Some(init(m, &mut c, Ty::I32)?),
+    };
+    let length_global = match c.take_word("length") {
+        true => Some(c.numbered("g", "a global such as `g0`")?),
+        false => None,
+    };
     let bytes = c.quoted()?;
     m.data.push(Data {
         offset,
+        memory,
+        length_global,
         bytes,
         at: 0,
     });
     c.end()
 }
 
-fn init(c: &mut Cursor<'_>, ty: Ty) -> Result<GlobalInit> {
+fn init(m: &mut Module, c: &mut Cursor<'_>, ty: Ty) -> Result<GlobalInit> {
     if c.is_numbered("g") {
         return Ok(GlobalInit::Global(c.numbered("g", "a global")?));
     }
+    if c.take("(") {
+        let mut steps = Vec::new();
+        while !c.take(")") {
+            steps.push(expression_step(c)?);
+        }
+        m.exprs.push(steps);
+        return Ok(GlobalInit::Expr(m.exprs.len() as u32 - 1));
+    }
     Ok(GlobalInit::Const(bits(c, ty)?))
+}
+
+/// A step of a constant expression: `i32:5`, `g0` or an operation.
+fn expression_step(c: &mut Cursor<'_>) -> Result<ExprOp> {
+    if c.is_numbered("g") {
+        return Ok(ExprOp::Global(c.numbered("g", "a global")?));
+    }
+    let binary = [Op::Add, Op::Sub, Op::Mul].into_iter();
+    if let Some(op) = binary.into_iter().find(|op| c.peek() == op.text()) {
+        c.word();
+        return Ok(ExprOp::Binary(op));
+    }
+    let ty = value_type(c)?;
+    c.need(":")?;
+    Ok(ExprOp::Const(ty, bits(c, ty)?))
 }
 
 /// A constant of a type: any number that its bits can mean, signed or unsigned.
@@ -529,10 +588,18 @@ fn immediate(c: &mut Cursor<'_>, op: Op, ty: Ty) -> Result<i64> {
     match op.imm_kind() {
         ImmKind::None | ImmKind::Block | ImmKind::Func | ImmKind::Fp => Ok(0),
         ImmKind::Bits => Ok(bits(c, ty)? as i64),
-        ImmKind::Offset => match c.take("+") {
-            true => Ok(c.number_in(0, u32::MAX.into())? as i64),
-            false => Ok(0),
-        },
+        ImmKind::Offset => {
+            let memory = i64::from(memory(c, 0)?) << 32;
+            match c.take("+") {
+                true => Ok(memory | c.number_in(0, u32::MAX.into())? as i64),
+                false => Ok(memory),
+            }
+        }
+        ImmKind::Memory => Ok(i64::from(memory(c, 0)?)),
+        ImmKind::Memories => {
+            let to = memory(c, 0)?;
+            Ok(i64::from(memory(c, to)?) << 32 | i64::from(to))
+        }
         ImmKind::Trap => {
             let Some(kind) = TrapKind::from_name(c.peek()) else {
                 return c.expected("a trap kind such as `OutOfBounds`");
@@ -560,6 +627,17 @@ fn immediate(c: &mut Cursor<'_>, op: Op, ty: Ty) -> Result<i64> {
     }
 }
 
+/// A memory by number, if one is named.
+fn memory(c: &mut Cursor<'_>, usual: u32) -> Result<u32> {
+    if c.take_word("machine") {
+        return Ok(MACHINE);
+    }
+    match c.is_numbered("m") {
+        true => c.numbered("m", "a memory such as `m1`"),
+        false => Ok(usual),
+    }
+}
+
 /// A symbol with an offset: `memory`, `globals+8`, `global3`, `data0+0x10`.
 fn symbol(c: &mut Cursor<'_>) -> Result<i64> {
     let start = c.clone();
@@ -568,15 +646,22 @@ fn symbol(c: &mut Cursor<'_>) -> Result<i64> {
         word.strip_prefix(prefix)
             .and_then(|n| n.parse::<u32>().ok())
     };
+    let below = |first: SymKind, n: u32, end: SymKind| {
+        (first as u32).checked_add(n).filter(|k| *k < end as u32)
+    };
     let kind = match (word, number("global"), number("data")) {
         ("memory", _, _) => Some(SymKind::Memory as u32),
+        (_, None, None) if number("segment").is_some() => {
+            number("segment").and_then(|n| below(SymKind::Segment, n, SymKind::Memories))
+        }
+        (_, None, None) if number("memory").is_some() => number("memory")
+            .and_then(|n| (SymKind::Memories as u32).checked_add(n))
+            .filter(|&k| SymKind::memory(k).is_some()),
         ("globals", _, _) => Some(SymKind::Globals as u32),
         (_, Some(g), _) => (SymKind::Global as u32)
             .checked_add(g)
             .filter(|k| *k < SymKind::Data as u32),
-        (_, _, Some(d)) => (SymKind::Data as u32)
-            .checked_add(d)
-            .filter(|k| *k <= i32::MAX as u32),
+        (_, _, Some(d)) => below(SymKind::Data, d, SymKind::Segment),
         _ => None,
     };
     let Some(kind) = kind else {

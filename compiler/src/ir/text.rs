@@ -20,8 +20,10 @@
 use super::cfg::Cfg;
 use super::floats::Fp;
 use super::func::{Block, Func, Node, TermOp, Value};
-use super::module::{FuncDecl, Global, GlobalInit, Module};
-use super::ops::{ImmKind, Op, Sig, SymKind, Ty};
+use super::module::{
+    Base, Data, ExprOp, FuncDecl, Global, GlobalInit, Import, MACHINE, Memory, Module,
+};
+use super::ops::{ImmKind, Op, Sig, SymKind, Ty, memory_of};
 use super::order::Order;
 use crate::trap::TrapKind;
 use std::fmt::Write;
@@ -36,19 +38,14 @@ pub fn function(f: &Func, name: &str, locs: bool) -> String {
 /// Text of a module: what it imports, holds and defines, in index order.
 pub fn module(m: &Module, locs: bool) -> String {
     let mut out = String::new();
-    if let Some(mem) = &m.memory {
-        let _ = write!(out, "memory {} {}", mem.min_pages, mem.max_pages);
-        if let Some(g) = mem.pages_global {
-            let _ = write!(out, " grows g{g}");
-        }
-        exports(&mut out, &mem.exports);
-        out.push('\n');
+    for mem in &m.memories {
+        memory(&mut out, mem);
     }
     for g in &m.globals {
-        global(&mut out, g);
+        global(&mut out, m, g);
     }
     for d in &m.data {
-        let _ = writeln!(out, "data {} {}", init(d.offset), quoted(&d.bytes));
+        data(&mut out, m, d);
     }
     if let Some(s) = m.start {
         let _ = writeln!(out, "start f{s}");
@@ -59,24 +56,73 @@ pub fn module(m: &Module, locs: bool) -> String {
     out
 }
 
-fn global(out: &mut String, g: &Global) {
-    out.push_str("global ");
-    if let Some(i) = &g.import {
+fn imported(out: &mut String, import: Option<&Import>) {
+    if let Some(i) = import {
         let (m, f) = (quoted(i.module.as_bytes()), quoted(i.field.as_bytes()));
         let _ = write!(out, "import {m} {f} ");
     }
+}
+
+fn memory(out: &mut String, mem: &Memory) {
+    out.push_str("memory ");
+    imported(out, mem.import.as_ref());
+    let _ = write!(out, "{} {}", mem.min_pages, mem.max_pages);
+    if mem.page_log2 != 16 {
+        let _ = write!(out, " page {}", 1u64 << mem.page_log2);
+    }
+    match mem.base {
+        Base::Symbol => {}
+        Base::Address(at) => {
+            let _ = write!(out, " at {at:#x}");
+        }
+        Base::Identity => out.push_str(" identity"),
+    }
+    for (word, global) in [("grows", mem.pages_global), ("limit", mem.limit_global)] {
+        if let Some(g) = global {
+            let _ = write!(out, " {word} g{g}");
+        }
+    }
+    exports(out, &mem.exports);
+    out.push('\n');
+}
+
+fn data(out: &mut String, m: &Module, d: &Data) {
+    let _ = match (d.offset, d.memory) {
+        (Some(offset), 0) => write!(out, "data {}", init(m, offset)),
+        (Some(offset), k) => write!(out, "data m{k} {}", init(m, offset)),
+        (None, _) => write!(out, "data passive"),
+    };
+    if let Some(g) = d.length_global {
+        let _ = write!(out, " length g{g}");
+    }
+    let _ = writeln!(out, " {}", quoted(&d.bytes));
+}
+
+fn global(out: &mut String, m: &Module, g: &Global) {
+    out.push_str("global ");
+    imported(out, g.import.as_ref());
     if g.mutable {
         out.push_str("mut ");
     }
-    let _ = write!(out, "{} {}", g.ty.name(), init(g.init));
+    let _ = write!(out, "{} {}", g.ty.name(), init(m, g.init));
     exports(out, &g.exports);
     out.push('\n');
 }
 
-fn init(i: GlobalInit) -> String {
+fn init(m: &Module, i: GlobalInit) -> String {
     match i {
         GlobalInit::Const(c) => c.to_string(),
         GlobalInit::Global(g) => format!("g{g}"),
+        GlobalInit::Expr(e) => {
+            let step = |s: &ExprOp| match s {
+                ExprOp::Const(ty, c) => format!("{}:{c}", ty.name()),
+                ExprOp::Global(g) => format!("g{g}"),
+                ExprOp::Binary(op) => op.text().to_owned(),
+            };
+            let steps = m.exprs.get(e as usize).map_or(&[][..], Vec::as_slice);
+            let steps: Vec<_> = steps.iter().map(step).collect();
+            format!("({})", steps.join(" "))
+        }
     }
 }
 
@@ -160,6 +206,8 @@ pub fn sym_text(imm: i64) -> String {
     let (kind, offset) = ((imm >> 32) as u32, imm as u32);
     let name = match kind {
         k if k == SymKind::Memory as u32 => "memory".to_owned(),
+        k if k > SymKind::Memories as u32 => format!("memory{}", k - SymKind::Memories as u32),
+        k if k >= SymKind::Segment as u32 => format!("segment{}", k - SymKind::Segment as u32),
         k if k == SymKind::Globals as u32 => "globals".to_owned(),
         k if k >= SymKind::Data as u32 => format!("data{}", k - SymKind::Data as u32),
         k => format!("global{}", k - SymKind::Global as u32),
@@ -275,8 +323,20 @@ impl Printer<'_> {
                 let v = super::eval::sext(n.imm as u64, bits) as i64;
                 self.put(format_args!(" {v}"));
             }
-            ImmKind::Offset if n.imm == 0 => {}
-            ImmKind::Offset => self.put(format_args!(" +{}", n.imm)),
+            ImmKind::Offset => {
+                self.memory(memory_of(n.imm), true);
+                if n.imm as u32 != 0 {
+                    self.put(format_args!(" +{}", n.imm as u32));
+                }
+            }
+            ImmKind::Memory => self.memory(n.imm as u32, true),
+            ImmKind::Memories => {
+                let (to, from) = (n.imm as u32, memory_of(n.imm));
+                self.memory(to, to == from);
+                if from != to {
+                    self.memory(from, false);
+                }
+            }
             ImmKind::Trap => match TrapKind::from_code(n.imm as u8) {
                 Some(k) => self.put(format_args!(" {}", k.name())),
                 None => self.put(format_args!(" trap{}", n.imm)),
@@ -290,6 +350,15 @@ impl Printer<'_> {
                 }
             }
             ImmKind::Sym => self.put(format_args!(" {}", sym_text(n.imm))),
+        }
+    }
+
+    /// A memory by number, if it is not the first of those that there usually are.
+    fn memory(&mut self, memory: u32, usual: bool) {
+        match memory {
+            0 if usual => {}
+            MACHINE => self.put(format_args!(" machine")),
+            k => self.put(format_args!(" m{k}")),
         }
     }
 

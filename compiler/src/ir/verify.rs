@@ -18,8 +18,8 @@
 use super::cfg::Cfg;
 use super::floats::Fp;
 use super::func::{Block, Func, Node, TermOp, Value};
-use super::module::{FuncType, Module};
-use super::ops::{Class, ImmKind, Op, Sig, Ty};
+use super::module::{Base, FuncType, MACHINE, Module};
+use super::ops::{Class, ImmKind, Op, Sig, Ty, memory_of};
 use super::order::term_uses;
 use crate::trap::TrapKind;
 
@@ -166,6 +166,14 @@ impl Verifier<'_> {
             ImmKind::Bits => n.imm as u64 & !n.ty.mask() == 0,
             ImmKind::Trap => u8::try_from(n.imm).is_ok_and(|c| TrapKind::from_code(c).is_some()),
             ImmKind::Global => n.imm >> 32 == 0 || self.stage > Stage::Source && n.imm >> 32 == 1,
+            ImmKind::Offset if n.op.access_bytes().is_some() => {
+                n.imm >= 0 && self.is_memory(memory_of(n.imm))
+            }
+            ImmKind::Memory => word && self.is_memory(n.imm as u32),
+            ImmKind::Memories => {
+                let (to, from) = (n.imm as u32, memory_of(n.imm));
+                n.imm >= 0 && self.is_memory(to) && self.is_memory(from)
+            }
             ImmKind::Offset | ImmKind::Index | ImmKind::Func | ImmKind::Block => word,
             ImmKind::Sym => n.imm >= 0,
             ImmKind::Fp => Fp::from_imm(n.imm).is_some(),
@@ -175,6 +183,19 @@ impl Verifier<'_> {
         } else {
             self.fail(v, format!("immediate {:#x}", n.imm))
         }
+    }
+
+    /// Whether there is a memory of this number, or it may be none: constants are read at machine addresses, and helpers
+    /// know no others.
+    fn is_memory(&self, memory: u32) -> bool {
+        memory == MACHINE || self.module.is_none_or(|m| (memory as usize) < m.memories.len())
+    }
+
+    /// Whether a machine address in this memory is the sum with a symbol.
+    fn has_base(&self, imm: i64) -> bool {
+        let memories = self.module.map_or(&[][..], |m| &m.memories);
+        let memory = memories.get(memory_of(imm) as usize);
+        memory_of(imm) != MACHINE && memory.is_none_or(|m| m.base != Base::Identity)
     }
 
     /// What the rows cannot say: calls, projections, globals.
@@ -323,7 +344,8 @@ impl Verifier<'_> {
                 }
                 let op = f.node(v).op;
                 let access = op.is_load() || op.is_store();
-                if self.stage == Stage::Machine && access && !p.is_from_symbol(f.node(v).args[0]) {
+                let placed = access && self.has_base(f.node(v).imm);
+                if self.stage == Stage::Machine && placed && !p.is_from_symbol(f.node(v).args[0]) {
                     return self.fail(v, "an address that no symbol is part of");
                 }
             }

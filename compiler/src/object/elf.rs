@@ -11,6 +11,7 @@ use super::{TRAP_SECTION, attributes};
 use crate::backend::code::{Code, RelocKind};
 use crate::backend::symbols::{self, SymbolKind};
 use crate::error::{Error, ErrorKind, Result};
+use crate::ir::Base;
 use crate::options::{Bounds, Options};
 use crate::pipeline::Compiled;
 use crate::seeded::{Bug, on};
@@ -130,6 +131,22 @@ impl Writer<'_> {
         })
     }
 
+    fn absolute(&mut self, name: &str, value: u32) -> SymbolId {
+        self.obj.add_symbol(Symbol {
+            name: name.as_bytes().to_vec(),
+            value: value.into(),
+            size: 0,
+            kind: object::SymbolKind::Unknown,
+            scope: SymbolScope::Dynamic,
+            weak: false,
+            section: SymbolSection::Absolute,
+            flags: SymbolFlags::Elf {
+                st_info: elf::STB_GLOBAL | elf::STT_OBJECT,
+                st_other: elf::STV_DEFAULT.into(),
+            },
+        })
+    }
+
     fn zeroed(&mut self, name: &str, size: u64, global: bool) -> SymbolId {
         let s = self.section(format!(".bss.{name}"), SectionKind::UninitializedData);
         self.obj.append_section_bss(s, size, 8);
@@ -149,8 +166,11 @@ impl Writer<'_> {
                 | SymbolKind::Float(_)
                 | SymbolKind::FloatText(_)
                 | SymbolKind::Wrapper(_)
-                | SymbolKind::Init
-                | SymbolKind::Memory => None,
+                | SymbolKind::Init => None,
+                SymbolKind::Memory(m) if c.module.memories[*m as usize].import.is_some() => {
+                    Some(self.undefined(&name))
+                }
+                SymbolKind::Memory(_) => None,
                 SymbolKind::Globals => {
                     Some(self.zeroed(&name, c.globals.size.max(4) as u64, false))
                 }
@@ -169,13 +189,19 @@ impl Writer<'_> {
                     self.obj.append_section_data(s, &bytes, 4);
                     Some(self.define(&name, s, 0, bytes.len() as u64, elf::STT_OBJECT, false))
                 }
+                SymbolKind::Segment(n) => {
+                    let bytes = &c.module.data[*n as usize].bytes;
+                    let s = self.section(format!(".rodata.{name}"), SectionKind::ReadOnlyData);
+                    self.obj.append_section_data(s, bytes, 4);
+                    Some(self.define(&name, s, 0, bytes.len() as u64, elf::STT_OBJECT, false))
+                }
             };
         }
         // Every global that others may see, and memory, exist even if no code names them.
         for (g, global) in c.module.globals.iter().enumerate() {
             let kind = SymbolKind::Global(g as u32);
-            let pages = c.module.memory.as_ref().and_then(|m| m.pages_global) == Some(g as u32);
-            if global.import.is_none() && (!global.exports.is_empty() || pages) {
+            let seen = c.module.memory_of_global(g as u32).is_some();
+            if global.import.is_none() && (!global.exports.is_empty() || seen) {
                 let id = self.zeroed(&self.text(&kind), 4 * global.ty.words() as u64, true);
                 self.bind(&kind, id);
                 for other in global.exports.iter().skip(1) {
@@ -183,15 +209,22 @@ impl Writer<'_> {
                 }
             }
         }
-        if let Some(m) = &c.module.memory {
+        for (i, m) in c.module.memories.iter().enumerate() {
+            let kind = SymbolKind::Memory(i as u32);
+            if let (Base::Address(at), None) = (m.base, &m.import) {
+                self.absolute(&self.text(&kind), at);
+            }
+            if !m.is_reserved() {
+                continue;
+            }
             // An access that wraps by its mask may still end past the last byte.
             let slack = if self.options.bounds == Bounds::Mask {
                 8
             } else {
                 0
             };
-            let id = self.zeroed(&self.text(&SymbolKind::Memory), m.max_bytes() + slack, true);
-            self.bind(&SymbolKind::Memory, id);
+            let id = self.zeroed(&self.text(&kind), m.max_bytes() + slack, true);
+            self.bind(&kind, id);
         }
     }
 
@@ -218,14 +251,15 @@ impl Writer<'_> {
         let f = match kind {
             SymbolKind::Func(i) => &self.c.module.funcs[*i as usize],
             SymbolKind::Wrapper(i) => &self.c.module.funcs[*i as usize],
-            SymbolKind::Memory
+            SymbolKind::Memory(_)
             | SymbolKind::Globals
             | SymbolKind::Global(_)
             | SymbolKind::StackLimit
             | SymbolKind::Init
             | SymbolKind::Float(_)
             | SymbolKind::FloatText(_)
-            | SymbolKind::Data(_) => return Vec::new(),
+            | SymbolKind::Data(_)
+            | SymbolKind::Segment(_) => return Vec::new(),
         };
         let entered = match kind {
             SymbolKind::Wrapper(_) => f.needs_wrapper(),

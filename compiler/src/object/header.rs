@@ -4,7 +4,8 @@
 //! word of C or C++, is declared under a near identifier with an assembler label, so that everything can be called.
 //! Invariant: no two declarations share an identifier, and none is made twice. Checked by `tests/header.rs`.
 
-use crate::ir::{FuncType, Global, Module, Ty};
+use crate::backend::symbols::numbered;
+use crate::ir::{Base, FuncType, Global, Memory, Module, Ty};
 use crate::options::Options;
 use rustc_hash::FxHashSet;
 use std::fmt::Write;
@@ -122,10 +123,43 @@ impl Header {
         self.line(&format!("{result} {name}({params}){label};"));
     }
 
+    /// A memory that the module defines, and the variables beside it.
+    fn memory(&mut self, memory: &Memory, symbol: &str) {
+        if memory.import.is_none() {
+            match memory.base {
+                Base::Symbol | Base::Address(_) => {
+                    let bytes = memory.max_bytes();
+                    self.line(&format!("\n/* Linear memory: {bytes} bytes. */"));
+                    self.variable("uint8_t", symbol, "[]");
+                }
+                Base::Identity => {
+                    self.line("\n/* Addresses of linear memory are machine addresses. */")
+                }
+            }
+            let unit = page(memory);
+            if memory.pages_global.is_some() {
+                self.line(&format!("/* Its current size in {unit}. */"));
+                self.variable("uint32_t", &format!("{symbol}_pages"), "");
+            }
+            if memory.limit_global.is_some() {
+                self.line(&format!("/* Its greatest size in {unit}. */"));
+                self.variable("uint32_t", &format!("{symbol}_max_pages"), "");
+            }
+        }
+    }
+
     fn variable(&mut self, ty: &str, symbol: &str, array: &str) {
         if let Some((name, label)) = self.declare(symbol) {
             self.line(&format!("extern {ty} {name}{array}{label};"));
         }
+    }
+}
+
+/// Bytes of a page in words.
+fn page(memory: &Memory) -> &'static str {
+    match memory.page_log2 {
+        16 => "pages of 64 KiB",
+        _ => "bytes",
     }
 }
 
@@ -166,16 +200,8 @@ pub fn text(m: &Module, options: &Options) -> String {
         h.line("\n/* Define it: the lowest address that the stack may reach. */");
         h.variable("uint32_t", &format!("{n}_stack_limit"), "");
     }
-    if let Some(mem) = &m.memory {
-        h.line(&format!(
-            "\n/* Linear memory: {} bytes. */",
-            mem.max_bytes()
-        ));
-        h.variable("uint8_t", &format!("{n}_memory"), "[]");
-        if mem.grows {
-            h.line("/* Its current size in pages of 64 KiB. */");
-            h.variable("uint32_t", &format!("{n}_memory_pages"), "");
-        }
+    for (i, mem) in m.memories.iter().enumerate() {
+        h.memory(mem, &numbered(n, i as u32));
     }
     h.line("\n/* Imports: define them. */");
     for f in &m.funcs {
@@ -186,6 +212,12 @@ pub fn text(m: &Module, options: &Options) -> String {
     for g in &m.globals {
         if let Some(i) = &g.import {
             h.variable(&variable_type(g), &i.symbol(), "");
+        }
+    }
+    for memory in &m.memories {
+        if let Some(i) = &memory.import {
+            h.line(&format!("/* {} bytes at least. */", memory.min_bytes()));
+            h.variable("uint8_t", &i.symbol(), "[]");
         }
     }
     h.line("\n/* Exports. */");

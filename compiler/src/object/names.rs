@@ -4,6 +4,7 @@
 //! their names, so they may meet the names of imports or those that the compiler gives; a linker would report
 //! that late, or silently take one for the other. Checked before anything is compiled.
 
+use crate::backend::symbols::numbered;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{FuncType, Module, Ty};
 use crate::options::Options;
@@ -14,6 +15,7 @@ use rustc_hash::FxHashMap;
 enum Wanted<'a> {
     Func(&'a FuncType),
     Global(Ty),
+    Memory,
 }
 
 fn clash(name: &str, what: &str) -> Error {
@@ -22,8 +24,14 @@ fn clash(name: &str, what: &str) -> Error {
 }
 
 /// The names that the compiler gives to what others see.
-pub fn own(prefix: &str) -> [String; 4] {
-    ["init", "memory", "memory_pages", "stack_limit"].map(|n| format!("{prefix}_{n}"))
+pub fn own(prefix: &str, memories: usize) -> Vec<String> {
+    let fixed = ["init", "memory", "memory_pages", "stack_limit"];
+    let mut names: Vec<_> = fixed.map(|n| format!("{prefix}_{n}")).into();
+    for k in 0..memories {
+        let memory = numbered(prefix, k as u32);
+        names.extend(["", "_pages", "_max_pages"].map(|n| format!("{memory}{n}")));
+    }
+    names
 }
 
 /// Refuses a module whose symbols cannot all be told apart.
@@ -31,7 +39,7 @@ pub fn own(prefix: &str) -> [String; 4] {
 /// # Errors
 /// `Options`, naming the symbol; `Unsupported` for what ELF cannot say.
 pub fn check(m: &Module, options: &Options) -> Result<()> {
-    let own = own(&options.name);
+    let own = own(&options.name, m.memories.len());
     let mut wanted: FxHashMap<String, Wanted<'_>> = FxHashMap::default();
     let funcs = m.funcs.iter().filter_map(|f| {
         let i = f.import.as_ref()?;
@@ -41,7 +49,11 @@ pub fn check(m: &Module, options: &Options) -> Result<()> {
         let i = g.import.as_ref()?;
         Some((i.symbol(), Wanted::Global(g.ty)))
     });
-    for (symbol, what) in funcs.chain(globals) {
+    let memories = m.memories.iter().filter_map(|m| {
+        let i = m.import.as_ref()?;
+        Some((i.symbol(), Wanted::Memory))
+    });
+    for (symbol, what) in funcs.chain(globals).chain(memories) {
         printable(&symbol)?;
         if own.contains(&symbol) {
             return Err(clash(&symbol, "is imported, and the compiler gives it"));

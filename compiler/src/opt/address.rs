@@ -5,8 +5,8 @@
 //! check yields stays the operand of the sum: no rule separates them. A constant address takes a base near it,
 //! shared by its neighbours; a constant added to an address that needs no check joins the offset.
 
-use crate::ir::ops::SymKind;
-use crate::ir::{Func, Module, Node, Op, Ty, Value};
+use crate::ir::ops::{SymKind, memory_of};
+use crate::ir::{Base, Func, MACHINE, Memory, Module, Node, Op, Ty, Value};
 use crate::seeded::{Bug, on};
 
 /// Where global variables are.
@@ -23,8 +23,8 @@ impl GlobalLayout {
     pub fn new(module: &Module) -> GlobalLayout {
         let mut layout = GlobalLayout::default();
         for (i, g) in module.globals.iter().enumerate() {
-            let pages = module.memory.as_ref().and_then(|m| m.pages_global) == Some(i as u32);
-            if g.import.is_some() || !g.exports.is_empty() || pages {
+            let seen = module.memory_of_global(i as u32).is_some();
+            if g.import.is_some() || !g.exports.is_empty() || seen {
                 layout.place.push((SymKind::Global as u32 + i as u32, 0));
             } else {
                 layout.place.push((SymKind::Globals as u32, layout.size));
@@ -47,18 +47,41 @@ pub fn sym_imm(symbol: u32, offset: u32) -> i64 {
 const REACH: u32 = 0xfff;
 
 /// Rewrites all accesses of a function of words.
-pub fn lower_addresses(f: &mut Func, globals: &GlobalLayout) {
+pub fn lower_addresses(f: &mut Func, globals: &GlobalLayout, memories: &[Memory]) {
+    let symbol = |memory: u32| match memories.get(memory as usize) {
+        Some(m) if m.base == Base::Identity => None,
+        _ if on(Bug::FirstMemoryBase) => Some(SymKind::Memory as u32),
+        _ => Some(SymKind::of_memory(memory)),
+    };
     for b in 0..f.blocks.len() {
         for k in 0..f.blocks[b].insts.len() {
             let v = f.blocks[b].insts[k];
             let n = f.node(v);
             if n.op.is_load() || n.op.is_store() {
-                let (addr, offset) = (n.args[0], n.imm as u32);
-                let (base, offset) = address(f, addr, offset);
+                let (addr, offset, memory) = (n.args[0], n.imm as u32, memory_of(n.imm));
+                if memory == MACHINE {
+                    continue;
+                }
+                let (base, offset) = match symbol(memory) {
+                    Some(symbol) => address(f, symbol, addr, offset),
+                    None => (addr, offset),
+                };
                 let lost = on(Bug::OffsetLost) && offset >= 0x800;
                 let n = &mut f.nodes[v.0 as usize];
                 n.args[0] = base;
-                n.imm = if lost { offset & 0x7ff } else { offset } as i64;
+                n.imm = (memory as i64) << 32 | if lost { offset & 0x7ff } else { offset } as i64;
+            } else if matches!(n.op, Op::MemoryCopy | Op::MemoryFill) {
+                let (to, from, copies) = (n.imm as u32, memory_of(n.imm), n.op == Op::MemoryCopy);
+                for (k, memory) in [(0, to), (1, from)].into_iter().take(1 + copies as usize) {
+                    if memory == MACHINE {
+                        continue;
+                    }
+                    if let Some(symbol) = symbol(memory) {
+                        let base = sym(f, symbol, 0);
+                        let sum = f.float(Op::Add, Ty::I32, &[base, f.node(v).args[k]]);
+                        f.nodes[v.0 as usize].args[k] = sum;
+                    }
+                }
             } else if matches!(n.op, Op::GlobalGet | Op::GlobalSet) {
                 let (symbol, offset) = globals.place[n.imm as u32 as usize];
                 let offset = offset + 4 * (n.imm >> 32) as u32;
@@ -84,8 +107,7 @@ fn sym(f: &mut Func, symbol: u32, offset: u32) -> Value {
 }
 
 /// Base and offset of an access to linear memory. Everything is modulo 2^32, as machine addresses are.
-fn address(f: &mut Func, addr: Value, offset: u32) -> (Value, u32) {
-    let memory = SymKind::Memory as u32;
+fn address(f: &mut Func, memory: u32, addr: Value, offset: u32) -> (Value, u32) {
     if let Some(c) = f.as_const(unguarded(f, addr)) {
         let at = (c as u32).wrapping_add(offset);
         // The checks before it still stand; the address is known all the same.

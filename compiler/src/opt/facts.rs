@@ -393,6 +393,8 @@ pub fn of(op: Op, ty: Ty, arg_ty: Ty, imm: i64, a: &[&Fact]) -> Fact {
         | Op::Store16
         | Op::Store32
         | Op::Store64
+        | Op::MemoryCopy
+        | Op::MemoryFill
         | Op::GlobalGet
         | Op::GlobalSet
         | Op::GlobalLoad

@@ -1,6 +1,7 @@
 //! The optimizer: SSA to SSA.
 
 pub mod address;
+pub mod bulk;
 pub mod callgraph;
 pub mod editor;
 pub mod facts;

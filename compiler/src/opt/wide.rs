@@ -62,7 +62,11 @@ fn next_word(offset: i64) -> i64 {
     if on(Bug::WideOffsetWraps) {
         return offset + 4;
     }
-    i64::from((offset as u32).wrapping_add(4))
+    let next = i64::from((offset as u32).wrapping_add(4));
+    match on(Bug::HighWordElsewhere) {
+        true => next,
+        false => offset & !0xffff_ffff | next,
+    }
 }
 
 struct Wide<'a, 'b> {
@@ -277,6 +281,8 @@ impl Wide<'_, '_> {
             | Op::Store16
             | Op::Store32
             | Op::Store64
+            | Op::MemoryCopy
+            | Op::MemoryFill
             | Op::GlobalGet
             | Op::GlobalSet
             | Op::GlobalLoad
@@ -506,6 +512,11 @@ impl Wide<'_, '_> {
                     ),
                     None,
                 )
+            }
+            Op::MemoryCopy | Op::MemoryFill
+                if super::bulk::expand(&mut self.e, self.at, n, &args) =>
+            {
+                return;
             }
             Op::GlobalGet if n.ty == Ty::I64 => {
                 let lo = self.pin(Op::GlobalGet, Ty::I32, &[], n.imm, n.loc);

@@ -114,7 +114,8 @@ pub fn sizes(c: &Compiled, options: &Options) -> String {
     }
     let code: usize = c.functions.iter().map(|(_, f)| f.bytes.len()).sum();
     let data: usize = c.image.iter().map(|chunk| 4 * chunk.words.len()).sum();
-    let memory = c.module.memory.as_ref().map_or(0, |m| m.max_bytes());
+    let reserved = c.module.memories.iter().filter(|m| m.is_reserved());
+    let memory: u64 = reserved.map(|m| m.max_bytes()).sum();
     let _ = writeln!(
         out,
         "{} functions: {code} bytes of code, {data} of constants, {} of globals, {memory} of linear memory",

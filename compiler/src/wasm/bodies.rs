@@ -9,6 +9,7 @@ use super::translate::{self, Context};
 use crate::error::Result;
 use crate::ir::{Func, Module, Op};
 use crate::options::Options;
+use rustc_hash::FxHashSet;
 use wasmparser as wp;
 
 /// A body that was scanned, not yet validated.
@@ -16,6 +17,15 @@ struct Body<'a> {
     func: wp::FuncToValidate<wp::ValidatorResources>,
     bytes: wp::FunctionBody<'a>,
     scan: Scan,
+}
+
+/// What the bodies of a module change of memories and data segments, by index.
+#[derive(Default)]
+pub(super) struct Changes {
+    /// Memories that something grows.
+    pub(super) grown: FxHashSet<u32>,
+    /// Data segments that something drops.
+    pub(super) dropped: FxHashSet<u32>,
 }
 
 /// The bodies of a module that are not translated yet.
@@ -41,17 +51,18 @@ impl<'a> Bodies<'a> {
         options: &Options,
     ) -> Result<Bodies<'a>> {
         let mut waiting: Vec<_> = module.funcs.iter().map(|_| None).collect();
-        let mut grows = false;
+        let mut changes = Changes::default();
         for (func, bytes) in bodies {
             let index = func.index;
             let name = module.func_name(index);
             let scan = scan(&bytes).map_err(|e| e.in_function(index, name))?;
             module.funcs[index as usize].offset = bytes.range().start as u32;
-            grows |= scan.grows;
+            changes.grown.extend(&scan.grown);
+            changes.dropped.extend(&scan.dropped);
             waiting[index as usize] = Some(Body { func, bytes, scan });
         }
         Ok(Bodies {
-            context: Context::new(module, types, grows, options)?,
+            context: Context::new(module, types, &changes, options)?,
             waiting,
             allocations: wp::FuncValidatorAllocations::default(),
         })
@@ -62,9 +73,9 @@ impl<'a> Bodies<'a> {
         self.body(index).map_or(&[], |b| &b.scan.calls)
     }
 
-    /// The 64-bit divisions of a waiting body, one entry a site.
-    pub fn divisions(&self, index: u32) -> &[Op] {
-        self.body(index).map_or(&[], |b| &b.scan.divisions)
+    /// What helpers do for a waiting body, one entry a site: 64-bit divisions, copies, fills.
+    pub fn helpers(&self, index: u32) -> &[Op] {
+        self.body(index).map_or(&[], |b| &b.scan.helpers)
     }
 
     fn body(&self, index: u32) -> Option<&Body<'a>> {

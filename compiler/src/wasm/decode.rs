@@ -5,13 +5,12 @@
 //! are features that the compiler does not have. Nothing here optimizes. Guarded by the `malformed` tests and the fuzz targets.
 
 use super::bodies::Bodies;
+use super::constant::constant;
+use super::sizes::MAX_PAGES;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Data, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module, Ty};
+use crate::ir::{Base, Data, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module, Ty};
 use crate::options::Options;
 use wasmparser as wp;
-
-/// The largest memory: one page less than the address space, so that its size in bytes fits a word.
-const MAX_PAGES: u64 = 65535;
 
 /// Decodes, validates and translates a module.
 ///
@@ -35,6 +34,8 @@ pub fn open<'a>(wasm: &'a [u8], options: &Options) -> Result<(Module, Bodies<'a>
         types: Vec::new(),
         bodies: Vec::new(),
         memory_exports: Vec::new(),
+        memory_base: options.memory_base,
+        memory_max: options.memory_max,
     };
     let mut validator = wp::Validator::new_with_features(wp::WasmFeatures::all());
     let mut parser = wp::Parser::new(0);
@@ -97,7 +98,9 @@ struct Decoder<'a> {
     module: Module,
     types: Vec<Option<wp::FuncType>>,
     bodies: Vec<Body<'a>>,
-    memory_exports: Vec<String>,
+    memory_exports: Vec<(u32, String)>,
+    memory_base: Base,
+    memory_max: Option<u64>,
 }
 
 impl<'a> Decoder<'a> {
@@ -123,14 +126,14 @@ impl<'a> Decoder<'a> {
             P::MemorySection(r) => {
                 for item in r.into_iter_with_offsets() {
                     let (at, ty) = item.map_err(malformed)?;
-                    self.memory(ty, at)?;
+                    self.memory(ty, None, at)?;
                 }
                 Ok(())
             }
             P::GlobalSection(r) => {
                 for item in r.into_iter_with_offsets() {
                     let (at, g) = item.map_err(malformed)?;
-                    let init = self.const_expr(&g.init_expr)?;
+                    let init = constant(&mut self.module, &g.init_expr)?;
                     self.global(g.ty, None, init, at)?;
                 }
                 Ok(())
@@ -204,11 +207,7 @@ impl<'a> Decoder<'a> {
                 wp::TypeRef::Global(ty) => {
                     self.global(ty, Some(import), GlobalInit::Const(0), at)?
                 }
-                wp::TypeRef::Memory(_) => {
-                    return Err(unsupported("imported memories are", at).help(
-                        "define the memory in the module; the firmware finds it as NAME_memory",
-                    ));
-                }
+                wp::TypeRef::Memory(ty) => self.memory(ty, Some(import), at)?,
                 wp::TypeRef::Table(_) => return Err(unsupported("tables are", at)),
                 wp::TypeRef::Tag(_) => return Err(unsupported("exception tags are", at)),
             }
@@ -216,29 +215,62 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    fn memory(&mut self, ty: wp::MemoryType, at: u64) -> Result<()> {
-        if ty.memory64 || ty.shared || ty.page_size_log2.is_some() {
-            return Err(unsupported(
-                "64-bit, shared and custom-page-size memories are",
-                at,
-            ));
+    fn memory(&mut self, ty: wp::MemoryType, import: Option<Import>, at: u64) -> Result<()> {
+        let out = [(ty.memory64, "64-bit memories"), (ty.shared, "shared memories: threads")];
+        if let Some((_, what)) = out.iter().find(|(is, _)| *is) {
+            return Err(unsupported(&format!("{what} are"), at));
         }
-        if self.module.memory.is_some() {
-            return Err(unsupported("more than one memory is", at));
-        }
-        if ty.initial > MAX_PAGES {
+        let base = match self.module.memories.is_empty() {
+            true => self.memory_base,
+            false => Base::Symbol,
+        };
+        let page_log2 = ty.page_size_log2.unwrap_or(16);
+        let reserved = import.is_none() && base == Base::Symbol;
+        // What an object reserves has a size that is a word; what lies elsewhere may be all of the address space.
+        let most = match (page_log2, reserved) {
+            (16, true) => MAX_PAGES,
+            (16, false) => MAX_PAGES + 1,
+            _ => u64::from(u32::MAX),
+        };
+        if ty.initial > most {
             return Err(
                 Error::new(ErrorKind::Limit, format!("memory of {} pages", ty.initial))
                     .at(at)
-                    .help("at most 65535 pages"),
+                    .help(format!("at most {most} pages")),
             );
         }
-        self.module.memory = Some(Memory {
+        // Sizes that change are words.
+        let changing = if page_log2 == 16 { MAX_PAGES } else { u64::from(u32::MAX) };
+        let mut max = match (ty.maximum, &import) {
+            (Some(max), _) => max.min(changing),
+            (None, Some(_)) => changing,
+            // Without a maximum nothing says how much to reserve: the memory cannot grow.
+            (None, None) if self.memory_max.is_none() => ty.initial,
+            (None, None) => changing,
+        };
+        if let (Some(bytes), None) = (self.memory_max, &import) {
+            max = max.min(bytes >> page_log2);
+            if bytes >> page_log2 < ty.initial {
+                return Err(Error::new(
+                    ErrorKind::Options,
+                    format!(
+                        "a memory begins with {} bytes, more than --memory-max {bytes}",
+                        ty.initial << page_log2
+                    ),
+                )
+                .at(at)
+                .help("link the module with a smaller memory"));
+            }
+        }
+        self.module.memories.push(Memory {
+            import,
+            base,
+            page_log2,
             min_pages: ty.initial as u32,
-            // Without a declared maximum nothing says how much to reserve: the memory cannot grow.
-            max_pages: ty.maximum.unwrap_or(ty.initial).min(MAX_PAGES) as u32,
+            max_pages: max.max(ty.initial) as u32,
             grows: false,
             pages_global: None,
+            limit_global: None,
             exports: Vec::new(),
         });
         Ok(())
@@ -262,42 +294,6 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    /// A constant expression: one constant or one `global.get`.
-    fn const_expr(&self, e: &wp::ConstExpr<'a>) -> Result<GlobalInit> {
-        let mut r = e.get_operators_reader();
-        let mut value = GlobalInit::Const(0);
-        let mut count = 0;
-        loop {
-            let (op, at) = r.read_with_offset().map_err(malformed)?;
-            value = match op {
-                wp::Operator::I32Const { value } => GlobalInit::Const(value as u32 as u64),
-                wp::Operator::I64Const { value } => GlobalInit::Const(value as u64),
-                wp::Operator::F32Const { value } => GlobalInit::Const(value.bits().into()),
-                wp::Operator::F64Const { value } => GlobalInit::Const(value.bits()),
-                wp::Operator::GlobalGet { global_index } => {
-                    match self.module.globals.get(global_index as usize) {
-                        Some(g) if g.import.is_none() => g.init,
-                        _ => GlobalInit::Global(global_index),
-                    }
-                }
-                wp::Operator::End if count == 1 => return Ok(value),
-                op => {
-                    return Err(unsupported(
-                        &format!(
-                            "constant expression with {} is",
-                            super::translate::mnemonic(&op)
-                        ),
-                        at,
-                    ));
-                }
-            };
-            count += 1;
-            if count > 1 {
-                return Err(unsupported("extended constant expressions are", at));
-            }
-        }
-    }
-
     fn exports(&mut self, r: wp::ExportSectionReader<'a>) -> Result<()> {
         for item in r.into_iter_with_offsets() {
             let (at, e) = item.map_err(malformed)?;
@@ -317,7 +313,7 @@ impl<'a> Decoder<'a> {
                 wp::ExternalKind::Global => {
                     self.module.globals[e.index as usize].exports.push(name)
                 }
-                wp::ExternalKind::Memory => self.memory_exports.push(name),
+                wp::ExternalKind::Memory => self.memory_exports.push((e.index, name)),
                 wp::ExternalKind::Table => return Err(unsupported("exported tables are", at)),
                 wp::ExternalKind::Tag => return Err(unsupported("exception tags are", at)),
             }
@@ -328,19 +324,24 @@ impl<'a> Decoder<'a> {
     fn data(&mut self, r: wp::DataSectionReader<'a>) -> Result<()> {
         for item in r {
             let d = item.map_err(malformed)?;
+            let (mut memory, mut offset) = (0, None);
             match d.kind {
-                wp::DataKind::Active { offset_expr, .. } => {
-                    let offset = self.const_expr(&offset_expr)?;
-                    self.module.data.push(Data {
-                        offset,
-                        bytes: d.data.to_vec(),
-                        at: d.range.start as u32,
-                    });
+                wp::DataKind::Active {
+                    offset_expr,
+                    memory_index,
+                } => {
+                    memory = memory_index;
+                    offset = Some(constant(&mut self.module, &offset_expr)?);
                 }
-                wp::DataKind::Passive => {
-                    return Err(unsupported("passive data segments are", d.range.start));
-                }
+                wp::DataKind::Passive => {}
             }
+            self.module.data.push(Data {
+                offset,
+                memory,
+                length_global: None,
+                bytes: d.data.to_vec(),
+                at: d.range.start as u32,
+            });
         }
         Ok(())
     }
@@ -364,8 +365,8 @@ impl<'a> Decoder<'a> {
         for (i, f) in self.module.funcs.iter_mut().enumerate() {
             f.name = names.get(&(i as u32)).cloned();
         }
-        if let Some(m) = &mut self.module.memory {
-            m.exports = std::mem::take(&mut self.memory_exports);
+        for (memory, name) in std::mem::take(&mut self.memory_exports) {
+            self.module.memories[memory as usize].exports.push(name);
         }
         let bodies = Bodies::new(&mut self.module, self.types, self.bodies, options)?;
         Ok((self.module, bodies))

@@ -1,11 +1,14 @@
 //! From WebAssembly to SSA.
 
 mod bodies;
+mod bulk;
+mod constant;
 mod decode;
 mod floats;
 mod memory;
 mod numeric;
 mod scan;
+mod sizes;
 mod translate;
 
 pub use bodies::Bodies;

@@ -7,7 +7,8 @@
 
 use super::decode::malformed;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Func, Node, Op, Ty};
+use crate::helpers;
+use crate::ir::{Func, Node, Op};
 use wasmparser as wp;
 
 /// Most entries over all loops of a function.
@@ -18,21 +19,22 @@ const LIMIT: usize = 4_000_000;
 pub struct Scan {
     /// Locals assigned in each loop, sorted.
     pub loops: Vec<Vec<u32>>,
-    /// Whether `memory.grow` occurs.
-    pub grows: bool,
+    /// Memories that are grown.
+    pub grown: Vec<u32>,
+    /// Data segments that are dropped.
+    pub dropped: Vec<u32>,
     /// Functions called, one entry a site.
     pub calls: Vec<u32>,
-    /// Divisions of 64-bit values, one entry a site.
-    pub divisions: Vec<Op>,
+    /// What helpers do, one entry a site: divisions of 64-bit values, copies, fills.
+    pub helpers: Vec<Op>,
 }
 
 impl Scan {
-    /// Whether translation made no more calls and divisions than were seen.
+    /// Whether translation made no more calls, of helpers too, than were seen.
     pub fn covers(&self, f: &Func) -> bool {
         let count = |what: &dyn Fn(&Node) -> bool| f.nodes.iter().filter(|n| what(n)).count();
-        let divides =
-            |n: &Node| n.ty == Ty::I64 && matches!(n.op, Op::DivS | Op::DivU | Op::RemS | Op::RemU);
-        count(&|n| n.op == Op::Call) <= self.calls.len() && count(&divides) <= self.divisions.len()
+        let helped = |n: &Node| helpers::is_call(n.op, n.ty);
+        count(&|n| n.op == Op::Call) <= self.calls.len() && count(&helped) <= self.helpers.len()
     }
 }
 
@@ -65,14 +67,19 @@ pub fn scan(body: &wp::FunctionBody<'_>) -> Result<Scan> {
                     }
                 }
             }
-            wp::Operator::MemoryGrow { .. } => out.grows = true,
+            wp::Operator::MemoryGrow { mem } => out.grown.push(mem),
+            wp::Operator::DataDrop { data_index } => out.dropped.push(data_index),
+            wp::Operator::MemoryCopy { .. } | wp::Operator::MemoryInit { .. } if dead.is_none() => {
+                out.helpers.push(Op::MemoryCopy)
+            }
+            wp::Operator::MemoryFill { .. } if dead.is_none() => out.helpers.push(Op::MemoryFill),
             wp::Operator::Call { function_index } if dead.is_none() => {
                 out.calls.push(function_index)
             }
-            wp::Operator::I64DivS if dead.is_none() => out.divisions.push(Op::DivS64),
-            wp::Operator::I64DivU if dead.is_none() => out.divisions.push(Op::DivU64),
-            wp::Operator::I64RemS if dead.is_none() => out.divisions.push(Op::RemS64),
-            wp::Operator::I64RemU if dead.is_none() => out.divisions.push(Op::RemU64),
+            wp::Operator::I64DivS if dead.is_none() => out.helpers.push(Op::DivS64),
+            wp::Operator::I64DivU if dead.is_none() => out.helpers.push(Op::DivU64),
+            wp::Operator::I64RemS if dead.is_none() => out.helpers.push(Op::RemS64),
+            wp::Operator::I64RemU if dead.is_none() => out.helpers.push(Op::RemU64),
             wp::Operator::Unreachable
             | wp::Operator::Br { .. }
             | wp::Operator::BrTable { .. }

@@ -7,10 +7,12 @@
 //! [`LIMIT`] records a function. Guarded by the IR verifier and the oracle.
 
 use super::decode::{func_type, invalid, malformed, unsupported, value_type};
+use super::bodies::Changes;
 use super::floats;
 use super::memory::Accesses;
 use super::numeric::{self, Shape};
 use super::scan::Scan;
+use super::sizes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{
     Block, Edge, Func, FuncType, Global, GlobalInit, Module, Op, Term, TermOp, Ty, Value,
@@ -35,29 +37,17 @@ pub struct Context {
 }
 
 impl Context {
-    /// Decides how memory is accessed; `grows` says whether any body grows it.
+    /// Decides how memories are accessed; `changes` says what bodies do to them.
     ///
     /// # Errors
     /// `Options` if the bounds mode does not fit the memory.
     pub fn new(
         module: &mut Module,
         types: Vec<Option<wp::FuncType>>,
-        grows: bool,
+        changes: &Changes,
         options: &Options,
     ) -> Result<Context> {
-        if let Some(m) = &mut module.memory {
-            m.grows = grows && m.max_pages > m.min_pages;
-            if m.grows {
-                m.pages_global = Some(module.globals.len() as u32);
-                module.globals.push(Global {
-                    ty: Ty::I32,
-                    mutable: true,
-                    import: None,
-                    exports: Vec::new(),
-                    init: GlobalInit::Const(m.min_pages as u64),
-                });
-            }
-        }
+        sizes::add(module, changes, options);
         Ok(Context {
             types,
             funcs: module.funcs.iter().map(|f| f.ty.clone()).collect(),
@@ -65,7 +55,7 @@ impl Context {
                 .map(|i| module.func_name(i).map(str::to_owned))
                 .collect(),
             globals: module.globals.clone(),
-            accesses: Accesses::new(module.memory.as_ref(), options)?,
+            accesses: Accesses::new(module, options)?,
         })
     }
 
@@ -743,7 +733,7 @@ impl Translator<'_> {
             GlobalInit::Const(bits) if !g.mutable && g.import.is_none() => {
                 self.iconst(g.ty.bits(), bits)
             }
-            GlobalInit::Const(_) | GlobalInit::Global(_) => {
+            GlobalInit::Const(_) | GlobalInit::Global(_) | GlobalInit::Expr(_) => {
                 self.pin(Op::GlobalGet, g.ty.bits(), &[], index as i64)
             }
         };

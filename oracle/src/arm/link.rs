@@ -44,6 +44,13 @@ pub struct Image {
 }
 
 impl Image {
+    /// Bytes of the writable section that begins at an address; 0 if none does.
+    pub fn owned_at(&self, map: Map, address: u32) -> usize {
+        let start = address.wrapping_sub(map.base(Kind::Ram)) as usize;
+        let section = self.owned.iter().find(|owned| owned.start == start);
+        section.map_or(0, |owned| owned.len())
+    }
+
     /// Ranges of RAM that nobody may write: between the first `reserved` bytes, the program's data, and the end.
     pub fn gaps(&self, reserved: usize) -> Vec<std::ops::Range<usize>> {
         let mut at = reserved;

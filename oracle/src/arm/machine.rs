@@ -14,6 +14,7 @@ use crate::program::{ImportFn, Info, Program, Sig, Ty, import_symbol};
 use std::ops::Range;
 use std::rc::Rc;
 use thumbsmith::TrapKind;
+use thumbsmith::backend::symbols::numbered;
 
 /// Bytes of stack for a program.
 pub const STACK: usize = 2 << 20;
@@ -35,6 +36,37 @@ pub(super) const FIRST_GLOBAL: usize = 8;
 /// Address of the stub of an import, with the Thumb bit.
 pub(super) fn stub(map: Map, import: usize) -> u32 {
     (map.base(Kind::Stubs) + FIRST_STUB + 2 * import as u32) | 1
+}
+
+/// Bytes at the start of RAM that are the firmware's own variables: the stack limit, imported globals, and the sizes
+/// of an imported memory.
+pub(super) fn firmware_bytes(info: &Info) -> usize {
+    let outside = info.memory().is_some_and(|m| m.import.is_some());
+    FIRST_GLOBAL + 8 * (info.imported_globals() + usize::from(outside))
+}
+
+/// Address of what a module imports as the memory or a variable beside it.
+pub(super) fn outside_memory(map: Map, info: &Info, symbol: &str) -> Option<u32> {
+    let memory = info.memory().filter(|m| m.import.is_some())?;
+    let sizes = map.base(Kind::Ram) + (FIRST_GLOBAL + 8 * info.imported_globals()) as u32;
+    let places = [
+        ("", map.base(Kind::Linear)),
+        ("_pages", sizes),
+        ("_max_pages", sizes + 4),
+    ];
+    let found = places
+        .into_iter()
+        .find(|(suffix, _)| memory.symbol(suffix).as_deref() == Some(symbol));
+    found.map(|(_, at)| at)
+}
+
+/// Where a linear memory is.
+struct Place {
+    address: u32,
+    /// Bytes that are reserved.
+    bytes: usize,
+    /// Address of its current size in pages.
+    pages: Option<u32>,
 }
 
 /// Something that is called: its address with the Thumb bit, type and convention.
@@ -64,7 +96,7 @@ pub struct Machine<C: Core> {
     imports: Vec<Rc<Entry>>,
     globals: Vec<Option<u32>>,
     init: Rc<Entry>,
-    pages: Option<u32>,
+    places: Vec<Place>,
     log: Vec<u64>,
     import_calls: u64,
     /// Whether an import may call back, and how often one did since the program was loaded.
@@ -95,7 +127,7 @@ impl<C: Core> Machine<C> {
             imports: Vec::new(),
             globals: Vec::new(),
             init: Rc::new(Entry::new(0, &Sig::default())),
-            pages: None,
+            places: Vec::new(),
             log: Vec::new(),
             import_calls: 0,
             free: false,
@@ -105,9 +137,10 @@ impl<C: Core> Machine<C> {
         }
     }
 
-    /// Room for linear memory in pages, known once a program is loaded.
+    /// Room for the first linear memory in bytes, known once a program is loaded.
     pub fn memory_capacity(&self) -> Option<u64> {
-        self.info.memory.map(|_| (self.image.linear >> 16) as u64)
+        let pages = |log2: u32| (self.image.linear >> log2) << log2;
+        self.info.memory().map(|m| pages(m.page_log2) as u64)
     }
 
     /// The core.
@@ -170,13 +203,13 @@ impl<C: Core> Machine<C> {
             function
                 .map(|f| stub(map, f))
                 .or_else(|| global().map(|g| map.base(Kind::Ram) + (FIRST_GLOBAL + 8 * g) as u32))
+                .or_else(|| outside_memory(map, info, symbol))
         };
-        let imported = info.imported_globals();
         link(
             &program.object,
             map,
             &format!("{name}_memory"),
-            FIRST_GLOBAL + 8 * imported,
+            firmware_bytes(info),
             &external,
         )
     }
@@ -185,6 +218,9 @@ impl<C: Core> Machine<C> {
     pub(super) fn load_image(&mut self, image: Image, program: &Program) -> Result<(), String> {
         self.image = image;
         self.info = program.info.clone();
+        if let Some(m) = self.info.memory().filter(|m| m.import.is_some()) {
+            self.image.linear = (m.limit() << m.page_log2) as usize;
+        }
         self.resolve(program)?;
         let stubs = self.stub_bytes();
         if stubs > self.memory.bytes(Kind::Stubs).len() {
@@ -228,17 +264,38 @@ impl<C: Core> Machine<C> {
         }
         let init = need(&format!("{name}_init"))?;
         self.init = Rc::new(Entry::new(init, &Sig::default()));
-        self.pages = symbols.get(&format!("{name}_memory_pages")).copied();
-        if let Some(memory) = self.info.memory {
-            if memory.min > 0 {
-                need(&format!("{name}_memory"))?;
+        self.places.clear();
+        let (map, image) = (self.memory.map(), &self.image);
+        for (i, memory) in self.info.memories.iter().enumerate() {
+            let symbol = numbered(name, i as u32);
+            let outside = |suffix: &str| {
+                let symbol = memory.symbol(suffix)?;
+                outside_memory(map, &self.info, &symbol)
+            };
+            let place = match outside("") {
+                Some(address) => Place {
+                    address,
+                    bytes: image.linear,
+                    pages: outside("_pages"),
+                },
+                None if memory.min > 0 || symbols.contains_key(&symbol) => Place {
+                    address: need(&symbol)?,
+                    bytes: match i {
+                        0 => image.linear,
+                        _ => image.owned_at(map, need(&symbol)?),
+                    },
+                    pages: symbols.get(&format!("{symbol}_pages")).copied(),
+                },
+                None => Place {
+                    address: 0,
+                    bytes: 0,
+                    pages: None,
+                },
+            };
+            if (place.bytes as u64) < memory.min << memory.page_log2 {
+                return Err(format!("{symbol} has only {} bytes", place.bytes));
             }
-            if (self.image.linear as u64) < memory.min << 16 {
-                return Err(format!(
-                    "{name}_memory has only {} bytes",
-                    self.image.linear
-                ));
-            }
+            self.places.push(place);
         }
         Ok(())
     }
@@ -257,6 +314,14 @@ impl<C: Core> Machine<C> {
         let limit = self.base(Kind::Stack) + GUARD as u32;
         self.memory
             .write(self.base(Kind::Ram), &limit.to_le_bytes());
+        if let Some(m) = self.info.memory().filter(|m| m.import.is_some()) {
+            for (suffix, pages) in [("_pages", m.min), ("_max_pages", m.limit())] {
+                let symbol = m.symbol(suffix).unwrap_or_default();
+                if let Some(at) = outside_memory(self.memory.map(), &self.info, &symbol) {
+                    self.memory.write(at, &(pages as u32).to_le_bytes());
+                }
+            }
+        }
         for i in 0..self.info.globals.len() {
             if self.info.globals[i].import.is_some() {
                 let ty = self.info.globals[i].ty;
@@ -526,7 +591,7 @@ impl<C: Core> Machine<C> {
 
     fn side_effects(&mut self, store: Option<(u32, u8)>, set: Option<(usize, u64)>) {
         if let Some((address, byte)) = store {
-            let size = self.memory_size();
+            let size = self.memory_size(0);
             if size > 0 {
                 self.memory.bytes_mut(Kind::Linear)[address as usize % size] = byte;
             }
@@ -571,18 +636,33 @@ impl<C: Core> Machine<C> {
 
     /// Bytes at the start of RAM that are the firmware's own variables.
     fn firmware(&self) -> usize {
-        FIRST_GLOBAL + 8 * self.info.imported_globals()
+        firmware_bytes(&self.info)
     }
 
-    fn memory_size(&self) -> usize {
-        let Some(memory) = self.info.memory else {
+    /// Bytes of a linear memory at its current size.
+    fn memory_size(&self, memory: usize) -> usize {
+        let places = self.places.get(memory).zip(self.info.memories.get(memory));
+        let Some((place, info)) = places else {
             return 0;
         };
-        let pages = self
+        let pages = place
             .pages
             .and_then(|at| self.memory.word(at))
-            .map_or(memory.min, u64::from);
-        (pages << 16).min(self.image.linear as u64) as usize
+            .map_or(info.min, u64::from);
+        (pages << info.page_log2).min(place.bytes as u64) as usize
+    }
+
+    /// All bytes that are reserved for a linear memory.
+    fn linear(&self, memory: usize) -> &[u8] {
+        match (memory, self.places.get(memory)) {
+            (0, _) => self.memory.bytes(Kind::Linear),
+            (_, Some(place)) => {
+                let start = place.address.wrapping_sub(self.base(Kind::Ram)) as usize;
+                let ram = self.memory.bytes(Kind::Ram);
+                ram.get(start..start + place.bytes).unwrap_or(&[])
+            }
+            (_, None) => &[],
+        }
     }
 }
 
@@ -612,9 +692,9 @@ impl<C: Core> Engine for Machine<C> {
         self.enter(&self.entries[export].clone(), args)
     }
 
-    fn memory(&mut self) -> &[u8] {
-        let size = self.memory_size();
-        &self.memory.bytes(Kind::Linear)[..size]
+    fn memory(&mut self, memory: usize) -> &[u8] {
+        let size = self.memory_size(memory);
+        self.linear(memory).get(..size).unwrap_or(&[])
     }
 
     fn global(&mut self, global: usize) -> u64 {
@@ -658,11 +738,12 @@ impl<C: Core> Engine for Machine<C> {
             guard.fill(CANARY);
             found.push("the stack was written below its limit".into());
         }
-        let size = self.memory_size();
-        if self.memory.bytes(Kind::Linear)[size..]
-            .iter()
-            .any(|b| *b != 0)
-        {
+        let beyond = |memory: usize| {
+            let rest = self.linear(memory).get(self.memory_size(memory)..);
+            rest.is_some_and(|bytes| bytes.iter().any(|b| *b != 0))
+        };
+        // Without a memory its region is unused, and stays as it was.
+        if (0..self.places.len().max(1)).any(beyond) {
             found.push("linear memory was written beyond its current size".into());
         }
         found

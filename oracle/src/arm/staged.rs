@@ -8,7 +8,9 @@
 
 use super::executor::{ExecutorCore, View};
 use super::link::{CANARY, GAP, Image, apply};
-use super::machine::{FIRST_GLOBAL, GUARD, Machine, STUB, stub};
+use super::machine::{
+    FIRST_GLOBAL, GUARD, Machine, STUB, firmware_bytes, outside_memory, stub,
+};
 use super::memory::{Kind, Map, Memory};
 use super::{Core, LR, PC, Regs, Stop};
 use crate::program::Program;
@@ -143,6 +145,13 @@ impl<'a> Places<'a> {
             let bytes = words.iter().flat_map(|w| w.to_le_bytes());
             places.image.code.extend(bytes);
         }
+        for (i, data) in backend.module.data.iter().enumerate() {
+            let at = Map::SPARSE.base(Kind::Code) + places.image.code.len() as u32;
+            places.at.insert(SymbolKind::Segment(i as u32), at);
+            places.image.code.extend_from_slice(&data.bytes);
+            let end = places.image.code.len().next_multiple_of(4);
+            places.image.code.resize(end, 0);
+        }
         places.helper_stubs();
         places.variables(program);
         places.linear_memory(program)?;
@@ -179,18 +188,23 @@ impl<'a> Places<'a> {
             self.at
                 .insert(SymbolKind::Func(i as u32), stub(Map::SPARSE, i));
         }
-        let reserve = FIRST_GLOBAL + 8 * program.info.imported_globals();
+        let reserve = firmware_bytes(&program.info);
         self.image.ram = vec![CANARY; reserve.next_multiple_of(GAP)];
         let size = self.backend.globals.size.max(4) as usize;
         self.variable(SymbolKind::Globals, size);
         for i in self.own_symbols() {
             let (global, kind) = (&module.globals[i], SymbolKind::Global(i as u32));
-            if global.import.is_some() {
+            if let Some(import) = &global.import {
+                let beside = outside_memory(Map::SPARSE, &program.info, &import.symbol());
                 let at = Map::SPARSE.base(Kind::Ram) + (FIRST_GLOBAL + 8 * i) as u32;
-                self.at.insert(kind, at);
+                self.at.insert(kind, beside.unwrap_or(at));
             } else {
                 self.variable(kind, 4 * global.ty.words() as usize);
             }
+        }
+        for i in 1..module.memories.len() {
+            let bytes = module.memories[i].max_bytes() as usize + slack(program);
+            self.variable(SymbolKind::Memory(i as u32), bytes);
         }
         let end = self.image.ram.len() + GAP;
         self.image.ram.resize(end, CANARY);
@@ -214,19 +228,16 @@ impl<'a> Places<'a> {
     }
 
     fn linear_memory(&mut self, program: &Program) -> Result<(), String> {
-        let bytes = self.backend.module.memory.as_ref();
-        let bytes = bytes.map_or(0, |m| m.max_bytes());
-        if bytes > MEMORY_LIMIT {
+        let memories = &self.backend.module.memories;
+        let bytes = memories.first().map_or(0, |m| m.max_bytes());
+        let most = memories.iter().map(|m| m.max_bytes()).max();
+        if most.is_some_and(|bytes| bytes > MEMORY_LIMIT) {
             return Err(format!("memory of {} pages is too large", bytes >> 16));
         }
-        // An access that wraps by its mask may end past the last byte.
-        let slack = match program.options.bounds {
-            Bounds::Mask if bytes > 0 => 8,
-            Bounds::Mask | Bounds::Check | Bounds::Mpu | Bounds::None => 0,
-        };
+        let slack = if bytes > 0 { slack(program) } else { 0 };
         self.image.linear = bytes as usize + slack;
         self.at
-            .insert(SymbolKind::Memory, Map::SPARSE.base(Kind::Linear));
+            .insert(SymbolKind::Memory(0), Map::SPARSE.base(Kind::Linear));
         Ok(())
     }
 
@@ -245,7 +256,8 @@ impl<'a> Places<'a> {
         }
         let globals = self.own_symbols().into_iter();
         let globals = globals.map(|i| SymbolKind::Global(i as u32));
-        for kind in globals.chain([SymbolKind::Memory, SymbolKind::Init]) {
+        let memories = (0..module.memories.len()).map(|i| SymbolKind::Memory(i as u32));
+        for kind in globals.chain(memories).chain([SymbolKind::Init]) {
             if let Some(&at) = self.at.get(&kind) {
                 let name = text(&kind, module, &program.options.name);
                 self.image.symbols.insert(name, at);
@@ -312,6 +324,14 @@ impl<'a> Places<'a> {
             self.image.traps.insert(at + offset, wasm);
         }
         Ok(())
+    }
+}
+
+/// Bytes behind a memory: an access that wraps by its mask may end past the last byte.
+fn slack(program: &Program) -> usize {
+    match program.options.bounds {
+        Bounds::Mask => 8,
+        Bounds::Check | Bounds::Mpu | Bounds::None => 0,
     }
 }
 

@@ -88,6 +88,20 @@ impl Lower<'_, '_> {
         self.call_with(v, &n.args, callee, &abi::internal(&ty), 2);
     }
 
+    /// Bytes are moved or filled: a call of the module's own helper.
+    pub(super) fn bulk_call(&mut self, v: Value, n: &Node) {
+        let Some(index) = (self.cx.helpers)(n.op) else {
+            debug_assert!(false, "helpers are added before lowering");
+            return;
+        };
+        let ty = FuncType {
+            params: vec![Ty::I32; 3],
+            results: Vec::new(),
+        };
+        let callee = SymbolKind::Func(index);
+        self.call_with(v, &n.args, callee, &abi::internal(&ty), 0);
+    }
+
     pub(super) fn call_with(
         &mut self,
         v: Value,

@@ -4,7 +4,8 @@ use super::Lower;
 use super::compare::FlagInsts;
 use crate::backend::mir::{MInst, MOp, VReg};
 use crate::backend::rules::{self, LowerRule, Operand};
-use crate::ir::{Node, Op, Value};
+use crate::ir::ops::SymKind;
+use crate::ir::{Base, Node, Op, Value};
 use crate::isa::{self, Cond, Op as I};
 use crate::opt::matcher::{Bound, Graph};
 use crate::opt::ruleset::Operands;
@@ -15,6 +16,10 @@ impl Lower<'_, '_> {
     pub(super) fn value(&mut self, v: Value, n: &Node, d: VReg) {
         match n.op {
             Op::Sym => {
+                if let Some(at) = self.placed(n.imm) {
+                    self.emit_constant(d, at);
+                    return;
+                }
                 let (sym, imm) = self.cx.symbols.of_imm(n.imm);
                 let mut i = MInst::new(MOp::SymAddr, &[d], &[]);
                 i.sym = Some(sym);
@@ -31,6 +36,15 @@ impl Lower<'_, '_> {
                     self.boolean(v, d);
                 }
             }
+        }
+    }
+
+    /// The machine address that a symbol stands for, if the options say where it is.
+    fn placed(&self, imm: i64) -> Option<i32> {
+        let memory = SymKind::memory((imm >> 32) as u32)?;
+        match self.cx.module.memories.get(memory as usize)?.base {
+            Base::Address(at) => Some(at.wrapping_add(imm as u32) as i32),
+            Base::Symbol | Base::Identity => None,
         }
     }
 
