@@ -272,6 +272,7 @@ fn traps(image: &Image, made: &made::Surface, options: &Options) -> Result<(), S
             TrapKind::Unreachable
             | TrapKind::DivideByZero
             | TrapKind::IntegerOverflow
+            | TrapKind::InvalidConversion
             | TrapKind::OutOfBounds => made.traps.get(&offset) == Some(&kind),
         };
         if !expected {

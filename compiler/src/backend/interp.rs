@@ -473,7 +473,9 @@ impl Interp {
             }
             self.define(&function, inst, (b, i), &results);
         }
-        scramble(&mut self.machine.flags);
+        if !inst.s {
+            scramble(&mut self.machine.flags);
+        }
         self.next();
         Ok(())
     }

@@ -228,7 +228,8 @@ fn calls_end_and_few_of_them_trap() {
             | Family::Calls
             | Family::Rules
             | Family::Chaos
-            | Family::Real => 4_000,
+            | Family::Real
+            | Family::Floats => 4_000,
         };
         assert!(
             returned >= least,

@@ -23,8 +23,8 @@ impl Widths {
     /// The width of a type; a pair is two words.
     pub fn of(self, ty: Ty) -> u32 {
         match ty {
-            Ty::I32 => self.word,
-            Ty::I64 => self.long,
+            Ty::I32 | Ty::F32 => self.word,
+            Ty::I64 | Ty::F64 => self.long,
             Ty::Pair => 2 * self.word,
             Ty::Void => 0,
         }
@@ -112,6 +112,8 @@ pub fn meaning(t: &mut Arena, op: Op, ty: Ty, a: &[Term], widths: Widths) -> Opt
             let (sum, p) = (wide(t, 0), product(t, a[2], a[3], Arena::signed));
             t.bin(Bin::Add, sum, p)
         }
+        // No rule is about the arithmetic of floats.
+        Op::Fp => return None,
         Op::Param | Op::Const | Op::Proj | Op::Sym => return None,
         Op::Guard | Op::Assume | Op::Call => return None,
         Op::Load8U | Op::Load8S | Op::Load16U | Op::Load16S | Op::Load32 | Op::Load64 => {
