@@ -364,6 +364,26 @@ bugs! {
     724 TableUnmarked "relocations" "object" "a jump table has no mapping symbol";
     800 LoopTestsOther "ranges" "ranges" "a loop that tests another value is taken to count to its bound";
     801 NeighbourWraps "lowering" "lower" "x <= c is x < c + 1 also where that wraps";
+    900 TableCopySource "tables" "translate" "table.copy does not check its source";
+    901 ElemKept "tables" "translate" "elem.drop does nothing";
+    902 TableSizeConstant "tables" "translate" "a table is taken to have its first size after it grew";
+    903 TableBoundSigned "tables" "translate" "table.get and table.set compare their index as a signed number";
+    904 TableEndEntered "tables" "translate" "call_indirect is let through one entry past the end";
+    905 TableGrowToLimit "tables" "translate" "table.grow fails where it would reach the greatest size";
+    906 GrownEntriesNull "tables" "translate" "entries that table.grow adds are null";
+    907 TableInitEnd "tables" "translate" "table.init does not check the end of the table";
+    908 NullCallUnchecked "traps" "translate" "call_indirect calls null";
+    909 NullCallKind "traps" "translate" "call_indirect of null gives the trap of a wrong type";
+    910 CallTypeUnchecked "traps" "translate" "call_indirect does not check a type of several parameters";
+    911 TailArguments "tail calls" "translate" "a tail call exchanges its last two arguments";
+    912 RangeCountUnchecked "tables" "translate" "a range longer than its table is let through if its start is small";
+    913 TableSetFixed "references" "translate" "a table that table.set changes is taken to never change";
+    914 TailAreaOwn "tail calls" "translate" "a tail call of a function that takes more stack finds no more than its own";
+    915 ReachForgetsLast "references" "translate" "the last function of a table is forgotten where its types are compared";
+    916 LastNullForgotten "references" "translate" "a table that ends in null is taken to hold no null";
+    917 LaterSegmentLost "references" "translate" "an element segment over another one is dropped";
+    918 ActiveSegmentDropped "tables" "init" "initialization copies the first element segment only";
+    919 ElementsShifted "tables" "init" "initialization copies an element segment from its second reference on";
 }
 
 /// The line of a table of rules as the bug that is on leaves it: what a table is made of, once a process.

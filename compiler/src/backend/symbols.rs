@@ -26,6 +26,12 @@ pub enum SymbolKind {
     Init,
     /// Contents of a data segment, by number.
     Data(u32),
+    /// The function through which references enter a function, by index.
+    Thunk(u32),
+    /// A table, by index.
+    Table(u32),
+    /// The references of an element segment, by index.
+    Elem(u32),
 }
 
 /// The table of symbols.
@@ -55,11 +61,16 @@ impl Symbols {
 
     /// The symbol and byte offset that an IR `sym` with this immediate is the address of.
     pub fn of_imm(&mut self, imm: i64) -> (Symbol, i32) {
-        let kind = match (imm >> 32) as u32 {
-            k if k == SymKind::Memory as u32 => SymbolKind::Memory,
-            k if k == SymKind::Globals as u32 => SymbolKind::Globals,
-            k if k >= SymKind::Data as u32 => SymbolKind::Data(k - SymKind::Data as u32),
-            k => SymbolKind::Global(k - SymKind::Global as u32),
+        let (kind, index) = SymKind::split((imm >> 32) as u32);
+        let kind = match kind {
+            SymKind::Memory => SymbolKind::Memory,
+            SymKind::Globals => SymbolKind::Globals,
+            SymKind::Global => SymbolKind::Global(index),
+            SymKind::Data => SymbolKind::Data(index),
+            SymKind::Func => SymbolKind::Func(index),
+            SymKind::Thunk => SymbolKind::Thunk(index),
+            SymKind::Table => SymbolKind::Table(index),
+            SymKind::Elem => SymbolKind::Elem(index),
         };
         (self.get(kind), imm as i32)
     }
@@ -92,5 +103,15 @@ pub fn text(kind: &SymbolKind, module: &Module, name: &str) -> String {
         SymbolKind::StackLimit => format!("{name}_stack_limit"),
         SymbolKind::Init => format!("{name}_init"),
         SymbolKind::Data(i) => format!("{name}.data{i}"),
+        SymbolKind::Thunk(i) => format!("{name}.reference{i}"),
+        SymbolKind::Table(i) => {
+            let t = &module.tables[*i as usize];
+            match (&t.import, t.exports.first()) {
+                (Some(import), _) => import.symbol(),
+                (None, Some(e)) => e.clone(),
+                (None, None) => format!("{name}.table{i}"),
+            }
+        }
+        SymbolKind::Elem(i) => format!("{name}.elem{i}"),
     }
 }

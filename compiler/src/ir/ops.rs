@@ -92,6 +92,8 @@ pub enum ImmKind {
     Global,
     /// The index of a function.
     Func,
+    /// The number of a function type of the module.
+    Type,
     /// The number of a symbol above bit 32, and a byte offset; see [`SymKind`].
     Sym,
     /// The block of a parameter.
@@ -283,6 +285,8 @@ ops! {
     GlobalSet "global.set" Pin [T] -> V, Global;
     /// Calls function `imm`; results are projections.
     Call "call" Pin [*] -> V, Func;
+    /// Calls the function to which the first operand refers, of type `imm`, with the others; results are projections.
+    CallIndirect "call_indirect" Pin [*] -> V, Type;
 }
 
 /// What a `sym` is the address of. Interpreters place linear memory at address 0, so that address
@@ -298,6 +302,47 @@ pub enum SymKind {
     Global = 2,
     /// Contents of data number `kind - Data`, in flash.
     Data = 0x4000_0000,
+    /// Function `kind - Func`: its address is a reference to it.
+    Func = 0x5000_0000,
+    /// The function of the same type and convention through which references enter function `kind - Thunk`.
+    Thunk = 0x5800_0000,
+    /// Table `kind - Table`.
+    Table = 0x6000_0000,
+    /// The references of element segment `kind - Elem`.
+    Elem = 0x7000_0000,
+}
+
+impl SymKind {
+    /// Those that stand for many things, with their names in text, from the highest number down.
+    pub const MANY: [(SymKind, &str); 6] = [
+        (SymKind::Elem, "elem"),
+        (SymKind::Table, "table"),
+        (SymKind::Thunk, "thunk"),
+        (SymKind::Func, "func"),
+        (SymKind::Data, "data"),
+        (SymKind::Global, "global"),
+    ];
+
+    /// What a symbol number (a `sym`'s immediate above bit 32) stands for, and which of its kind.
+    pub fn split(number: u32) -> (SymKind, u32) {
+        let many = SymKind::MANY.iter().find(|(k, _)| number >= *k as u32);
+        match many {
+            Some(&(kind, _)) => (kind, number - kind as u32),
+            None if number == SymKind::Memory as u32 => (SymKind::Memory, 0),
+            None => (SymKind::Globals, 0),
+        }
+    }
+
+    /// The symbol number of the thing with this index, if there is room for it below the next kind.
+    pub fn number(self, index: u32) -> Option<u32> {
+        let number = (self as u32).checked_add(index)?;
+        (number <= i32::MAX as u32 && SymKind::split(number) == (self, index)).then_some(number)
+    }
+
+    /// The immediate of a `sym` at the start of the thing with this index.
+    pub fn imm(self, index: u32) -> i64 {
+        i64::from(self as u32 + index) << 32
+    }
 }
 
 impl Op {

@@ -7,7 +7,10 @@
 pub use super::cursor::ParseError;
 use super::cursor::{Cursor, Spot, error_at};
 use super::func::{Args, Block, Edge, Func, Node, Term, TermOp, Value};
-use super::module::{Data, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module};
+use super::module::{
+    Data, Elem, ElemMode, Entry, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module, Table,
+    TypeDecl,
+};
 use super::ops::{Class, ImmKind, Op, Sig, SymKind, Ty};
 use super::text::{has_suffix, term_name};
 use crate::trap::TrapKind;
@@ -43,6 +46,9 @@ pub fn module(text: &str) -> Result<Module> {
             "memory" => memory(&mut m, c)?,
             "global" => global(&mut m, c)?,
             "data" => data(&mut m, c)?,
+            "type" => type_decl(&mut m, c)?,
+            "table" => table(&mut m, c)?,
+            "elem" => elem(&mut m, c)?,
             "start" => {
                 c.word();
                 m.start = Some(c.numbered("f", "a function such as `f0`")?);
@@ -56,7 +62,11 @@ pub fn module(text: &str) -> Result<Module> {
                 }
                 m.funcs.push(decl);
             }
-            _ => return c.expected("`func`, `import`, `memory`, `global`, `data` or `start`"),
+            _ => {
+                return c.expected(
+                    "`func`, `import`, `memory`, `global`, `data`, `type`, `table`, `elem` or `start`",
+                );
+            }
         }
     }
     Ok(m)
@@ -110,7 +120,71 @@ fn data(m: &mut Module, mut c: Cursor<'_>) -> Result<()> {
     c.end()
 }
 
+fn type_decl(m: &mut Module, mut c: Cursor<'_>) -> Result<()> {
+    c.word();
+    let ty = signature(&mut c)?;
+    let mut field = |name: &str| match c.take_word(name) {
+        true => c.number_in(0, u32::MAX.into()).map(|n| n as u32),
+        false => Ok(0),
+    };
+    let (id, area) = (field("id")?, field("area")?);
+    m.types.push(TypeDecl { ty, id, area });
+    c.end()
+}
+
+fn table(m: &mut Module, mut c: Cursor<'_>) -> Result<()> {
+    c.word();
+    let import = import(&mut c)?;
+    let min = c.number_in(0, u32::MAX.into())? as u32;
+    let max = c.number_in(min.into(), u32::MAX.into())? as u32;
+    let start = init(&mut c, Ty::I32)?;
+    let grows = c.take_word("grows");
+    let contents = match c.peek() {
+        "(" => Some(listed(&mut c, |c| init(c, Ty::I32))?),
+        _ => None,
+    };
+    let exports = exports(&mut c)?;
+    m.tables.push(Table {
+        min,
+        max,
+        init: start,
+        import,
+        exports,
+        grows,
+        contents,
+    });
+    c.end()
+}
+
+fn elem(m: &mut Module, mut c: Cursor<'_>) -> Result<()> {
+    c.word();
+    let mode = match c.word() {
+        "active" => {
+            let table = c.numbered("table", "a table such as `table0`")?;
+            ElemMode::Active(table, init(&mut c, Ty::I32)?)
+        }
+        "passive" => ElemMode::Passive,
+        "declared" => ElemMode::Declared,
+        _ => return c.expected("`active`, `passive` or `declared`"),
+    };
+    let items = listed(&mut c, |c| init(c, Ty::I32))?;
+    let left = match c.take_word("left") {
+        true => Some(c.numbered("g", "a global such as `g0`")?),
+        false => None,
+    };
+    m.elems.push(Elem {
+        mode,
+        items,
+        left,
+        at: 0,
+    });
+    c.end()
+}
+
 fn init(c: &mut Cursor<'_>, ty: Ty) -> Result<GlobalInit> {
+    if c.is_numbered("f") {
+        return Ok(GlobalInit::Func(c.numbered("f", "a function")?));
+    }
     if c.is_numbered("g") {
         return Ok(GlobalInit::Global(c.numbered("g", "a global")?));
     }
@@ -206,6 +280,7 @@ fn declaration(mut c: Cursor<'_>) -> Result<Head> {
         true => signature(&mut c)?,
         false => body_type.clone(),
     };
+    let entry = entry(&mut c)?;
     let exports = exports(&mut c)?;
     let open = import.is_none() && !dropped;
     if open {
@@ -219,12 +294,32 @@ fn declaration(mut c: Cursor<'_>) -> Result<Head> {
         name,
         body: None,
         offset: 0,
+        entry,
     };
     Ok(Head {
         decl,
         body_type,
         open,
         spot,
+    })
+}
+
+fn entry(c: &mut Cursor<'_>) -> Result<Entry> {
+    let type_number = match c.is_numbered("type") {
+        true => c.numbered("type", "a type such as `type1`")?,
+        false => 0,
+    };
+    let (referenced, thunk) = (c.take_word("referenced"), c.take_word("thunk"));
+    let mut field = |name: &str| match c.take_word(name) {
+        true => c.number_in(0, u32::MAX.into()).map(|n| Some(n as u32)),
+        false => Ok(None),
+    };
+    Ok(Entry {
+        type_number,
+        referenced,
+        thunk,
+        id: field("id")?,
+        area: field("area")?.unwrap_or(0),
     })
 }
 
@@ -347,6 +442,7 @@ impl Body {
         let (op, ty) = operation(&mut c)?;
         let func = match op.imm_kind() {
             ImmKind::Func => Some(c.numbered("f", "a function such as `f0`")?),
+            ImmKind::Type => Some(c.numbered("t", "a type such as `t0`")?),
             _ => None,
         };
         let args = operands(&mut c)?;
@@ -389,6 +485,10 @@ impl Body {
                 };
                 c.word();
                 TermOp::Trap(kind)
+            }
+            TermOp::TailCall(_) => TermOp::TailCall(c.numbered("f", "a function such as `f0`")?),
+            TermOp::TailCallIndirect(_) => {
+                TermOp::TailCallIndirect(c.numbered("t", "a type such as `t0`")?)
             }
             TermOp::Jump | TermOp::Br | TermOp::Switch | TermOp::Return => op,
         };
@@ -480,7 +580,8 @@ fn offset(c: &mut Cursor<'_>) -> Result<u32> {
 fn terminator(word: &str) -> Option<TermOp> {
     let any_trap = TermOp::Trap(TrapKind::Unreachable);
     let all = [TermOp::Jump, TermOp::Br, TermOp::Switch, TermOp::Return];
-    let mut all = all.into_iter().chain([any_trap]);
+    let tails = [TermOp::TailCall(0), TermOp::TailCallIndirect(0)];
+    let mut all = all.into_iter().chain([any_trap]).chain(tails);
     all.find(|&t| term_name(t) == word)
 }
 
@@ -515,7 +616,7 @@ fn operation(c: &mut Cursor<'_>) -> Result<(Op, Ty)> {
 
 fn immediate(c: &mut Cursor<'_>, op: Op, ty: Ty) -> Result<i64> {
     match op.imm_kind() {
-        ImmKind::None | ImmKind::Block | ImmKind::Func => Ok(0),
+        ImmKind::None | ImmKind::Block | ImmKind::Func | ImmKind::Type => Ok(0),
         ImmKind::Bits => Ok(bits(c, ty)? as i64),
         ImmKind::Offset => match c.take("+") {
             true => Ok(c.number_in(0, u32::MAX.into())? as i64),
@@ -552,20 +653,14 @@ fn immediate(c: &mut Cursor<'_>, op: Op, ty: Ty) -> Result<i64> {
 fn symbol(c: &mut Cursor<'_>) -> Result<i64> {
     let start = c.clone();
     let word = c.word();
-    let number = |prefix: &str| {
-        word.strip_prefix(prefix)
-            .and_then(|n| n.parse::<u32>().ok())
-    };
-    let kind = match (word, number("global"), number("data")) {
-        ("memory", _, _) => Some(SymKind::Memory as u32),
-        ("globals", _, _) => Some(SymKind::Globals as u32),
-        (_, Some(g), _) => (SymKind::Global as u32)
-            .checked_add(g)
-            .filter(|k| *k < SymKind::Data as u32),
-        (_, _, Some(d)) => (SymKind::Data as u32)
-            .checked_add(d)
-            .filter(|k| *k <= i32::MAX as u32),
-        _ => None,
+    let many = SymKind::MANY.iter().find_map(|(kind, name)| {
+        let index = word.strip_prefix(name)?.parse().ok()?;
+        kind.number(index)
+    });
+    let kind = match word {
+        "memory" => Some(SymKind::Memory as u32),
+        "globals" => Some(SymKind::Globals as u32),
+        _ => many,
     };
     let Some(kind) = kind else {
         return start.expected("a symbol: `memory`, `globals`, `global0` or `data0`");

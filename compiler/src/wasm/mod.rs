@@ -4,7 +4,9 @@ mod bodies;
 mod decode;
 mod memory;
 mod numeric;
+mod references;
 mod scan;
+mod tables;
 mod translate;
 
 pub use bodies::Bodies;

@@ -267,6 +267,7 @@ impl Lower<'_, '_> {
             }
             Op::Store8 | Op::Store16 | Op::Store32 | Op::GlobalStore => self.store(n),
             Op::Call => self.call(v, n),
+            Op::CallIndirect => self.call_indirect(v, n),
             Op::Add64
             | Op::Sub64
             | Op::MulWideU
