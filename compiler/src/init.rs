@@ -248,10 +248,10 @@ fn tables(b: &mut Builder, module: &Module) {
         let at = b.init_value(module, offset, Ty::I32);
         let count_value = b.k(count);
         let long = b.f.float(Op::LtU, Ty::I32, &[size, count_value]);
+        let at = b.guard(at, long, TrapKind::TableOutOfBounds, e.at);
         let room = b.f.float(Op::Sub, Ty::I32, &[size, count_value]);
         let late = b.f.float(Op::LtU, Ty::I32, &[room, at]);
-        let bad = b.f.float(Op::Or, Ty::I32, &[long, late]);
-        let at = b.guard(at, bad, TrapKind::TableOutOfBounds, e.at);
+        let at = b.guard(at, late, TrapKind::TableOutOfBounds, e.at);
         if count > 0 {
             let shift = 4 * on(Bug::ElementsShifted) as i64 * (count > 1) as i64;
             let base = b.sym(SymKind::Table.imm(table) | i64::from(t.first()));

@@ -73,6 +73,7 @@ fn execute(module: &Module, calls: &[&str]) -> String {
     let mut state = State {
         memory: vec![0; bytes as usize],
         globals: vec![0; module.globals.len()],
+        words: program.words(),
     };
     let mut out = String::new();
     for call in calls {

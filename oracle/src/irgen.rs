@@ -10,7 +10,7 @@ use crate::generate::draw::Draw;
 use smallvec::{SmallVec, smallvec};
 use thumbsmith::TrapKind;
 use thumbsmith::ir::{
-    Block, Class, Edge, Func, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module, Node,
+    Block, Class, Edge, Entry, Func, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module, Node,
     Op, Sig, Term, TermOp, Ty, Value,
 };
 
@@ -35,6 +35,7 @@ pub fn module(draw: &mut Draw<'_>) -> Module {
             name: None,
             body: Some(body),
             offset: 0,
+            entry: Entry::default(),
         });
     }
     module
@@ -65,6 +66,7 @@ fn surroundings(draw: &mut Draw<'_>) -> Module {
             name: None,
             body: None,
             offset: 0,
+            entry: Entry::default(),
         });
     }
     for n in 0..draw.below(4) {

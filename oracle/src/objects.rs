@@ -272,6 +272,10 @@ fn traps(image: &Image, made: &made::Surface, options: &Options) -> Result<(), S
             TrapKind::Unreachable
             | TrapKind::DivideByZero
             | TrapKind::IntegerOverflow
+            | TrapKind::UndefinedElement
+            | TrapKind::UninitializedElement
+            | TrapKind::IndirectCallType
+            | TrapKind::TableOutOfBounds
             | TrapKind::OutOfBounds => made.traps.get(&offset) == Some(&kind),
         };
         if !expected {

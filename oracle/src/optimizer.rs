@@ -173,6 +173,7 @@ fn surface(module: &Module) -> Info {
                 .as_ref()
                 .map(|i| (i.module.clone(), i.field.clone())),
             export: g.exports.first().cloned(),
+            reference: false,
         })
         .collect();
     info.memory = module.memory.as_ref().map(|m| MemoryInfo {

@@ -204,6 +204,17 @@ impl Space {
         words
     }
 
+    /// Entries of a table whose size may change.
+    fn table(&self, state: &State, table: u32) -> Vec<u32> {
+        let base = self.base.get(&(SymKind::Table as u32 + table));
+        let Some(first) = base.and_then(|at| self.variable(*at)) else {
+            return Vec::new();
+        };
+        let size = state.words.get(first).copied().unwrap_or(0) as usize;
+        let entries = state.words.get(first + 2..first + 2 + size);
+        entries.map_or_else(Vec::new, <[u32]>::to_vec)
+    }
+
     /// The word of the state at an address.
     fn variable(&self, address: u32) -> Option<usize> {
         let i = self.areas.partition_point(|a| a.0 <= address);
@@ -319,6 +330,11 @@ impl Program {
     /// The words of tables and segments before anything runs; see [`State::words`].
     pub fn words(&self) -> Vec<u32> {
         self.space.words()
+    }
+
+    /// Entries of a table that others see.
+    pub fn table(&self, state: &State, table: u32) -> Vec<u32> {
+        self.space.table(state, table)
     }
 
     /// Adds a function that the module's index space does not have; gives its number for [`Self::call`].

@@ -334,13 +334,13 @@ fn entry(t: &mut Translator<'_>, base: Value, index: Value) -> Value {
 /// `start`, after a trap unless `count` entries from there are among `size`. No sum of this can overflow.
 fn range(t: &mut Translator<'_>, start: Value, count: Value, size: Value) -> Value {
     let long = t.float(Op::LtU, Ty::I32, &[size, count]);
+    let start = match on(Bug::RangeCountUnchecked) {
+        true => start,
+        false => t.guard(start, long, TrapKind::TableOutOfBounds),
+    };
     let room = t.float(Op::Sub, Ty::I32, &[size, count]);
     let late = t.float(Op::LtU, Ty::I32, &[room, start]);
-    let bad = match on(Bug::RangeCountUnchecked) {
-        true => late,
-        false => t.float(Op::Or, Ty::I32, &[long, late]),
-    };
-    t.guard(start, bad, TrapKind::TableOutOfBounds)
+    t.guard(start, late, TrapKind::TableOutOfBounds)
 }
 
 /// The value of a global's initial value, if the global never changes and it is known.

@@ -7,6 +7,7 @@
 
 mod access;
 mod flow;
+mod reference;
 
 use super::draft::{Draft, Ready};
 use super::draw::Draw;

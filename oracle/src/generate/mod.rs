@@ -23,6 +23,7 @@ pub mod scene;
 pub mod smith;
 pub mod specification;
 pub mod table;
+pub mod tables;
 
 use crate::program::{Sig, Ty};
 use body::{Body, Style};
@@ -48,6 +49,7 @@ pub enum Family {
     Control,
     Memory,
     Calls,
+    Tables,
     Rules,
     Scale,
     Smith,
@@ -57,12 +59,13 @@ pub enum Family {
 
 impl Family {
     /// Every family.
-    pub const ALL: [Family; 10] = [
+    pub const ALL: [Family; 11] = [
         Family::Ops,
         Family::Pressure,
         Family::Control,
         Family::Memory,
         Family::Calls,
+        Family::Tables,
         Family::Rules,
         Family::Scale,
         Family::Smith,
@@ -74,12 +77,13 @@ impl Family {
     /// others: it is one of 64; the others share the rest alike, but `rules`, which has some two hundred rules to show, has
     /// two shares.
     pub fn drawn(byte: u8, among: &[Family]) -> Family {
-        const OTHERS: [Family; 10] = [
+        const OTHERS: [Family; 11] = [
             Family::Ops,
             Family::Pressure,
             Family::Control,
             Family::Memory,
             Family::Calls,
+            Family::Tables,
             Family::Rules,
             Family::Smith,
             Family::Chaos,
@@ -103,6 +107,7 @@ impl Family {
             Family::Control => "control",
             Family::Memory => "memory",
             Family::Calls => "calls",
+            Family::Tables => "tables",
             Family::Rules => "rules",
             Family::Scale => "scale",
             Family::Smith => "smith",
@@ -132,6 +137,7 @@ impl Family {
             Family::Control => own(control::make(draw)),
             Family::Memory => own(memory::make(draw)),
             Family::Calls => own(calls::make(draw)),
+            Family::Tables => own(tables::make(draw)),
             Family::Rules => own(rules::make(draw)),
             Family::Scale => own(scale::make(draw)),
             Family::Smith => smith::make(draw),

@@ -113,7 +113,7 @@ pub fn meaning(t: &mut Arena, op: Op, ty: Ty, a: &[Term], widths: Widths) -> Opt
             t.bin(Bin::Add, sum, p)
         }
         Op::Param | Op::Const | Op::Proj | Op::Sym => return None,
-        Op::Guard | Op::Assume | Op::Call => return None,
+        Op::Guard | Op::Assume | Op::Call | Op::CallIndirect => return None,
         Op::Load8U | Op::Load8S | Op::Load16U | Op::Load16S | Op::Load32 | Op::Load64 => {
             return None;
         }
