@@ -515,7 +515,9 @@ impl Machine<'_> {
                 TermOp::TailCall(_) | TermOp::TailCallIndirect(_) => {
                     let n = code.term_args.len();
                     let args: Values = (0..n).map(|i| arg(self, i)).collect();
-                    self.tail_call(code.term, &args, code.loc)?;
+                    if let Some(values) = self.tail_call(code.term, &args, code.loc)? {
+                        return Ok(values);
+                    }
                     continue;
                 }
                 TermOp::Return => {
@@ -539,16 +541,21 @@ impl Machine<'_> {
         }
     }
 
-    /// Goes to a function in the place of the innermost one.
-    fn tail_call(&mut self, op: TermOp, args: &[u64], loc: u32) -> Result<(), Stop> {
+    /// Goes to a function in the place of the innermost one. Gives the results if that was the first, and it is over.
+    fn tail_call(&mut self, op: TermOp, args: &[u64], loc: u32) -> Result<Option<Values>, Stop> {
         let (func, args) = match op {
             TermOp::TailCall(func) => (func, args),
             _ => (self.callee(args[0])?, &args[1..]),
         };
+        if !matches!(self.program.funcs.get(func as usize), Some(Some(_))) {
+            let values = self.host.call(func, args, self.state)?;
+            return Ok(self.leave(&values).then_some(values));
+        }
         if let Some(done) = self.frames.pop() {
             self.slots.truncate(done.base);
         }
-        self.enter(func, args, loc)
+        self.enter(func, args, loc)?;
+        Ok(None)
     }
 
     /// The function to which a reference refers.

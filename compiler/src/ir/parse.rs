@@ -139,9 +139,9 @@ fn table(m: &mut Module, mut c: Cursor<'_>) -> Result<()> {
     let max = c.number_in(min.into(), u32::MAX.into())? as u32;
     let start = init(&mut c, Ty::I32)?;
     let grows = c.take_word("grows");
-    let contents = match c.peek() {
-        "(" => Some(listed(&mut c, |c| init(c, Ty::I32))?),
-        _ => None,
+    let contents = match c.peek().starts_with('(') {
+        true => Some(listed(&mut c, |c| init(c, Ty::I32))?),
+        false => None,
     };
     let exports = exports(&mut c)?;
     m.tables.push(Table {

@@ -66,8 +66,9 @@ pub struct ElemDraft {
     pub sig: Sig,
     /// Functions by index, or null.
     pub items: Vec<Option<u32>>,
-    /// Whether an operator reads it, and whether one drops it.
+    /// Whether an operator reads it.
     pub used: bool,
+    /// Whether an operator drops it.
     pub dropped: bool,
 }
 
