@@ -118,6 +118,8 @@ pub struct Draft {
     pub elems: Vec<ElemDraft>,
     /// Globals behind the others that refer to a function: which, and whether they may change.
     pub references: Vec<(u32, bool)>,
+    /// Of the functions, how many of the first may be referred to; all if nothing is said.
+    pub leaves: Option<usize>,
     /// Functions that code refers to, which a segment must declare.
     pub referred: Vec<u32>,
     /// Number of the start function among `funcs`.
@@ -154,10 +156,14 @@ impl Draft {
         }
     }
 
-    /// Functions of this type, imported ones among them.
+    /// How many functions of the index space may be referred to: those that call through no table, so that every call ends.
+    pub fn leaves(&self) -> usize {
+        self.imports.len() + self.leaves.unwrap_or(self.funcs.len())
+    }
+
+    /// Functions of this type that may be referred to, imported ones among them.
     pub fn referable(&self, sig: &Sig) -> Vec<u32> {
-        let all = self.imports.len() + self.funcs.len();
-        (0..all as u32)
+        (0..self.leaves() as u32)
             .filter(|f| self.sig(*f as usize) == sig)
             .collect()
     }

@@ -53,6 +53,7 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
         function(draw, &mut draft, &style, sig);
         last_exported(&mut draft, draw.chance(30));
     }
+    draft.leaves = Some(draft.funcs.len());
     for _ in 0..draw.range(1, 3) {
         table(draw, &mut draft, &pool);
     }
@@ -117,8 +118,7 @@ fn table(draw: &mut Draw<'_>, draft: &mut Draft, pool: &[Sig]) {
         items.push(Some(draw.pick(&own)));
     }
     for _ in 0..draw.below(tail as usize + 1) {
-        let all = draft.imports.len() + draft.funcs.len();
-        items.push((!draw.chance(40)).then(|| draw.below(all) as u32));
+        items.push((!draw.chance(40)).then(|| draw.below(draft.leaves()) as u32));
     }
     if funcref && draw.chance(30) {
         // Another segment below, which the next one covers.

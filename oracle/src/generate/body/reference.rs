@@ -134,9 +134,8 @@ impl Body<'_, '_, '_> {
         let globals = self.draft.funcref_globals(&t.sig);
         match (self.loose(), own.is_empty()) {
             (true, _) | (_, true) => match self.draw.below(2) {
-                0 if !self.draft.funcs.is_empty() => {
-                    let any = self.draft.imports.len() + self.draft.funcs.len();
-                    let f = self.draw.below(any) as u32;
+                0 if self.draft.leaves() > 0 => {
+                    let f = self.draw.below(self.draft.leaves()) as u32;
                     self.draft.refer(f);
                     self.op(Instruction::RefFunc(f));
                 }
