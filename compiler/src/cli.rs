@@ -95,6 +95,10 @@ struct Compile {
     /// NAME_memory_pages and NAME_memory_max_pages.
     #[arg(long)]
     memory_open: bool,
+    /// The most entries that a table can grow to, and room for so many [default: what the module says, up to 65536; a
+    /// table without such a limit cannot grow].
+    #[arg(long, value_name = "ENTRIES")]
+    table_max: Option<u32>,
 
     /// Prefix of the symbols that the module does not name itself [default: the stem of IN].
     #[arg(long)]
@@ -242,6 +246,7 @@ impl Compile {
             cpu,
             level: self.level,
             bounds: self.bounds,
+            table_max: self.table_max,
             name: self.module_name()?,
             stack_check: !self.no_stack_check,
             memory_max: self.memory_max,

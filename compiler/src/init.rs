@@ -1,13 +1,13 @@
 //! Functions that the compiler makes: initialization, and wrappers of exports.
 //!
 //! In: a module. Out: SSA that enters the pipeline like any function of the module, and the initial contents of
-//! memory as [`Chunk`]s that lie in flash. `NAME_init` does what instantiation does (specification, 4.5.4): globals, then data
-//! segments in order, then the start function.
+//! memory as [`Chunk`]s that lie in flash. `NAME_init` does what instantiation does (specification, 4.5.4): globals and tables,
+//! then element segments and data segments in order, then the start function.
 
 use crate::ir::ops::SymKind;
 use crate::ir::{
-    Args, Block, Edge, ExprOp, Func, FuncType, GlobalInit, Memory, Module, Node, Op, Term, TermOp,
-    Ty, Value,
+    Args, Block, Edge, ElemMode, ExprOp, Func, FuncType, GlobalInit, Memory, Module, Node, Op, Term,
+    TermOp, Ty, Value,
 };
 use crate::opt::address::sym_imm;
 use crate::seeded::{Bug, on};
@@ -142,8 +142,22 @@ impl Builder {
     fn k(&mut self, v: u32) -> Value {
         self.f.iconst(Ty::I32, v as u64)
     }
+    fn sym(&mut self, imm: i64) -> Value {
+        let v = self.f.float(Op::Sym, Ty::I32, &[]);
+        self.f.nodes[v.0 as usize].imm = imm;
+        v
+    }
+
+    /// A trap of this kind where `bad` is not zero.
+    fn guard(&mut self, value: Value, bad: Value, kind: TrapKind, loc: u32) -> Value {
+        let (ty, kind) = (self.f.ty(value), i64::from(kind.code()));
+        self.f
+            .pin(self.block, Op::Guard, ty, &[value, bad], kind, loc)
+    }
+
     fn init_value(&mut self, module: &Module, init: GlobalInit, ty: Ty) -> Value {
         match init {
+            GlobalInit::Func(f) => self.sym(module.reference(f)),
             GlobalInit::Const(c) if on(Bug::GlobalHalfSet) => self.f.iconst(ty, c & 0xffff_ffff),
             GlobalInit::Const(c) => self.f.iconst(ty, c),
             GlobalInit::Global(g) => self.pin(Op::GlobalGet, ty, &[], g as i64),
@@ -161,6 +175,7 @@ impl Builder {
                     let ty = module.globals[g as usize].ty.bits();
                     self.pin(Op::GlobalGet, ty, &[], g as i64)
                 }
+                ExprOp::Func(f) => self.sym(module.reference(f)),
                 ExprOp::Binary(op) => {
                     let b = stack.pop().expect("validated");
                     let a = stack.pop().expect("validated");
@@ -228,24 +243,24 @@ impl Builder {
     fn copy(&mut self, data: usize, c: &Chunk, base: Value, base_imm: u32, step: u32) {
         let count = c.words.len() as u32;
         let base_imm = i64::from(c.memory) << 32 | i64::from(base_imm);
+        let source = sym_imm(SymKind::Data as u32 + data as u32, 0);
+        let op = if step == 4 { Op::Store32 } else { Op::Store8 };
+        self.copy_words(source, op, count, base, base_imm);
+    }
+
+    /// Stores words from a symbol on from `base` on: each as a word, or its low byte if the operation stores bytes.
+    fn copy_words(&mut self, from: i64, op: Op, count: u32, base: Value, base_imm: i64) {
         let (body, done) = (self.f.add_block(), self.f.add_block());
         let zero = self.k(0);
         self.f.block_mut(self.block).term = Term::jump(body, [zero]);
         self.block = body;
         let i = self.f.add_param(body, Ty::I32);
-        let sym = Node {
-            op: Op::Sym,
-            ty: Ty::I32,
-            args: Args::new(),
-            imm: sym_imm(SymKind::Data as u32 + data as u32, 0),
-            loc: 0,
-        };
-        let sym = self.f.add_node(sym);
+        let sym = self.sym(from);
         let source = self.f.float(Op::Add, Ty::I32, &[sym, i]);
         let v = self.pin(Op::GlobalLoad, Ty::I32, &[source], 0);
-        if step == 4 {
+        if op != Op::Store8 {
             let to = self.f.float(Op::Add, Ty::I32, &[base, i]);
-            self.pin(Op::Store32, Ty::Void, &[to, v], base_imm);
+            self.pin(op, Ty::Void, &[to, v], base_imm);
         } else {
             let two = self.k(2);
             let at = self.f.float(Op::ShrU, Ty::I32, &[i, two]);
@@ -276,6 +291,81 @@ impl Builder {
     }
 }
 
+/// Sets tables that are variables, segments that hold what is known only now, and copies active segments. A
+/// segment that does not fit is a trap.
+fn tables(b: &mut Builder, module: &Module) {
+    for (i, t) in module.tables.iter().enumerate() {
+        if t.import.is_some() || t.contents.is_some() {
+            continue;
+        }
+        let base = b.sym(SymKind::Table.imm(i as u32));
+        if t.is_sized() {
+            for (word, value) in [(0, t.min), (4, t.max)] {
+                let value = b.k(value);
+                b.pin(Op::GlobalStore, Ty::Void, &[base, value], word);
+            }
+        }
+        if t.init != GlobalInit::NULL && t.min > 0 {
+            fill(b, module, t.init, t.min, SymKind::Table.imm(i as u32) | i64::from(t.first()));
+        }
+    }
+    for (i, e) in module.elems.iter().enumerate() {
+        if !e.is_constant() {
+            for (k, &item) in e.items.iter().enumerate() {
+                let (base, v) = (
+                    b.sym(SymKind::Elem.imm(i as u32) | 4 * k as i64),
+                    b.init_value(module, item, Ty::I32),
+                );
+                b.pin(Op::GlobalStore, Ty::Void, &[base, v], 0);
+            }
+        }
+    }
+    for (i, e) in module.elems.iter().enumerate() {
+        let ElemMode::Active(table, offset) = e.mode else { continue };
+        let t = &module.tables[table as usize];
+        if t.contents.is_some() || on(Bug::ActiveSegmentDropped) && i > 0 {
+            continue;
+        }
+        let count = e.items.len() as u32;
+        let size = match t.is_sized() {
+            true => {
+                let base = b.sym(SymKind::Table.imm(table));
+                b.pin(Op::GlobalLoad, Ty::I32, &[base], 0)
+            }
+            false => b.k(t.min),
+        };
+        let at = b.init_value(module, offset, Ty::I32);
+        let count_value = b.k(count);
+        let long = b.f.float(Op::LtU, Ty::I32, &[size, count_value]);
+        let at = b.guard(at, long, TrapKind::TableOutOfBounds, e.at);
+        let room = b.f.float(Op::Sub, Ty::I32, &[size, count_value]);
+        let late = b.f.float(Op::LtU, Ty::I32, &[room, at]);
+        let at = b.guard(at, late, TrapKind::TableOutOfBounds, e.at);
+        if count > 0 {
+            let shift = 4 * on(Bug::ElementsShifted) as i64 * (count > 1) as i64;
+            let base = b.sym(SymKind::Table.imm(table) | i64::from(t.first()));
+            let two = b.k(2);
+            let offset = b.f.float(Op::Shl, Ty::I32, &[at, two]);
+            let to = b.f.float(Op::Add, Ty::I32, &[base, offset]);
+            let from = SymKind::Elem.imm(i as u32) + shift;
+            let count = count - (shift != 0) as u32;
+            b.copy_words(from, Op::GlobalStore, count, to, 0);
+        }
+    }
+}
+
+/// Sets all entries of a table to a reference.
+fn fill(b: &mut Builder, module: &Module, init: GlobalInit, count: u32, place: i64) {
+    let v = b.init_value(module, init, Ty::I32);
+    let base = b.sym(place);
+    b.pin(Op::GlobalStore, Ty::Void, &[base, v], 0);
+    if count > 1 {
+        // Each entry is a copy of the one before it.
+        let next = b.sym(place + 4);
+        b.copy_words(place, Op::GlobalStore, count - 1, next, 0);
+    }
+}
+
 /// The initialization function.
 pub fn init_function(module: &Module, image: &[Chunk]) -> (FuncType, Func) {
     let mut b = Builder {
@@ -289,6 +379,7 @@ pub fn init_function(module: &Module, image: &[Chunk]) -> (FuncType, Func) {
             b.pin(Op::GlobalSet, Ty::Void, &[v], i as i64);
         }
     }
+    tables(&mut b, module);
     let pieces = image.len() - (on(Bug::SegmentDropped) && image.len() > 1) as usize;
     for (n, c) in image.iter().enumerate().take(pieces) {
         if c.out_of_bounds {
@@ -351,18 +442,19 @@ pub fn export_wrapper(module: &Module, index: u32) -> (FuncType, Func) {
 }
 
 /// A function that calls another with its own arguments and gives its result.
-fn forwarder(ty: &FuncType, index: u32) -> (FuncType, Func) {
+pub fn forwarder(ty: &FuncType, index: u32) -> (FuncType, Func) {
     let mut b = Builder {
         f: Func::new(&ty.params, &ty.results),
         block: Func::ENTRY,
     };
     let args: Vec<Value> = b.f.block(Func::ENTRY).params.clone();
     let call = b.pin(Op::Call, Ty::Void, &args, index as i64);
-    let results: Vec<Value> = ty
-        .results
-        .iter()
-        .map(|&t| b.f.float(Op::Proj, t.bits(), &[call]))
-        .collect();
+    let mut results = Vec::new();
+    for (i, &t) in ty.results.iter().enumerate() {
+        let v = b.f.float(Op::Proj, t.bits(), &[call]);
+        b.f.nodes[v.0 as usize].imm = i as i64;
+        results.push(v);
+    }
     let mut f = b.ret();
     f.block_mut(Func::ENTRY).term.args = results.into_iter().collect();
     (ty.clone(), f)

@@ -157,6 +157,8 @@ pub struct Options {
     pub level: Level,
     /// The bounds mode.
     pub bounds: Bounds,
+    /// The most entries that a table may grow to, instead of what the module says.
+    pub table_max: Option<u32>,
     /// Prefix of all symbols that the module's text does not name.
     pub name: String,
     /// Whether functions check for stack exhaustion.
@@ -186,6 +188,7 @@ impl Default for Options {
             cpu: Cpu::default(),
             level: Level::default(),
             bounds: Bounds::default(),
+            table_max: None,
             name: "module".into(),
             stack_check: true,
             memory_max: None,

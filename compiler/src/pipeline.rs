@@ -5,7 +5,7 @@
 //! paths. The order constraints are checked before anything runs. Functions are taken callees first, twice: early passes
 //! leave SSA that callers may inline, late passes turn it into code, so that a caller knows how much stack its callees need.
 
-use crate::backend::code::{self, Code, RelocKind};
+use crate::backend::code::{self, Code};
 use crate::backend::mir::{MFunc, MOp, Symbol};
 use crate::backend::symbols::{SymbolKind, Symbols, text};
 use crate::backend::{self, abi, alloc_text, code_text, emit, finish, layout, lower, mir_text};
@@ -270,6 +270,8 @@ pub struct Compiled {
     pub symbols: Symbols,
     /// Where global variables lie.
     pub globals: GlobalLayout,
+    /// Tables and element segments that code names or others see.
+    pub references: Vec<SymbolKind>,
     /// Contents of memory at the start.
     pub image: Vec<init::Chunk>,
     /// Rewrite rules' and lowering rules' hits.
@@ -394,8 +396,9 @@ pub(crate) fn compile_module(
     cx.early(passes, waiting)?;
     cx.graph = CallGraph::new(&calls(&cx.bodies, None, helpers), &roots);
     let mut functions = cx.late(passes, &image)?;
+    let mut references = Vec::new();
     if own.is_none() {
-        keep_referenced(&mut functions, &cx.symbols, &module);
+        references = keep_referenced(&mut functions, &mut cx.symbols, &module);
         cx.float_helpers(&mut functions)?;
     }
     let Cx {
@@ -412,6 +415,7 @@ pub(crate) fn compile_module(
         functions,
         symbols,
         globals,
+        references,
         image,
         hits: (hits, lower_hits),
         fuel_used: choices.used(),
@@ -459,9 +463,12 @@ fn roots(module: &Module) -> Vec<u32> {
         .iter()
         .enumerate()
         .filter(|(_, f)| !f.exports.is_empty());
+    let referenced = |(_, f): &(usize, &ir::FuncDecl)| f.entry.referenced;
+    let referenced = module.funcs.iter().enumerate().filter(referenced);
     exported
         .map(|(i, _)| i as u32)
         .chain(module.start)
+        .chain(referenced.map(|(i, _)| i as u32))
         .collect()
 }
 
@@ -477,33 +484,72 @@ fn helper_of(n: &Node, base: Option<u32>) -> Option<u32> {
     helpers::index(op, base?)
 }
 
-/// Drops functions to which nothing in the finished code refers.
-fn keep_referenced(functions: &mut Vec<(SymbolKind, Code)>, symbols: &Symbols, module: &Module) {
+/// Drops functions to which nothing in the finished code refers, nor any table or segment that it names. Gives those tables
+/// and segments, beside the tables that others see.
+fn keep_referenced(
+    functions: &mut Vec<(SymbolKind, Code)>,
+    symbols: &mut Symbols,
+    module: &Module,
+) -> Vec<SymbolKind> {
     let place: rustc_hash::FxHashMap<&SymbolKind, usize> = functions
         .iter()
         .enumerate()
         .map(|(i, (k, _))| (k, i))
         .collect();
+    let kinds = symbols.kinds.clone();
     let mut kept = vec![false; functions.len()];
     let mut work: Vec<usize> = Vec::new();
     for (i, (kind, _)) in functions.iter().enumerate() {
         match kind {
             SymbolKind::Func(f) if !module.funcs[*f as usize].exports_body() => {}
+            SymbolKind::Thunk(_) => {}
             _ => work.push(i),
+        }
+    }
+    let mut held: Vec<SymbolKind> = Vec::new();
+    // What finds a table or segment keeps what that holds.
+    let mut hold = |kind: &SymbolKind, work: &mut Vec<usize>| {
+        if held.contains(kind) {
+            return;
+        }
+        let items = match kind {
+            SymbolKind::Table(t) => module.tables[*t as usize].contents.as_ref(),
+            SymbolKind::Elem(e) => Some(&module.elems[*e as usize].items),
+            _ => return,
+        };
+        held.push(kind.clone());
+        let funcs = items.into_iter().flatten().filter_map(|i| match i {
+            ir::GlobalInit::Func(f) => Some(symbols.get(reference(module, *f))),
+            ir::GlobalInit::Const(_) | ir::GlobalInit::Global(_) | ir::GlobalInit::Expr(_) => None,
+        });
+        let funcs: Vec<Symbol> = funcs.collect();
+        work.extend(funcs.iter().filter_map(|s| place.get(&symbols.kinds[s.0 as usize])));
+    };
+    for (t, table) in module.tables.iter().enumerate() {
+        if table.is_shared() {
+            hold(&SymbolKind::Table(t as u32), &mut work);
         }
     }
     while let Some(i) = work.pop() {
         if !std::mem::replace(&mut kept[i], true) {
-            let calls = functions[i]
-                .1
-                .relocs
-                .iter()
-                .filter(|r| r.kind == RelocKind::Call);
-            work.extend(calls.filter_map(|r| place.get(&symbols.kinds[r.symbol.0 as usize])));
+            for r in &functions[i].1.relocs {
+                let kind = kinds[r.symbol.0 as usize].clone();
+                work.extend(place.get(&kind));
+                hold(&kind, &mut work);
+            }
         }
     }
     let mut kept = kept.into_iter();
     functions.retain(|_| kept.next().unwrap_or(true));
+    held
+}
+
+/// The symbol whose address is a reference to a function.
+pub fn reference(module: &Module, func: u32) -> SymbolKind {
+    match module.funcs[func as usize].entry.thunk {
+        true => SymbolKind::Thunk(func),
+        false => SymbolKind::Func(func),
+    }
 }
 
 impl Cx<'_> {
@@ -524,7 +570,9 @@ impl Cx<'_> {
 
     fn run(&mut self, passes: &[&Pass], phase: Phase, unit: &mut Unit) -> Result<()> {
         let place = |e: Error, unit: &Unit| match unit.kind {
-            SymbolKind::Func(i) | SymbolKind::Wrapper(i) => e.in_function(i, Some(&unit.name)),
+            SymbolKind::Func(i) | SymbolKind::Wrapper(i) | SymbolKind::Thunk(i) => {
+                e.in_function(i, Some(&unit.name))
+            }
             _ => e,
         };
         if phase == Phase::Early {
@@ -658,6 +706,10 @@ impl Cx<'_> {
                 let made = init::export_wrapper(module, i as u32);
                 self.finish_unit(passes, SymbolKind::Wrapper(i as u32), made, &mut out)?;
             }
+            if f.entry.thunk {
+                let made = init::forwarder(&f.ty, i as u32);
+                self.finish_unit(passes, SymbolKind::Thunk(i as u32), made, &mut out)?;
+            }
         }
         self.finish_unit(
             passes,
@@ -722,7 +774,7 @@ impl Cx<'_> {
             .blocks
             .iter()
             .flat_map(|b| &b.insts)
-            .filter(|i| i.op == MOp::Call)
+            .filter(|i| matches!(i.op, MOp::Call | MOp::TailCall))
             .filter_map(|i| i.sym);
         let need = frame
             + calls
@@ -731,8 +783,10 @@ impl Cx<'_> {
                 .unwrap_or(0);
         let covered = match u.kind {
             SymbolKind::Func(i) => {
-                let exported = self.module.funcs[i as usize].exports_body();
-                !exported && !self.graph.recursive[i as usize]
+                let f = &self.module.funcs[i as usize];
+                // A caller by reference does not know what it calls.
+                let outside = f.exports_body() || f.entry.referenced;
+                !outside && !self.graph.recursive[i as usize]
             }
             _ => false,
         };
@@ -828,7 +882,15 @@ fn lower_func(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
         hits: &mut cx.lower_hits,
         helpers: &find,
     };
-    let sig = abi::internal(&u.ty);
+    let area = match u.kind {
+        SymbolKind::Func(i) => cx.module.funcs[i as usize].entry.area,
+        SymbolKind::Thunk(i) => {
+            let number = cx.module.funcs[i as usize].entry.type_number;
+            cx.module.types.get(number as usize).map_or(0, |t| t.area)
+        }
+        _ => 0,
+    };
+    let sig = abi::within(&u.ty, area);
     u.mir = lower::lower(&u.func, &cfg, &sched, &sig, &u.name, &mut lcx)?;
     u.func = Func::new(&[], &[]);
     Ok(())
@@ -878,6 +940,14 @@ fn finish_func(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
 fn layout_func(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
     u.code = layout::layout(&u.items, cx.options.cpu, &u.name, cx.listing)?;
     u.code.frame = u.frame.map_or(0, |f| f.bytes());
+    u.code.id = match u.kind {
+        SymbolKind::Func(i) | SymbolKind::Thunk(i) => {
+            let entry = &cx.module.funcs[i as usize].entry;
+            let entered = entry.thunk == matches!(u.kind, SymbolKind::Thunk(_));
+            entry.id.filter(|_| entered)
+        }
+        _ => None,
+    };
     u.items = Vec::new();
     Ok(())
 }

@@ -166,6 +166,9 @@ impl Between {
                 SymbolKind::Init => between.init = f,
                 // The interpreter calls functions as functions of the module do.
                 SymbolKind::Wrapper(_)
+                | SymbolKind::Thunk(_)
+                | SymbolKind::Table(_)
+                | SymbolKind::Elem(_)
                 | SymbolKind::Memory(_)
                 | SymbolKind::Globals
                 | SymbolKind::Global(_)

@@ -38,5 +38,9 @@ traps! {
     3 IntegerOverflow "integer overflow";
     4 OutOfBounds "out of bounds memory access";
     5 StackExhausted "call stack exhausted";
-    9 InvalidConversion "invalid conversion to integer";
+    6 UndefinedElement "undefined element";
+    7 UninitializedElement "uninitialized element";
+    8 IndirectCallType "indirect call type mismatch";
+    9 TableOutOfBounds "out of bounds table access";
+    10 InvalidConversion "invalid conversion to integer";
 }

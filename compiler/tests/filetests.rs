@@ -74,6 +74,7 @@ fn execute(module: &Module, calls: &[&str]) -> String {
         memory: memories.next().unwrap_or_default(),
         others: memories.collect(),
         globals: vec![0; module.globals.len()],
+        words: program.words(),
     };
     let mut out = String::new();
     for call in calls {

@@ -28,6 +28,11 @@ pub fn global_name(index: usize) -> String {
     format!("global{index}")
 }
 
+/// Export name of table `index`.
+pub fn table_name(index: usize) -> String {
+    format!("table{index}")
+}
+
 /// Arity of the dispatcher: the most parameters and the most results of any export.
 pub fn arity(info: &Info) -> (usize, usize) {
     let most =
@@ -137,6 +142,9 @@ fn exports(info: &Info) -> Vec<u8> {
     }
     for g in info.visible_globals() {
         section.export(&global_name(g), wasm_encoder::ExportKind::Global, g as u32);
+    }
+    for t in info.visible_tables() {
+        section.export(&table_name(t), wasm_encoder::ExportKind::Table, t as u32);
     }
     // `Section::encode` writes the size first; the content begins after it.
     let mut bytes = Vec::new();

@@ -63,6 +63,9 @@ pub trait Engine {
     /// Value of a visible global.
     fn global(&mut self, global: usize) -> u64;
 
+    /// Entries of a visible table: 0 for null, else a handle, or 1 for a function.
+    fn table(&mut self, table: usize) -> Vec<u32>;
+
     /// Sets a visible mutable global from outside.
     fn set_global(&mut self, global: usize, value: u64);
 

@@ -11,7 +11,8 @@ use smallvec::{SmallVec, smallvec};
 use thumbsmith::TrapKind;
 use thumbsmith::ir::floats::ALL;
 use thumbsmith::ir::{
-    Base, Block, Class, Edge, Func, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module, Node,
+    Base, Block, Class, Edge, Entry, Func, FuncDecl, FuncType, Global, GlobalInit, Import, Memory,
+    Module, Node,
     Op, Sig, Term, TermOp, Ty, Value,
 };
 
@@ -36,6 +37,7 @@ pub fn module(draw: &mut Draw<'_>) -> Module {
             name: None,
             body: Some(body),
             offset: 0,
+            entry: Entry::default(),
         });
     }
     module
@@ -66,6 +68,7 @@ fn surroundings(draw: &mut Draw<'_>) -> Module {
             name: None,
             body: None,
             offset: 0,
+            entry: Entry::default(),
         });
     }
     for n in 0..draw.below(4) {

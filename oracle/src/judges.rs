@@ -61,6 +61,9 @@ impl Engine for Told {
     fn global(&mut self, global: usize) -> u64 {
         self.now().globals[global]
     }
+    fn table(&mut self, _: usize) -> Vec<u32> {
+        Vec::new()
+    }
     fn set_global(&mut self, _: usize, _: u64) {}
     fn import_log(&self) -> &[u64] {
         &self.now().imports
@@ -92,6 +95,7 @@ fn program() -> Program {
         mutable: true,
         import: None,
         export: Some(name.into()),
+        reference: false,
     };
     let info = Info {
         exports: vec![ExportFn {

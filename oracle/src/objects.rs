@@ -273,6 +273,10 @@ fn traps(image: &Image, made: &made::Surface, options: &Options) -> Result<(), S
             | TrapKind::DivideByZero
             | TrapKind::IntegerOverflow
             | TrapKind::InvalidConversion
+            | TrapKind::UndefinedElement
+            | TrapKind::UninitializedElement
+            | TrapKind::IndirectCallType
+            | TrapKind::TableOutOfBounds
             | TrapKind::OutOfBounds => made.traps.get(&offset) == Some(&kind),
         };
         if !expected {

@@ -175,6 +175,7 @@ fn surface(module: &Module) -> Info {
                 .as_ref()
                 .map(|i| (i.module.clone(), i.field.clone())),
             export: g.exports.first().cloned(),
+            reference: false,
         })
         .collect();
     let memory = |m: &thumbsmith::ir::Memory| MemoryInfo {

@@ -1,7 +1,7 @@
 //! What the oracle knows about a module before running it.
 //!
 //! In: a WebAssembly binary. Out: its observable surface: exports, imports, globals, memory. Invariant: only what
-//! the compiler's current scope can express gets through (numbers, no tables);
+//! the compiler's current scope can express gets through (numbers and references, no imported table);
 //! everything else is an error that says so, so that "nothing was compared" is never mistaken for "equal".
 
 use std::collections::HashMap;
@@ -94,6 +94,17 @@ pub struct Global {
     pub import: Option<(String, String)>,
     /// Name of its first export, if any.
     pub export: Option<String>,
+    /// Whether it is a reference, which the module alone sees.
+    pub reference: bool,
+}
+
+/// A table of the module.
+#[derive(Clone, Debug)]
+pub struct TableInfo {
+    /// Whether it holds functions, of which only is seen whether they are null.
+    pub funcref: bool,
+    /// Name of its first export, if any.
+    pub export: Option<String>,
 }
 
 impl Global {
@@ -154,6 +165,8 @@ pub struct Info {
     pub globals: Vec<Global>,
     /// Linear memories in index order. Only the first may be imported.
     pub memories: Vec<MemoryInfo>,
+    /// All tables in index order.
+    pub tables: Vec<TableInfo>,
     /// Number of functions defined in the module.
     pub defined: usize,
 }
@@ -206,8 +219,14 @@ impl Info {
                     self.defined += 1;
                 }
             }
-            // The compiler refuses every use of a table; one that nothing uses is what linkers leave behind.
-            Payload::TableSection(_) => {}
+            Payload::TableSection(reader) => {
+                for table in reader {
+                    self.tables.push(TableInfo {
+                        funcref: table.map_err(text)?.ty.element_type.is_func_ref(),
+                        export: None,
+                    });
+                }
+            }
             Payload::MemorySection(reader) => {
                 for memory in reader {
                     self.add_memory(memory.map_err(text)?, None)?;
@@ -256,8 +275,16 @@ impl Info {
         ty: wasmparser::GlobalType,
         import: Option<(String, String)>,
     ) -> Result<(), String> {
+        let reference = matches!(ty.content_type, wasmparser::ValType::Ref(_));
+        if reference && import.is_some() {
+            return Err("imported references are not compared yet".into());
+        }
         self.globals.push(Global {
-            ty: Ty::from_parser(ty.content_type)?,
+            ty: match reference {
+                true => Ty::I32,
+                false => Ty::from_parser(ty.content_type)?,
+            },
+            reference,
             mutable: ty.mutable,
             import,
             export: None,
@@ -325,7 +352,17 @@ impl Info {
                     .globals
                     .get_mut(export.index as usize)
                     .ok_or("global index out of range")?;
+                if global.reference {
+                    return Err("exported references are not compared yet".into());
+                }
                 global.export.get_or_insert_with(|| export.name.to_owned());
+            }
+            ExternalKind::Table => {
+                let table = self
+                    .tables
+                    .get_mut(export.index as usize)
+                    .ok_or("table index out of range")?;
+                table.export.get_or_insert_with(|| export.name.to_owned());
             }
             other => {
                 return Err(format!(
@@ -339,6 +376,13 @@ impl Info {
     /// The first memory.
     pub fn memory(&self) -> Option<&MemoryInfo> {
         self.memories.first()
+    }
+
+    /// Indices of the tables that the host may read: those that are exported.
+    pub fn visible_tables(&self) -> Vec<usize> {
+        (0..self.tables.len())
+            .filter(|&i| self.tables[i].export.is_some())
+            .collect()
     }
 
     /// Indices of the globals that the host may read: exported or imported.
@@ -383,6 +427,8 @@ impl Info {
             .map(|i| import_symbol(&i.module, &i.field));
         let globals = self.globals.iter().filter_map(Global::symbol);
         let memories = self.memories.iter().filter_map(|m| m.symbol(""));
+        let tables = self.tables.iter().filter_map(|t| t.export.clone());
+        let globals = globals.chain(tables);
         funcs
             .chain(memories)
             .chain(imports)

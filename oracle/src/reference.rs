@@ -111,6 +111,10 @@ impl Reference {
             Some(Trap::BadConversionToInteger) => Outcome::Trapped(TrapKind::InvalidConversion),
             Some(Trap::IntegerOverflow) => Outcome::Trapped(TrapKind::IntegerOverflow),
             Some(Trap::MemoryOutOfBounds) => Outcome::Trapped(TrapKind::OutOfBounds),
+            // The engine has one kind for a call past the end of a table and for an access there.
+            Some(Trap::TableOutOfBounds) => Outcome::Trapped(TrapKind::TableOutOfBounds),
+            Some(Trap::IndirectCallToNull) => Outcome::Trapped(TrapKind::UninitializedElement),
+            Some(Trap::BadSignature) => Outcome::Trapped(TrapKind::IndirectCallType),
             Some(Trap::StackOverflow) => Outcome::Trapped(TrapKind::StackExhausted),
             _ => Outcome::Void(format!("{error:#}")),
         })
@@ -373,6 +377,27 @@ impl Engine for Reference {
             Some(g) => bits(&g.get(store)),
             None => 0,
         }
+    }
+
+    fn table(&mut self, table: usize) -> Vec<u32> {
+        let Some(Running {
+            store,
+            instance: Some(instance),
+            ..
+        }) = &mut self.running
+        else {
+            return Vec::new();
+        };
+        let Some(t) = instance.get_table(&mut *store, &dispatch::table_name(table)) else {
+            return Vec::new();
+        };
+        let size = t.size(&*store);
+        let entry = |i| match t.get(&mut *store, i) {
+            Some(wasmtime::Ref::Func(f)) => u32::from(f.is_some()),
+            Some(other) => u32::from(!other.is_null()),
+            None => u32::MAX,
+        };
+        (0..size).map(entry).collect()
     }
 
     fn set_global(&mut self, global: usize, value: u64) {

@@ -280,6 +280,7 @@ impl Engine for StageEngine {
             memory: memories.next().unwrap_or_default(),
             others: memories.collect(),
             globals: vec![0; l.globals],
+            words: l.program.words(),
         };
         for (_, pages) in &l.memories {
             let Some(most) = pages.outside else { continue };
@@ -324,6 +325,19 @@ impl Engine for StageEngine {
 
     fn global(&mut self, global: usize) -> u64 {
         self.state.globals.get(global).copied().unwrap_or(0)
+    }
+
+    fn table(&mut self, table: usize) -> Vec<u32> {
+        let entries = match &self.loaded {
+            Some(l) => l.program.table(&self.state, table as u32),
+            None => Vec::new(),
+        };
+        let seen = |&word: &u32| match (word, self.world.info.tables[table].funcref) {
+            (0, _) => 0,
+            (_, true) => 1,
+            (handle, false) => handle,
+        };
+        entries.iter().map(seen).collect()
     }
 
     fn set_global(&mut self, global: usize, value: u64) {

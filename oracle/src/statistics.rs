@@ -65,6 +65,7 @@ const THRESHOLDS: &[Threshold] = &[
     row(Family::Control, 5, 18, 80, 75),
     row(Family::Memory, 25, 38, 80, 80),
     row(Family::Calls, 5, 50, 80, 80),
+    row(Family::Tables, 8, 25, 70, 60),
     row(Family::Rules, 5, 44, 50, 120),
     row(Family::Scale, 5, 20, 70, 60),
     row(Family::Smith, 50, 15, 70, 70),

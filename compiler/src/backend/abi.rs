@@ -33,10 +33,22 @@ pub struct Signature {
     pub struct_bytes: u32,
 }
 
+/// Bytes of the stack area that arguments take.
+pub fn argument_bytes(ty: &FuncType) -> u32 {
+    params(ty, 0, &mut Signature::default())
+}
+
 /// The convention inside the module.
 pub fn internal(ty: &FuncType) -> Signature {
+    within(ty, 0)
+}
+
+/// The convention inside the module where callers have at least `area` bytes of stack for arguments: results on the stack
+/// stand behind that. Functions that call each other in their own place share one area, so that each finds its results
+/// where the first one's caller looks for them.
+pub fn within(ty: &FuncType, area: u32) -> Signature {
     let mut s = Signature::default();
-    let end = params(ty, 0, &mut s);
+    let end = params(ty, 0, &mut s).max(area);
     let words: u32 = ty.results.iter().map(|t| t.words()).sum();
     let mut at = end;
     for w in 0..words {

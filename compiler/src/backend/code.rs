@@ -37,6 +37,8 @@ pub enum Kind {
     BranchZero(Reg, bool, Label),
     /// A call.
     Call(Symbol),
+    /// A jump to a function, which returns to the caller of this one.
+    TailCall(Symbol),
     /// Loads a word from the literal pool.
     Load(Reg, Literal),
     /// Jumps to the label whose number is in the register.
@@ -65,7 +67,8 @@ impl Item {
         match &self.kind {
             Kind::Label(_) => 0,
             Kind::Trap(_) => 2,
-            Kind::Inst(_) | Kind::HalfAddress(..) | Kind::Branch(..) | Kind::Call(_) => 4,
+            Kind::Inst(_) | Kind::HalfAddress(..) | Kind::Branch(..) => 4,
+            Kind::Call(_) | Kind::TailCall(_) => 4,
             // The load and its word; a comparison and a branch.
             Kind::Load(..) | Kind::BranchZero(..) => 8,
             Kind::Table(_, labels) => 4 + 2 * labels.len() as u32,
@@ -76,7 +79,7 @@ impl Item {
     pub fn is_end(&self) -> bool {
         match &self.kind {
             Kind::Branch(cond, _) => *cond == Cond::Al,
-            Kind::Table(..) | Kind::Trap(_) => true,
+            Kind::Table(..) | Kind::Trap(_) | Kind::TailCall(_) => true,
             Kind::Inst(i) => {
                 i.cond == Cond::Al
                     && (i.op == Op::BxR || i.op == Op::Pop && i.list.contains(Reg::PC))
@@ -98,6 +101,7 @@ impl Item {
             | Kind::HalfAddress(..)
             | Kind::Label(_)
             | Kind::Call(_)
+            | Kind::TailCall(_)
             | Kind::Load(..)
             | Kind::Trap(_) => &[],
         }
@@ -148,6 +152,7 @@ pub fn verify(items: &[Item]) -> Result<(), String> {
             | Kind::Branch(..)
             | Kind::BranchZero(..)
             | Kind::Call(_)
+            | Kind::TailCall(_)
             | Kind::Load(..)
             | Kind::Table(..)
             | Kind::Trap(_) => {
@@ -177,6 +182,7 @@ fn it_conditions(it: &Inst) -> Vec<Cond> {
 pub enum RelocKind {
     Abs32,
     Call,
+    Jump,
     MovwAbs,
     MovtAbs,
 }
@@ -213,4 +219,6 @@ pub struct Code {
     pub instructions: u32,
     /// Bytes of stack that the function itself uses.
     pub frame: u32,
+    /// The word in front of the code by which references tell the function's type.
+    pub id: Option<u32>,
 }

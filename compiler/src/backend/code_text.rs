@@ -68,6 +68,10 @@ fn write_item(out: &mut String, kind: &Kind) -> Option<Symbol> {
             let _ = write!(out, "Call s{}", s.0);
             return Some(*s);
         }
+        Kind::TailCall(s) => {
+            let _ = write!(out, "TailCall s{}", s.0);
+            return Some(*s);
+        }
         Kind::Load(r, Literal::Const(c)) => write!(out, "Load r{}, {c:#x}", r.0),
         Kind::Load(r, Literal::Addr(s, o)) => {
             let _ = write!(out, "Load r{}, s{}{}", r.0, s.0, offset(*o));
@@ -148,6 +152,7 @@ fn kind(c: &mut Cursor<'_>) -> Result<Kind> {
         }
         ("Address", Some(Cond::Al)) => half_address(c)?,
         ("Call", Some(Cond::Al)) => Kind::Call(Symbol(c.numbered("s", "a symbol")?)),
+        ("TailCall", Some(Cond::Al)) => Kind::TailCall(Symbol(c.numbered("s", "a symbol")?)),
         ("Load", Some(Cond::Al)) => {
             let r = register(c)?;
             Kind::Load(r, literal(c)?)
@@ -235,6 +240,8 @@ L3:
   pop {r4, pc}
 L2:
   Trap 4
+L5:
+  TailCall s6
 end
 ";
 

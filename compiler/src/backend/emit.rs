@@ -47,7 +47,7 @@ impl Frame {
         let total = local + 4 * saved.len() as u32;
         if !total.is_multiple_of(8) && f.has_calls && !(on(Bug::FrameOdd) && a.slots > 0) {
             let r3_returns = f.blocks.iter().filter_map(|b| b.insts.last()).any(|i| {
-                i.op == MOp::Ret && i.abi.as_ref().is_some_and(|a| a.uses.contains(&Reg(3)))
+                (i.op == MOp::Ret || i.leaves()) && i.abi.as_ref().is_some_and(|a| a.uses.contains(&Reg(3)))
             });
             if local == 0 && (!r3_returns || on(Bug::ResultPopped)) {
                 // A register more to push and pop is shorter than moving the stack pointer.
@@ -246,6 +246,16 @@ impl Emit<'_> {
         }
     }
 
+    /// Gives the frame back; the return address is in `lr` again.
+    fn leave(&mut self) {
+        self.add_in_parts(I::AddI, Reg::SP, self.frame.local);
+        if !self.frame.saved.is_empty() {
+            let mut i = Inst::new(I::Pop, &[], 0);
+            i.list = self.frame.saved;
+            self.push(Kind::Inst(i));
+        }
+    }
+
     fn epilogue(&mut self) {
         self.add_in_parts(I::AddI, Reg::SP, self.frame.local);
         if self.frame.saved.is_empty() {
@@ -406,6 +416,16 @@ impl Emit<'_> {
                 self.push(Kind::Table(uses[0], targets));
             }
             MOp::Ret => self.epilogue(),
+            MOp::TailCall => {
+                self.leave();
+                if let Some(s) = m.sym {
+                    self.push(Kind::TailCall(s));
+                }
+            }
+            MOp::TailCallReg => {
+                self.leave();
+                self.inst(I::BxR, &[Reg::R12], 0);
+            }
             MOp::Trap => self.push(Kind::Trap(m.imm as u8)),
         }
     }

@@ -206,6 +206,7 @@ fn remove_jumps_to_next(items: &[Item], spots: &mut Vec<usize>, labels: usize) {
             Kind::Inst(_)
             | Kind::HalfAddress(..)
             | Kind::Call(_)
+            | Kind::TailCall(_)
             | Kind::Load(..)
             | Kind::Table(..)
             | Kind::Trap(_) => {}
@@ -275,6 +276,7 @@ fn narrow(items: &mut [Item], cpu: Cpu, choices: &mut Choices) {
             Kind::Branch(c, _) => live = *c != Cond::Al,
             Kind::BranchZero(..)
             | Kind::Call(_)
+            | Kind::TailCall(_)
             | Kind::Table(..)
             | Kind::Trap(_)
             | Kind::Label(_) => live = false,

@@ -363,6 +363,11 @@ impl Interp {
                 }
                 self.leave()
             }
+            MOp::TailCall => {
+                let to = self.address(inst)?;
+                self.tail_call(abi, to, uses)
+            }
+            MOp::TailCallReg => self.tail_call(abi, first, uses),
         }
     }
 
@@ -434,6 +439,30 @@ impl Interp {
             self.put(&abi.uses, args);
         }
         self.machine.r[14] = Interp::RESUME | 1;
+        self.enter(to & !1)?;
+        Ok(None)
+    }
+
+    /// Goes to a function in the place of the innermost one, whose caller it returns to.
+    fn tail_call(
+        &mut self,
+        abi: Option<&Abi>,
+        to: u32,
+        args: &[u32],
+    ) -> Result<Option<Words>, Halt> {
+        if to & 1 == 0 {
+            return fault(&format!("a call of {to:#x}, without the Thumb bit"));
+        }
+        let Some(frame) = self.frames.pop() else {
+            return Err(Halt::Outside);
+        };
+        for r in RegSet::CALLEE_SAVED.iter().chain([Reg::SP, Reg::LR]) {
+            self.machine.r[r.0 as usize] = frame.entry[r.0 as usize];
+        }
+        if let Some(abi) = abi {
+            self.put(&abi.uses, args);
+        }
+        scramble(&mut self.machine.flags);
         self.enter(to & !1)?;
         Ok(None)
     }

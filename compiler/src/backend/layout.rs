@@ -128,6 +128,7 @@ impl Layout<'_> {
                     self.labels.resize(self.labels.len().max(least), NOWHERE);
                 }
                 Kind::Inst(_) | Kind::HalfAddress(..) | Kind::Call(_) | Kind::Trap(_) => {}
+                Kind::TailCall(_) => {}
             }
             self.size[i] = match &item.kind {
                 Kind::Inst(inst) => {
@@ -136,7 +137,7 @@ impl Layout<'_> {
                     self.encoded[i] = Some(e);
                     e.size
                 }
-                Kind::HalfAddress(..) | Kind::Call(_) => 4,
+                Kind::HalfAddress(..) | Kind::Call(_) | Kind::TailCall(_) => 4,
                 Kind::Label(_) => 0,
                 Kind::Branch(..) | Kind::Trap(_) => 2,
                 Kind::BranchZero(r, _, _) => {
@@ -257,6 +258,7 @@ impl Layout<'_> {
             | Kind::HalfAddress(..)
             | Kind::Label(_)
             | Kind::Call(_)
+            | Kind::TailCall(_)
             | Kind::Trap(_) => self.size[i],
         })
     }
@@ -337,6 +339,10 @@ impl Layout<'_> {
                     // REL: the addend -4 stands in the instruction, as its displacement from the PC.
                     let addend = if on(Bug::CallAddend) { 0 } else { -4 };
                     self.put(&Inst::new(I::Bl, &[], addend), 4, Place::Outside, loc)?;
+                }
+                Kind::TailCall(s) => {
+                    self.reloc(RelocKind::Jump, *s);
+                    self.put(&Inst::new(I::B, &[], -4), 4, Place::Outside, loc)?;
                 }
                 Kind::Branch(c, l) => {
                     let b = Inst {

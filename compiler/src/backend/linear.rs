@@ -56,6 +56,7 @@ enum Step {
     Branch(Cond, u32),
     BranchZero(Reg, bool, u32),
     Call(u32),
+    TailCall(u32),
     Load(Reg, u32),
     Table(Reg, Vec<u32>),
     Trap(u8),
@@ -175,6 +176,7 @@ impl Linear {
                 m.r[14] = m.r[15] | 1;
                 m.r[15] = to & !1;
             }
+            Step::TailCall(to) => m.r[15] = to & !1,
             Step::Load(r, word) => m.r[r.0 as usize] = *word,
             Step::Table(r, targets) => {
                 let index = m.r[r.0 as usize];
@@ -232,6 +234,7 @@ impl Function {
                 Kind::Branch(c, l) => Step::Branch(*c, label(l)?),
                 Kind::BranchZero(r, zero, l) => Step::BranchZero(*r, *zero, label(l)?),
                 Kind::Call(s) => Step::Call(symbol(*s)?),
+                Kind::TailCall(s) => Step::TailCall(symbol(*s)?),
                 Kind::Load(r, Literal::Const(c)) => Step::Load(*r, *c),
                 Kind::Load(r, Literal::Addr(s, offset)) => {
                     Step::Load(*r, symbol(*s)?.wrapping_add(*offset as u32))

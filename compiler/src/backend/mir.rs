@@ -64,6 +64,10 @@ pub enum MOp {
     Switch,
     /// Terminator: returns; uses fixed by `abi`.
     Ret,
+    /// Terminator: goes to `sym`, which returns to the caller; uses fixed by `abi`, stack arguments in the incoming area.
+    TailCall,
+    /// Terminator: as `TailCall`, to the address in the first use, which `abi` puts where returning leaves it alone.
+    TailCallReg,
     /// Terminator: traps with kind `imm`.
     Trap,
 }
@@ -211,6 +215,8 @@ impl MInst {
             | MOp::Branch
             | MOp::Switch
             | MOp::Ret
+            | MOp::TailCall
+            | MOp::TailCallReg
             | MOp::Trap => false,
         }
     }
@@ -220,7 +226,12 @@ impl MInst {
         matches!(
             self.op,
             MOp::Jump | MOp::Branch | MOp::BranchZero | MOp::Switch | MOp::Ret | MOp::Trap
-        )
+        ) || self.leaves()
+    }
+
+    /// Whether it calls in the place of the function.
+    pub fn leaves(&self) -> bool {
+        matches!(self.op, MOp::TailCall | MOp::TailCallReg)
     }
 }
 

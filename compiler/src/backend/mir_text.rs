@@ -22,7 +22,7 @@ use smallvec::SmallVec;
 use std::fmt::Write;
 
 /// Operations that are not of the instruction set, with their names.
-const OPS: [(&str, MOp); 19] = [
+const OPS: [(&str, MOp); 21] = [
     ("Args", MOp::Args),
     ("Copy", MOp::Copy),
     ("Const", MOp::Const),
@@ -41,6 +41,8 @@ const OPS: [(&str, MOp); 19] = [
     ("BranchZero", MOp::BranchZero),
     ("Switch", MOp::Switch),
     ("Ret", MOp::Ret),
+    ("TailCall", MOp::TailCall),
+    ("TailCallReg", MOp::TailCallReg),
     ("Trap", MOp::Trap),
 ];
 

@@ -33,6 +33,12 @@ pub enum SymbolKind {
     FloatText(u32),
     /// Contents of a passive data segment, by index.
     Segment(u32),
+    /// The function through which references enter a function, by index.
+    Thunk(u32),
+    /// A table, by index.
+    Table(u32),
+    /// The references of an element segment, by index.
+    Elem(u32),
 }
 
 /// The table of symbols.
@@ -62,17 +68,17 @@ impl Symbols {
 
     /// The symbol and byte offset that an IR `sym` with this immediate is the address of.
     pub fn of_imm(&mut self, imm: i64) -> (Symbol, i32) {
-        let symbol = (imm >> 32) as u32;
-        if let Some(memory) = SymKind::memory(symbol) {
-            return (self.get(SymbolKind::Memory(memory)), imm as i32);
-        }
-        let kind = match symbol {
-            k if k == SymKind::Globals as u32 => SymbolKind::Globals,
-            k if k >= SymKind::Segment as u32 => {
-                SymbolKind::Segment(k - SymKind::Segment as u32)
-            }
-            k if k >= SymKind::Data as u32 => SymbolKind::Data(k - SymKind::Data as u32),
-            k => SymbolKind::Global(k - SymKind::Global as u32),
+        let (kind, index) = SymKind::split((imm >> 32) as u32);
+        let kind = match kind {
+            SymKind::Memory | SymKind::Memories => SymbolKind::Memory(index),
+            SymKind::Globals => SymbolKind::Globals,
+            SymKind::Global => SymbolKind::Global(index),
+            SymKind::Data => SymbolKind::Data(index),
+            SymKind::Segment => SymbolKind::Segment(index),
+            SymKind::Func => SymbolKind::Func(index),
+            SymKind::Thunk => SymbolKind::Thunk(index),
+            SymKind::Table => SymbolKind::Table(index),
+            SymKind::Elem => SymbolKind::Elem(index),
         };
         (self.get(kind), imm as i32)
     }
@@ -118,6 +124,16 @@ pub fn text(kind: &SymbolKind, module: &Module, name: &str) -> String {
         }
         SymbolKind::Float(i) => format!("{name}.{}", HELPERS[*i as usize].name),
         SymbolKind::Segment(i) => format!("{name}.segment{i}"),
+        SymbolKind::Thunk(i) => format!("{name}.reference{i}"),
+        SymbolKind::Table(i) => {
+            let t = &module.tables[*i as usize];
+            match (&t.import, t.exports.first()) {
+                (Some(import), _) => import.symbol(),
+                (None, Some(e)) => e.clone(),
+                (None, None) => format!("{name}.table{i}"),
+            }
+        }
+        SymbolKind::Elem(i) => format!("{name}.elem{i}"),
     }
 }
 

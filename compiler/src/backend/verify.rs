@@ -14,7 +14,7 @@
 //!   block; a condition reads only flags that it sets.
 
 use super::mir::{MBlock, MFunc, MInst, MOp, VReg};
-use crate::isa::{Alu, Cond, RegSet, Role, Sem};
+use crate::isa::{Alu, Cond, Reg, RegSet, Role, Sem};
 use crate::trap::TrapKind;
 
 type Check = Result<(), String>;
@@ -96,7 +96,7 @@ fn successors(inst: &MInst, n: usize) -> bool {
         MOp::Jump => n == 1,
         MOp::Branch | MOp::BranchZero => n == 2,
         MOp::Switch => n > 0,
-        MOp::Ret | MOp::Trap => n == 0,
+        MOp::Ret | MOp::TailCall | MOp::TailCallReg | MOp::Trap => n == 0,
         MOp::Isa(_) | MOp::Args | MOp::Copy | MOp::Const | MOp::SymAddr | MOp::InArg => false,
         MOp::InStore | MOp::OutArg | MOp::OutLoad | MOp::OutAddr => false,
         MOp::Call | MOp::CallReg | MOp::TrapIf | MOp::TrapIfZero => false,
@@ -223,6 +223,7 @@ fn operands(f: &MFunc, m: &MInst, first: bool) -> Check {
             (d + t, u + t + if m.cond == Cond::Al { 0 } else { d })
         }
         MOp::Args | MOp::Call | MOp::Ret => (fixed_defs, fixed_uses),
+        MOp::TailCall | MOp::TailCallReg => (fixed_defs, fixed_uses),
         MOp::CallReg => (fixed_defs, fixed_uses + 1),
         MOp::Copy => (1, 1),
         MOp::Const | MOp::SymAddr | MOp::InArg | MOp::OutLoad | MOp::OutAddr => (1, 0),
@@ -237,14 +238,14 @@ fn operands(f: &MFunc, m: &MInst, first: bool) -> Check {
             m.op
         ));
     }
-    let has_abi = matches!(m.op, MOp::Args | MOp::Call | MOp::CallReg | MOp::Ret);
+    let has_abi = matches!(m.op, MOp::Args | MOp::Call | MOp::CallReg | MOp::Ret) || m.leaves();
     if has_abi != m.abi.is_some() {
         return Err(format!("{:?}: fixed registers", m.op));
     }
     if (m.op == MOp::Args) != first {
         return Err("the incoming arguments are not first, or not there".into());
     }
-    if matches!(m.op, MOp::SymAddr | MOp::Call) != m.sym.is_some() {
+    if matches!(m.op, MOp::SymAddr | MOp::Call | MOp::TailCall) != m.sym.is_some() {
         return Err(format!("{:?}: symbol", m.op));
     }
     if matches!(m.op, MOp::Call | MOp::CallReg) {
@@ -252,6 +253,10 @@ fn operands(f: &MFunc, m: &MInst, first: bool) -> Check {
             return Err("a call in a function without calls".into());
         }
         lost(m)?;
+    }
+    let first = m.abi.as_ref().and_then(|abi| abi.uses.first());
+    if m.op == MOp::TailCallReg && first != Some(&Reg::R12) {
+        return Err("a call through a register that is restored before".into());
     }
     area(f, m)
 }
@@ -290,7 +295,9 @@ fn area(f: &MFunc, m: &MInst) -> Check {
             m.cond == Cond::Al && !m.s
         }
         MOp::Call => m.cond == Cond::Al,
-        MOp::Jump | MOp::Switch | MOp::Ret => m.cond == Cond::Al && !m.s,
+        MOp::Jump | MOp::Switch | MOp::Ret | MOp::TailCall | MOp::TailCallReg => {
+            m.cond == Cond::Al && !m.s
+        }
     };
     if ok {
         Ok(())
@@ -327,6 +334,7 @@ impl Flags {
             MOp::Args | MOp::Copy | MOp::Const | MOp::SymAddr | MOp::InArg | MOp::InStore => false,
             MOp::OutArg | MOp::OutLoad | MOp::OutAddr | MOp::Call | MOp::CallReg => false,
             MOp::Jump | MOp::Switch | MOp::Ret | MOp::Trap => false,
+            MOp::TailCall | MOp::TailCallReg => false,
         };
         if reads_condition && !self.has(m.cond) {
             return Err(format!("{:?} on flags that are not there", m.cond));
@@ -348,6 +356,7 @@ impl Flags {
             MOp::Args | MOp::Copy | MOp::Const | MOp::SymAddr | MOp::InArg | MOp::InStore => Ok(()),
             MOp::OutArg | MOp::OutLoad | MOp::OutAddr | MOp::TrapIf => Ok(()),
             MOp::Jump | MOp::Branch | MOp::Ret | MOp::Trap => Ok(()),
+            MOp::TailCall | MOp::TailCallReg => Ok(()),
         }
     }
 

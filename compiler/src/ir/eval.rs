@@ -113,7 +113,8 @@ pub fn eval(op: Op, ty: Ty, arg_ty: Ty, a: &[u64], imm: i64) -> Option<u64> {
         | Op::GlobalLoad
         | Op::GlobalStore
         | Op::Sym
-        | Op::Call => return None,
+        | Op::Call
+        | Op::CallIndirect => return None,
     };
     Some(r & ty.mask())
 }

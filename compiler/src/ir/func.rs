@@ -79,6 +79,10 @@ pub enum TermOp {
     Switch,
     /// Returns the operands.
     Return,
+    /// Returns what this function returns for the operands, with nothing of the caller left on the stack.
+    TailCall(u32),
+    /// As `TailCall`, of the function of this type to which the first operand refers.
+    TailCallIndirect(u32),
     /// Traps with this kind.
     Trap(TrapKind),
 }

@@ -9,11 +9,13 @@
 //! after symbols appear; sums wrap at 2^32 at every stage, and an access outside of what is reserved is a
 //! [`Stop::Fault`]. Global variables and constant data lie elsewhere: accesses outside of linear memory are operations of
 //! their own, so their addresses may coincide with those of linear memory without harm. [`Space`] gives each symbol
-//! an address from [`SYMBOLS`] on, with gaps between them. Every linear memory starts at 0: an access says which one it means.
+//! an address from [`SYMBOLS`] on, with gaps between them. So do tables and element segments; functions, whose addresses are
+//! references, lie from [`FUNCTIONS`] on, each behind the word that tells its type. Every linear memory starts at 0: an
+//! access says which one it means.
 
 use super::eval::{eval, sext};
 use super::func::{Block, Func, Node, TermOp, Value};
-use super::module::{MACHINE, Module};
+use super::module::{Entry, GlobalInit, MACHINE, Module};
 use super::ops::{Op, SymKind, Ty, memory_of};
 use super::order::Order;
 use super::{Cfg, Class};
@@ -63,6 +65,8 @@ pub struct State {
     pub others: Vec<Vec<u8>>,
     /// Values of the globals by index.
     pub globals: Vec<u64>,
+    /// Words of tables and segments that are variables; as many as [`Space::variables`] says.
+    pub words: Vec<u32>,
 }
 
 /// The world outside of the module.
@@ -78,6 +82,12 @@ pub trait Host {
 pub const SYMBOLS: u32 = 0x8000_0000;
 /// Bytes between symbols, where no access is right.
 const GAP: u32 = 64;
+/// Lowest address of a function.
+pub const FUNCTIONS: u32 = 0x7000_0000;
+/// Bytes from a function to the next.
+const FUNCTION: u32 = 16;
+/// Entries of a table that the module does not define.
+const IMPORTED: u32 = 64;
 
 /// Where symbols outside of linear memory are, and what they hold.
 #[derive(Clone, Default, Debug)]
@@ -90,6 +100,12 @@ pub struct Space {
     data: Vec<(u32, Vec<u32>)>,
     /// Passive data segments: address and bytes, in order of address.
     segments: Vec<(u32, Vec<u8>)>,
+    /// Tables and segments that are variables: address, first word of the state, and how many.
+    areas: Vec<(u32, u32, u32)>,
+    /// By function: the word that tells its type, if it has one.
+    ids: Vec<Option<u32>>,
+    /// What tables that others define hold first: word of the state, and value.
+    given: Vec<(u32, u32)>,
 }
 
 impl State {
@@ -107,6 +123,20 @@ impl State {
             0 => Some(&mut self.memory),
             k => self.others.get_mut(k as usize - 1),
         }
+    }
+}
+
+/// The reference to a function.
+fn reference(func: u32) -> u32 {
+    FUNCTIONS + FUNCTION * func + FUNCTION / 2 + 1
+}
+
+/// The bits of a reference that is known before anything runs; 0 for one that initialization fills in.
+fn known(item: &GlobalInit) -> u32 {
+    match *item {
+        GlobalInit::Const(bits) => bits as u32,
+        GlobalInit::Func(f) => reference(f),
+        GlobalInit::Global(_) | GlobalInit::Expr(_) => 0,
     }
 }
 
@@ -144,7 +174,88 @@ impl Space {
             s.segments.push((at, d.bytes.clone()));
             at = at.saturating_add((d.bytes.len() as u32).next_multiple_of(4) + GAP);
         }
+        s.references(module, at);
         s
+    }
+
+    /// Lays out functions, tables and segments, from an address on.
+    fn references(&mut self, module: &Module, mut at: u32) {
+        for (i, f) in module.funcs.iter().enumerate() {
+            self.ids.push(f.entry.id);
+            for kind in [SymKind::Func, SymKind::Thunk] {
+                self.base.insert(kind as u32 + i as u32, reference(i as u32));
+            }
+        }
+        for (i, t) in module.tables.iter().enumerate() {
+            self.base.insert(SymKind::Table as u32 + i as u32, at);
+            at = match (&t.contents, &t.import) {
+                (Some(contents), _) => self.constant(at, contents),
+                (None, None) => self.area(at, t.bytes() / 4),
+                (None, Some(_)) => {
+                    let most = t.max.min(t.min.max(IMPORTED));
+                    let first = self.variables();
+                    self.given.extend([(first, t.min), (first + 1, most)]);
+                    self.area(at, 2 + most)
+                }
+            };
+        }
+        for (i, e) in module.elems.iter().enumerate() {
+            self.base.insert(SymKind::Elem as u32 + i as u32, at);
+            at = match e.is_constant() {
+                true => self.constant(at, &e.items),
+                false => self.area(at, e.items.len() as u32),
+            };
+        }
+    }
+
+    fn constant(&mut self, at: u32, items: &[GlobalInit]) -> u32 {
+        self.data.push((at, items.iter().map(known).collect()));
+        at.saturating_add(4 * items.len() as u32 + GAP)
+    }
+
+    fn area(&mut self, at: u32, words: u32) -> u32 {
+        self.areas.push((at, self.variables(), words));
+        at.saturating_add(4 * words + GAP)
+    }
+
+    /// How many words of the state tables and segments are.
+    pub fn variables(&self) -> u32 {
+        self.areas.last().map_or(0, |a| a.1 + a.2)
+    }
+
+    /// The words of the state before anything runs.
+    pub fn words(&self) -> Vec<u32> {
+        let mut words = vec![0; self.variables() as usize];
+        for &(at, value) in &self.given {
+            words[at as usize] = value;
+        }
+        words
+    }
+
+    /// Entries of a table whose size may change.
+    fn table(&self, state: &State, table: u32) -> Vec<u32> {
+        let base = self.base.get(&(SymKind::Table as u32 + table));
+        let Some(first) = base.and_then(|at| self.variable(*at)) else {
+            return Vec::new();
+        };
+        let size = state.words.get(first).copied().unwrap_or(0) as usize;
+        let entries = state.words.get(first + 2..first + 2 + size);
+        entries.map_or_else(Vec::new, <[u32]>::to_vec)
+    }
+
+    /// The word of the state at an address.
+    fn variable(&self, address: u32) -> Option<usize> {
+        let i = self.areas.partition_point(|a| a.0 <= address);
+        let &(at, first, count) = self.areas.get(i.checked_sub(1)?)?;
+        let word = (address - at) / 4;
+        ((address - at).is_multiple_of(4) && word < count).then_some((first + word) as usize)
+    }
+
+    /// The function to which a reference refers.
+    fn function(&self, address: u32) -> Option<u32> {
+        let func = address.checked_sub(FUNCTIONS)? / FUNCTION;
+        let known = (func as usize) < self.ids.len();
+        (known && reference(func) == address).then_some(func)
     }
 
     /// The value of a `sym`.
@@ -159,6 +270,12 @@ impl Space {
     fn load(&self, state: &State, address: u32) -> Option<u32> {
         if let Some(&(g, word)) = self.globals.get(&address) {
             return Some((state.globals[g as usize] >> (32 * word)) as u32);
+        }
+        if let Some(word) = self.variable(address) {
+            return state.words.get(word).copied();
+        }
+        if let Some(func) = self.function(address.wrapping_add(Entry::ID_BEFORE)) {
+            return self.ids[func as usize];
         }
         let i = self.data.partition_point(|(at, _)| *at <= address);
         let (at, words) = self.data.get(i.checked_sub(1)?)?;
@@ -178,6 +295,10 @@ impl Space {
     }
 
     fn store(&self, state: &mut State, address: u32, value: u32) -> Option<()> {
+        if let Some(word) = self.variable(address) {
+            *state.words.get_mut(word)? = value;
+            return Some(());
+        }
         let &(g, word) = self.globals.get(&address)?;
         let global = &mut state.globals[g as usize];
         let shift = 32 * word;
@@ -240,6 +361,16 @@ impl Program {
                 .collect(),
             space,
         }
+    }
+
+    /// The words of tables and segments before anything runs; see [`State::words`].
+    pub fn words(&self) -> Vec<u32> {
+        self.space.words()
+    }
+
+    /// Entries of a table that others see.
+    pub fn table(&self, state: &State, table: u32) -> Vec<u32> {
+        self.space.table(state, table)
     }
 
     /// Adds a function that the module's index space does not have; gives its number for [`Self::call`].
@@ -417,6 +548,14 @@ impl Machine<'_> {
                 TermOp::Br => usize::from(arg(self, 0) == 0),
                 TermOp::Switch => (arg(self, 0) as usize).min(code.ways.len() - 1),
                 TermOp::Trap(kind) => return Err(Stop::Trap(kind, code.loc)),
+                TermOp::TailCall(_) | TermOp::TailCallIndirect(_) => {
+                    let n = code.term_args.len();
+                    let args: Values = (0..n).map(|i| arg(self, i)).collect();
+                    if let Some(values) = self.tail_call(code.term, &args, code.loc)? {
+                        return Ok(values);
+                    }
+                    continue;
+                }
                 TermOp::Return => {
                     let n = code.term_args.len();
                     let values: Values = (0..n).map(|i| arg(self, i)).collect();
@@ -435,6 +574,31 @@ impl Machine<'_> {
             }
             self.frames[frame].block = way.to;
             self.frames[frame].step = 0;
+        }
+    }
+
+    /// Goes to a function in the place of the innermost one. Gives the results if that was the first, and it is over.
+    fn tail_call(&mut self, op: TermOp, args: &[u64], loc: u32) -> Result<Option<Values>, Stop> {
+        let (func, args) = match op {
+            TermOp::TailCall(func) => (func, args),
+            _ => (self.callee(args[0])?, &args[1..]),
+        };
+        if !matches!(self.program.funcs.get(func as usize), Some(Some(_))) {
+            let values = self.host.call(func, args, self.state)?;
+            return Ok(self.leave(&values).then_some(values));
+        }
+        if let Some(done) = self.frames.pop() {
+            self.slots.truncate(done.base);
+        }
+        self.enter(func, args, loc)?;
+        Ok(None)
+    }
+
+    /// The function to which a reference refers.
+    fn callee(&self, reference: u64) -> Result<u32, Stop> {
+        match self.program.space.function(reference as u32) {
+            Some(func) => Ok(func),
+            None => Err(Stop::Fault(format!("a call of {reference:#x}"))),
         }
     }
 
@@ -476,7 +640,7 @@ impl Machine<'_> {
             }
             let v = match eval(s.op, s.ty, s.arg_ty, &a[..s.args.len().min(4)], s.imm) {
                 Some(v) => v,
-                None if s.op == Op::Call => {
+                None if matches!(s.op, Op::Call | Op::CallIndirect) => {
                     self.frames[frame].step = i;
                     if self.call(s, base)? {
                         return Ok(Next::Called);
@@ -492,10 +656,13 @@ impl Machine<'_> {
 
     /// Makes a call; `false` if the host did it and it is over.
     fn call(&mut self, s: &Step, base: usize) -> Result<bool, Stop> {
-        let args: Values = (s.args.iter())
+        let mut args: Values = (s.args.iter())
             .map(|&a| self.slots[base + a as usize])
             .collect();
-        let func = s.imm as u32;
+        let func = match s.op {
+            Op::CallIndirect => self.callee(args.remove(0))?,
+            _ => s.imm as u32,
+        };
         if let Some(Some(_)) = self.program.funcs.get(func as usize) {
             self.enter(func, &args, s.loc)?;
             return Ok(true);

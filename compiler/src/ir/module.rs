@@ -1,7 +1,7 @@
 //! Modules: functions and everything around them, as the closed world that the optimizer sees.
 
 use super::func::Func;
-use super::ops::{Op, Ty};
+use super::ops::{Op, SymKind, Ty};
 use rustc_hash::FxHashMap;
 
 /// A function type, as it is declared.
@@ -59,6 +59,29 @@ pub struct FuncDecl {
     pub body: Option<Func>,
     /// Byte offset of the body in the binary.
     pub offset: u32,
+    /// How it is entered other than by calls that name it.
+    pub entry: Entry,
+}
+
+/// How a function is entered other than by calls that name it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Entry {
+    /// The number of its type in [`Module::types`].
+    pub type_number: u32,
+    /// Whether anything refers to it, so that it may be called by reference.
+    pub referenced: bool,
+    /// Whether references enter it through a function of their own: it is imported, or has a wider stack area.
+    pub thunk: bool,
+    /// The word in front of what references enter, by which calls tell types apart.
+    pub id: Option<u32>,
+    /// Bytes of stack for arguments that its callers have, if more than it takes itself: a function that it calls in its
+    /// place takes so many.
+    pub area: u32,
+}
+
+impl Entry {
+    /// Bytes from the word that tells a function's type to a reference to the function, which has the Thumb bit.
+    pub const ID_BEFORE: u32 = 5;
 }
 
 impl FuncDecl {
@@ -73,7 +96,8 @@ impl FuncDecl {
 
     /// Whether callers from outside enter the body itself: one convention serves both.
     pub fn exports_body(&self) -> bool {
-        self.import.is_none() && self.ty.results.len() < 2 && !self.exports.is_empty()
+        let convention = self.ty.results.len() < 2 && self.entry.area == 0;
+        self.import.is_none() && convention && !self.exports.is_empty()
     }
 
     /// Whether callers from outside enter through a function of its own: to give several results as C does, or to
@@ -107,6 +131,99 @@ pub enum GlobalInit {
     Global(u32),
     /// The value of an extended constant expression, by its number in [`Module::exprs`], computed by `NAME_init`.
     Expr(u32),
+    /// A reference to this function.
+    Func(u32),
+}
+
+impl GlobalInit {
+    /// The null reference.
+    pub const NULL: GlobalInit = GlobalInit::Const(0);
+}
+
+/// A type by which functions are called through references.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TypeDecl {
+    /// Parameters and results.
+    pub ty: FuncType,
+    /// The word that tells it from other types, of this module and of others (`docs/abi.md`).
+    pub id: u32,
+    /// Bytes of stack for arguments at calls by reference; see [`Entry::area`].
+    pub area: u32,
+}
+
+/// A table of references.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Table {
+    /// Entries at the start.
+    pub min: u32,
+    /// The most that it can have; grows past it fail.
+    pub max: u32,
+    /// What entries hold before segments are written to it.
+    pub init: GlobalInit,
+    /// Where it comes from, if it is imported.
+    pub import: Option<Import>,
+    /// Names under which it is exported.
+    pub exports: Vec<String>,
+    /// Whether any function grows it.
+    pub grows: bool,
+    /// What it holds, if nothing ever changes that: then it lies in flash.
+    pub contents: Option<Vec<GlobalInit>>,
+}
+
+impl Table {
+    /// Bytes in front of the entries of a table whose size may change: the size and the greatest size, a word each.
+    pub const HEADER: u32 = 8;
+
+    /// Whether others see it.
+    pub fn is_shared(&self) -> bool {
+        self.import.is_some() || !self.exports.is_empty()
+    }
+
+    /// Whether its size may change; if not, it is `min`.
+    pub fn is_sized(&self) -> bool {
+        self.is_shared() || self.grows && self.max > self.min
+    }
+
+    /// Byte offset of the first entry.
+    pub fn first(&self) -> u32 {
+        if self.is_sized() { Table::HEADER } else { 0 }
+    }
+
+    /// Bytes of the table when fully grown, if the module defines it.
+    pub fn bytes(&self) -> u32 {
+        self.first() + 4 * if self.is_sized() { self.max } else { self.min }
+    }
+}
+
+/// Where an element segment goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ElemMode {
+    /// To this place of a table, by `NAME_init`.
+    Active(u32, GlobalInit),
+    /// Where `table.init` puts it.
+    Passive,
+    /// Nowhere: it only declares references.
+    Declared,
+}
+
+/// An element segment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Elem {
+    /// Where it goes.
+    pub mode: ElemMode,
+    /// Its references.
+    pub items: Vec<GlobalInit>,
+    /// The global that holds how many are left, if it may be dropped.
+    pub left: Option<u32>,
+    /// Byte offset of the segment in the binary.
+    pub at: u32,
+}
+
+impl Elem {
+    /// Whether its references are known before anything runs: then it lies in flash.
+    pub fn is_constant(&self) -> bool {
+        !self.items.iter().any(|i| matches!(i, GlobalInit::Global(_)))
+    }
 }
 
 /// A step of a constant expression, which works on a stack.
@@ -116,6 +233,8 @@ pub enum ExprOp {
     Const(Ty, u64),
     /// Pushes the value of a global.
     Global(u32),
+    /// Pushes a reference to a function.
+    Func(u32),
     /// Replaces two values by their sum, difference or product.
     Binary(Op),
 }
@@ -207,6 +326,12 @@ pub struct Module {
     pub data: Vec<Data>,
     /// Extended constant expressions in postfix order, each of one value.
     pub exprs: Vec<Vec<ExprOp>>,
+    /// Types by which functions are called through references: no two are equal.
+    pub types: Vec<TypeDecl>,
+    /// Tables by index: imports first.
+    pub tables: Vec<Table>,
+    /// Element segments by index.
+    pub elems: Vec<Elem>,
     /// The start function.
     pub start: Option<u32>,
     /// Names for messages.
@@ -214,6 +339,14 @@ pub struct Module {
 }
 
 impl Module {
+    /// The immediate of the `sym` that is a reference to a function.
+    pub fn reference(&self, func: u32) -> i64 {
+        match self.funcs.get(func as usize).is_some_and(|f| f.entry.thunk) {
+            true => SymKind::Thunk.imm(func),
+            false => SymKind::Func.imm(func),
+        }
+    }
+
     /// A function's best name for messages and symbols.
     pub fn func_name(&self, index: u32) -> Option<&str> {
         let f = self.funcs.get(index as usize)?;

@@ -112,6 +112,8 @@ pub enum ImmKind {
     Func,
     /// The number of an operation on floats; see [`super::floats`].
     Fp,
+    /// The number of a function type of the module.
+    Type,
     /// The number of a symbol above bit 32, and a byte offset; see [`SymKind`].
     Sym,
     /// The block of a parameter.
@@ -311,6 +313,8 @@ ops! {
     GlobalSet "global.set" Pin [T] -> V, Global;
     /// Calls function `imm`; results are projections.
     Call "call" Pin [*] -> V, Func;
+    /// Calls the function to which the first operand refers, of type `imm`, with the others; results are projections.
+    CallIndirect "call_indirect" Pin [*] -> V, Type;
 }
 
 /// What a `sym` is the address of. Interpreters place linear memory at address 0, so that address
@@ -327,12 +331,32 @@ pub enum SymKind {
     /// Contents of data number `kind - Data`, in flash.
     Data = 0x4000_0000,
     /// Contents of passive data segment number `kind - Segment`, in flash.
-    Segment = 0x5000_0000,
+    Segment = 0x4800_0000,
+    /// Function `kind - Func`: its address is a reference to it.
+    Func = 0x5000_0000,
+    /// The function of the same type and convention through which references enter function `kind - Thunk`.
+    Thunk = 0x5800_0000,
+    /// Table `kind - Table`.
+    Table = 0x6000_0000,
     /// Linear memory number `kind - Memories`, which is not 0.
-    Memories = 0x6000_0000,
+    Memories = 0x6800_0000,
+    /// The references of element segment `kind - Elem`.
+    Elem = 0x7000_0000,
 }
 
 impl SymKind {
+    /// Those that stand for many things, with their names in text, from the highest number down.
+    pub const MANY: [(SymKind, &str); 8] = [
+        (SymKind::Elem, "elem"),
+        (SymKind::Memories, "memory"),
+        (SymKind::Table, "table"),
+        (SymKind::Thunk, "thunk"),
+        (SymKind::Func, "func"),
+        (SymKind::Segment, "segment"),
+        (SymKind::Data, "data"),
+        (SymKind::Global, "global"),
+    ];
+
     /// The symbol number of a memory.
     pub const fn of_memory(memory: u32) -> u32 {
         match memory {
@@ -341,12 +365,34 @@ impl SymKind {
         }
     }
     /// The memory that a symbol number stands for.
-    pub const fn memory(symbol: u32) -> Option<u32> {
-        match symbol {
-            k if k == SymKind::Memory as u32 => Some(0),
-            k if k > SymKind::Memories as u32 => Some(k - SymKind::Memories as u32),
+    pub fn memory(symbol: u32) -> Option<u32> {
+        match SymKind::split(symbol) {
+            (SymKind::Memory | SymKind::Memories, index) => Some(index),
             _ => None,
         }
+    }
+    /// What a symbol number (a `sym`'s immediate above bit 32) stands for, and which of its kind.
+    pub fn split(number: u32) -> (SymKind, u32) {
+        let many = SymKind::MANY.iter().find(|(k, _)| number >= *k as u32);
+        match many {
+            Some(&(kind, _)) => (kind, number - kind as u32),
+            None if number == SymKind::Memory as u32 => (SymKind::Memory, 0),
+            None => (SymKind::Globals, 0),
+        }
+    }
+
+    /// The symbol number of the thing with this index, if there is room for it below the next kind.
+    pub fn number(self, index: u32) -> Option<u32> {
+        let number = (self as u32).checked_add(index)?;
+        if self == SymKind::Memories && index == 0 {
+            return None;
+        }
+        (number <= i32::MAX as u32 && SymKind::split(number) == (self, index)).then_some(number)
+    }
+
+    /// The immediate of a `sym` at the start of the thing with this index.
+    pub fn imm(self, index: u32) -> i64 {
+        i64::from(self as u32 + index) << 32
     }
 }
 

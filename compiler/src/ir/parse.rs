@@ -9,7 +9,8 @@ use super::cursor::{Cursor, Spot, error_at};
 use super::floats::Fp;
 use super::func::{Args, Block, Edge, Func, Node, Term, TermOp, Value};
 use super::module::{
-    Base, Data, ExprOp, FuncDecl, FuncType, Global, GlobalInit, Import, MACHINE, Memory, Module,
+    Base, Data, Elem, ElemMode, Entry, ExprOp, FuncDecl, FuncType, Global, GlobalInit, Import, MACHINE,
+    Memory, Module, Table, TypeDecl,
 };
 use super::ops::{Class, ImmKind, Op, Sig, SymKind, Ty};
 use super::text::{has_suffix, term_name};
@@ -46,6 +47,9 @@ pub fn module(text: &str) -> Result<Module> {
             "memory" => memory_line(&mut m, c)?,
             "global" => global(&mut m, c)?,
             "data" => data(&mut m, c)?,
+            "type" => type_decl(&mut m, c)?,
+            "table" => table(&mut m, c)?,
+            "elem" => elem(&mut m, c)?,
             "start" => {
                 c.word();
                 m.start = Some(c.numbered("f", "a function such as `f0`")?);
@@ -59,7 +63,11 @@ pub fn module(text: &str) -> Result<Module> {
                 }
                 m.funcs.push(decl);
             }
-            _ => return c.expected("`func`, `import`, `memory`, `global`, `data` or `start`"),
+            _ => {
+                return c.expected(
+                    "`func`, `import`, `memory`, `global`, `data`, `type`, `table`, `elem` or `start`",
+                );
+            }
         }
     }
     Ok(m)
@@ -147,7 +155,71 @@ fn data(m: &mut Module, mut c: Cursor<'_>) -> Result<()> {
     c.end()
 }
 
+fn type_decl(m: &mut Module, mut c: Cursor<'_>) -> Result<()> {
+    c.word();
+    let ty = signature(&mut c)?;
+    let mut field = |name: &str| match c.take_word(name) {
+        true => c.number_in(0, u32::MAX.into()).map(|n| n as u32),
+        false => Ok(0),
+    };
+    let (id, area) = (field("id")?, field("area")?);
+    m.types.push(TypeDecl { ty, id, area });
+    c.end()
+}
+
+fn table(m: &mut Module, mut c: Cursor<'_>) -> Result<()> {
+    c.word();
+    let import = import(&mut c)?;
+    let min = c.number_in(0, u32::MAX.into())? as u32;
+    let max = c.number_in(min.into(), u32::MAX.into())? as u32;
+    let start = init(m, &mut c, Ty::I32)?;
+    let grows = c.take_word("grows");
+    let contents = match c.peek().starts_with('(') {
+        true => Some(listed(&mut c, |c| init(m, c, Ty::I32))?),
+        false => None,
+    };
+    let exports = exports(&mut c)?;
+    m.tables.push(Table {
+        min,
+        max,
+        init: start,
+        import,
+        exports,
+        grows,
+        contents,
+    });
+    c.end()
+}
+
+fn elem(m: &mut Module, mut c: Cursor<'_>) -> Result<()> {
+    c.word();
+    let mode = match c.word() {
+        "active" => {
+            let table = c.numbered("table", "a table such as `table0`")?;
+            ElemMode::Active(table, init(m, &mut c, Ty::I32)?)
+        }
+        "passive" => ElemMode::Passive,
+        "declared" => ElemMode::Declared,
+        _ => return c.expected("`active`, `passive` or `declared`"),
+    };
+    let items = listed(&mut c, |c| init(m, c, Ty::I32))?;
+    let left = match c.take_word("left") {
+        true => Some(c.numbered("g", "a global such as `g0`")?),
+        false => None,
+    };
+    m.elems.push(Elem {
+        mode,
+        items,
+        left,
+        at: 0,
+    });
+    c.end()
+}
+
 fn init(m: &mut Module, c: &mut Cursor<'_>, ty: Ty) -> Result<GlobalInit> {
+    if c.is_numbered("f") {
+        return Ok(GlobalInit::Func(c.numbered("f", "a function")?));
+    }
     if c.is_numbered("g") {
         return Ok(GlobalInit::Global(c.numbered("g", "a global")?));
     }
@@ -166,6 +238,9 @@ fn init(m: &mut Module, c: &mut Cursor<'_>, ty: Ty) -> Result<GlobalInit> {
 fn expression_step(c: &mut Cursor<'_>) -> Result<ExprOp> {
     if c.is_numbered("g") {
         return Ok(ExprOp::Global(c.numbered("g", "a global")?));
+    }
+    if c.is_numbered("f") {
+        return Ok(ExprOp::Func(c.numbered("f", "a function")?));
     }
     let binary = [Op::Add, Op::Sub, Op::Mul].into_iter();
     if let Some(op) = binary.into_iter().find(|op| c.peek() == op.text()) {
@@ -226,7 +301,7 @@ fn value_type(c: &mut Cursor<'_>) -> Result<Ty> {
 }
 
 /// What stands between parentheses, with commas.
-fn listed<T>(c: &mut Cursor<'_>, item: impl Fn(&mut Cursor<'_>) -> Result<T>) -> Result<Vec<T>> {
+fn listed<T>(c: &mut Cursor<'_>, mut item: impl FnMut(&mut Cursor<'_>) -> Result<T>) -> Result<Vec<T>> {
     let mut out = Vec::new();
     c.need("(")?;
     while !c.take(")") {
@@ -266,6 +341,7 @@ fn declaration(mut c: Cursor<'_>) -> Result<Head> {
         true => signature(&mut c)?,
         false => body_type.clone(),
     };
+    let entry = entry(&mut c)?;
     let exports = exports(&mut c)?;
     let open = import.is_none() && !dropped;
     if open {
@@ -279,12 +355,32 @@ fn declaration(mut c: Cursor<'_>) -> Result<Head> {
         name,
         body: None,
         offset: 0,
+        entry,
     };
     Ok(Head {
         decl,
         body_type,
         open,
         spot,
+    })
+}
+
+fn entry(c: &mut Cursor<'_>) -> Result<Entry> {
+    let type_number = match c.is_numbered("type") {
+        true => c.numbered("type", "a type such as `type1`")?,
+        false => 0,
+    };
+    let (referenced, thunk) = (c.take_word("referenced"), c.take_word("thunk"));
+    let mut field = |name: &str| match c.take_word(name) {
+        true => c.number_in(0, u32::MAX.into()).map(|n| Some(n as u32)),
+        false => Ok(None),
+    };
+    Ok(Entry {
+        type_number,
+        referenced,
+        thunk,
+        id: field("id")?,
+        area: field("area")?.unwrap_or(0),
     })
 }
 
@@ -407,6 +503,7 @@ impl Body {
         let (op, ty) = operation(&mut c)?;
         let before = match op.imm_kind() {
             ImmKind::Func => Some(i64::from(c.numbered("f", "a function such as `f0`")?)),
+            ImmKind::Type => Some(i64::from(c.numbered("t", "a type such as `t0`")?)),
             ImmKind::Fp => Some(fp(&mut c)?),
             _ => None,
         };
@@ -450,6 +547,10 @@ impl Body {
                 };
                 c.word();
                 TermOp::Trap(kind)
+            }
+            TermOp::TailCall(_) => TermOp::TailCall(c.numbered("f", "a function such as `f0`")?),
+            TermOp::TailCallIndirect(_) => {
+                TermOp::TailCallIndirect(c.numbered("t", "a type such as `t0`")?)
             }
             TermOp::Jump | TermOp::Br | TermOp::Switch | TermOp::Return => op,
         };
@@ -541,7 +642,8 @@ fn offset(c: &mut Cursor<'_>) -> Result<u32> {
 fn terminator(word: &str) -> Option<TermOp> {
     let any_trap = TermOp::Trap(TrapKind::Unreachable);
     let all = [TermOp::Jump, TermOp::Br, TermOp::Switch, TermOp::Return];
-    let mut all = all.into_iter().chain([any_trap]);
+    let tails = [TermOp::TailCall(0), TermOp::TailCallIndirect(0)];
+    let mut all = all.into_iter().chain([any_trap]).chain(tails);
     all.find(|&t| term_name(t) == word)
 }
 
@@ -586,7 +688,7 @@ fn fp(c: &mut Cursor<'_>) -> Result<i64> {
 
 fn immediate(c: &mut Cursor<'_>, op: Op, ty: Ty) -> Result<i64> {
     match op.imm_kind() {
-        ImmKind::None | ImmKind::Block | ImmKind::Func | ImmKind::Fp => Ok(0),
+        ImmKind::None | ImmKind::Block | ImmKind::Func | ImmKind::Type | ImmKind::Fp => Ok(0),
         ImmKind::Bits => Ok(bits(c, ty)? as i64),
         ImmKind::Offset => {
             let memory = i64::from(memory(c, 0)?) << 32;
@@ -642,27 +744,14 @@ fn memory(c: &mut Cursor<'_>, usual: u32) -> Result<u32> {
 fn symbol(c: &mut Cursor<'_>) -> Result<i64> {
     let start = c.clone();
     let word = c.word();
-    let number = |prefix: &str| {
-        word.strip_prefix(prefix)
-            .and_then(|n| n.parse::<u32>().ok())
-    };
-    let below = |first: SymKind, n: u32, end: SymKind| {
-        (first as u32).checked_add(n).filter(|k| *k < end as u32)
-    };
-    let kind = match (word, number("global"), number("data")) {
-        ("memory", _, _) => Some(SymKind::Memory as u32),
-        (_, None, None) if number("segment").is_some() => {
-            number("segment").and_then(|n| below(SymKind::Segment, n, SymKind::Memories))
-        }
-        (_, None, None) if number("memory").is_some() => number("memory")
-            .and_then(|n| (SymKind::Memories as u32).checked_add(n))
-            .filter(|&k| SymKind::memory(k).is_some()),
-        ("globals", _, _) => Some(SymKind::Globals as u32),
-        (_, Some(g), _) => (SymKind::Global as u32)
-            .checked_add(g)
-            .filter(|k| *k < SymKind::Data as u32),
-        (_, _, Some(d)) => below(SymKind::Data, d, SymKind::Segment),
-        _ => None,
+    let many = SymKind::MANY.iter().find_map(|(kind, name)| {
+        let index = word.strip_prefix(name)?.parse().ok()?;
+        kind.number(index)
+    });
+    let kind = match word {
+        "memory" => Some(SymKind::Memory as u32),
+        "globals" => Some(SymKind::Globals as u32),
+        _ => many,
     };
     let Some(kind) = kind else {
         return start.expected("a symbol: `memory`, `globals`, `global0` or `data0`");

@@ -21,7 +21,8 @@ use super::cfg::Cfg;
 use super::floats::Fp;
 use super::func::{Block, Func, Node, TermOp, Value};
 use super::module::{
-    Base, Data, ExprOp, FuncDecl, Global, GlobalInit, Import, MACHINE, Memory, Module,
+    Base, Data, Elem, ElemMode, ExprOp, FuncDecl, Global, GlobalInit, Import, MACHINE, Memory, Module,
+    Table, TypeDecl,
 };
 use super::ops::{ImmKind, Op, Sig, SymKind, Ty, memory_of};
 use super::order::Order;
@@ -44,6 +45,15 @@ pub fn module(m: &Module, locs: bool) -> String {
     for g in &m.globals {
         global(&mut out, m, g);
     }
+    for t in &m.types {
+        type_decl(&mut out, t);
+    }
+    for t in &m.tables {
+        table(&mut out, m, t);
+    }
+    for e in &m.elems {
+        elem(&mut out, m, e);
+    }
     for d in &m.data {
         data(&mut out, m, d);
     }
@@ -54,6 +64,44 @@ pub fn module(m: &Module, locs: bool) -> String {
         declaration(&mut out, d, i, locs);
     }
     out
+}
+
+fn type_decl(out: &mut String, t: &TypeDecl) {
+    let (params, results) = (list(&t.ty.params), list(&t.ty.results));
+    let _ = writeln!(out, "type {params} -> {results} id {} area {}", t.id, t.area);
+}
+
+fn table(out: &mut String, m: &Module, t: &Table) {
+    out.push_str("table ");
+    imported(out, t.import.as_ref());
+    let _ = write!(out, "{} {} {}", t.min, t.max, init(m, t.init));
+    if t.grows {
+        out.push_str(" grows");
+    }
+    if let Some(contents) = &t.contents {
+        items(out, m, contents);
+    }
+    exports(out, &t.exports);
+    out.push('\n');
+}
+
+fn elem(out: &mut String, m: &Module, e: &Elem) {
+    out.push_str("elem ");
+    let _ = match e.mode {
+        ElemMode::Active(t, at) => write!(out, "active table{t} {}", init(m, at)),
+        ElemMode::Passive => write!(out, "passive"),
+        ElemMode::Declared => write!(out, "declared"),
+    };
+    items(out, m, &e.items);
+    if let Some(g) = e.left {
+        let _ = write!(out, " left g{g}");
+    }
+    out.push('\n');
+}
+
+fn items(out: &mut String, m: &Module, items: &[GlobalInit]) {
+    let all: Vec<_> = items.iter().map(|&i| init(m, i)).collect();
+    let _ = write!(out, " ({})", all.join(", "));
 }
 
 fn imported(out: &mut String, import: Option<&Import>) {
@@ -117,12 +165,14 @@ fn init(m: &Module, i: GlobalInit) -> String {
             let step = |s: &ExprOp| match s {
                 ExprOp::Const(ty, c) => format!("{}:{c}", ty.name()),
                 ExprOp::Global(g) => format!("g{g}"),
+                ExprOp::Func(f) => format!("f{f}"),
                 ExprOp::Binary(op) => op.text().to_owned(),
             };
             let steps = m.exprs.get(e as usize).map_or(&[][..], Vec::as_slice);
             let steps: Vec<_> = steps.iter().map(step).collect();
             format!("({})", steps.join(" "))
         }
+        GlobalInit::Func(f) => format!("f{f}"),
     }
 }
 
@@ -138,6 +188,19 @@ fn declaration(out: &mut String, d: &FuncDecl, index: usize, locs: bool) {
         None => format!("f{index}"),
     };
     let mut tail = String::new();
+    let e = &d.entry;
+    if e.type_number != 0 {
+        let _ = write!(tail, " type{}", e.type_number);
+    }
+    for (word, _) in [("referenced", e.referenced), ("thunk", e.thunk)].iter().filter(|w| w.1) {
+        let _ = write!(tail, " {word}");
+    }
+    if let Some(id) = e.id {
+        let _ = write!(tail, " id {id}");
+    }
+    if e.area != 0 {
+        let _ = write!(tail, " area {}", e.area);
+    }
     exports(&mut tail, &d.exports);
     let signature = format!("{} -> {}", list(&d.ty.params), list(&d.ty.results));
     match (&d.import, &d.body) {
@@ -204,13 +267,11 @@ pub fn symbol(name: &str) -> String {
 /// The name of a `sym` with this immediate.
 pub fn sym_text(imm: i64) -> String {
     let (kind, offset) = ((imm >> 32) as u32, imm as u32);
-    let name = match kind {
-        k if k == SymKind::Memory as u32 => "memory".to_owned(),
-        k if k > SymKind::Memories as u32 => format!("memory{}", k - SymKind::Memories as u32),
-        k if k >= SymKind::Segment as u32 => format!("segment{}", k - SymKind::Segment as u32),
-        k if k == SymKind::Globals as u32 => "globals".to_owned(),
-        k if k >= SymKind::Data as u32 => format!("data{}", k - SymKind::Data as u32),
-        k => format!("global{}", k - SymKind::Global as u32),
+    let (kind, index) = SymKind::split(kind);
+    let name = match (SymKind::MANY.iter().find(|m| m.0 == kind), kind) {
+        (Some((_, many)), _) => format!("{many}{index}"),
+        (None, SymKind::Memory) => "memory".to_owned(),
+        (None, _) => "globals".to_owned(),
     };
     match offset {
         0 => name,
@@ -305,6 +366,7 @@ impl Printer<'_> {
                 Some(fp) => self.put(format_args!(" {}", fp.row().name)),
                 None => self.put(format_args!(" fp{}", n.imm)),
             },
+            ImmKind::Type => self.put(format_args!(" t{}", n.imm)),
             _ => {}
         }
         if !n.args.is_empty() {
@@ -317,7 +379,7 @@ impl Printer<'_> {
 
     fn immediate(&mut self, n: &Node) {
         match n.op.imm_kind() {
-            ImmKind::None | ImmKind::Block | ImmKind::Func | ImmKind::Fp => {}
+            ImmKind::None | ImmKind::Block | ImmKind::Func | ImmKind::Type | ImmKind::Fp => {}
             ImmKind::Bits => {
                 let bits = if n.ty == Ty::I32 { 32 } else { 64 };
                 let v = super::eval::sext(n.imm as u64, bits) as i64;
@@ -366,8 +428,11 @@ impl Printer<'_> {
         let t = &self.f.block(b).term;
         let name = term_name(t.op);
         self.put(format_args!("  {name}"));
-        if let TermOp::Trap(kind) = t.op {
-            self.put(format_args!(" {}", kind.name()));
+        match t.op {
+            TermOp::Trap(kind) => self.put(format_args!(" {}", kind.name())),
+            TermOp::TailCall(f) => self.put(format_args!(" f{f}")),
+            TermOp::TailCallIndirect(ty) => self.put(format_args!(" t{ty}")),
+            TermOp::Jump | TermOp::Br | TermOp::Switch | TermOp::Return => {}
         }
         if !t.args.is_empty() {
             self.out.push(' ');
@@ -397,5 +462,7 @@ pub fn term_name(op: TermOp) -> &'static str {
         TermOp::Switch => "switch",
         TermOp::Return => "return",
         TermOp::Trap(_) => "trap",
+        TermOp::TailCall(_) => "tail_call",
+        TermOp::TailCallIndirect(_) => "tail_call_indirect",
     }
 }

@@ -175,6 +175,7 @@ impl Verifier<'_> {
                 n.imm >= 0 && self.is_memory(to) && self.is_memory(from)
             }
             ImmKind::Offset | ImmKind::Index | ImmKind::Func | ImmKind::Block => word,
+            ImmKind::Type => word,
             ImmKind::Sym => n.imm >= 0,
             ImmKind::Fp => Fp::from_imm(n.imm).is_some(),
         };
@@ -202,7 +203,7 @@ impl Verifier<'_> {
     fn special(&self, v: Value, n: &Node) -> Check {
         if n.op == Op::Proj {
             let call = self.f.node(n.args[0]);
-            if call.op != Op::Call {
+            if !matches!(call.op, Op::Call | Op::CallIndirect) {
                 return self.fail(v, "projects what is no call");
             }
             if let Some(ty) = self.callee(call) {
@@ -216,13 +217,13 @@ impl Verifier<'_> {
             self.float(v, n)?;
         }
         let Some(m) = self.module else { return Ok(()) };
-        if n.op == Op::Call {
+        if matches!(n.op, Op::Call | Op::CallIndirect) {
             let Some(ty) = self.callee(n) else {
-                return self.fail(v, format!("there is no function {}", n.imm));
+                return self.fail(v, format!("there is no callee {}", n.imm));
             };
-            let (want, got) = (self.flat(&ty.params), n.args.iter());
-            if !got.map(|&a| self.f.ty(a)).eq(want.iter().copied()) {
-                return self.fail(v, format!("the callee takes {want:?}"));
+            let args = (n.args.iter().map(|&a| self.f.ty(a))).collect::<Vec<_>>();
+            if let Err(what) = self.takes(&args, ty, n.op == Op::CallIndirect) {
+                return self.fail(v, what);
             }
         }
         if matches!(n.op, Op::GlobalGet | Op::GlobalSet) {
@@ -262,8 +263,42 @@ impl Verifier<'_> {
     }
 
     fn callee(&self, call: &Node) -> Option<&FuncType> {
-        let f = self.module?.funcs.get(call.imm as usize)?;
-        Some(&f.ty)
+        self.func_type(call.imm as u32, call.op == Op::CallIndirect)
+    }
+
+    /// The type of a function, or the type with this number.
+    fn func_type(&self, number: u32, indirect: bool) -> Option<&FuncType> {
+        let m = self.module?;
+        match indirect {
+            true => m.types.get(number as usize).map(|t| &t.ty),
+            false => m.funcs.get(number as usize).map(|f| &f.ty),
+        }
+    }
+
+    /// Whether a call passes what the callee takes, behind the reference to it if there is one.
+    fn takes(&self, args: &[Ty], ty: &FuncType, indirect: bool) -> Check {
+        let mut want = self.flat(&ty.params);
+        if indirect {
+            want.insert(0, Ty::I32);
+        }
+        match args == want {
+            true => Ok(()),
+            false => Err(format!("the callee takes {want:?}")),
+        }
+    }
+
+    /// A call in the place of the function: results are the function's.
+    fn tail_call(&self, args: &[Ty], number: u32, indirect: bool) -> Check {
+        if self.module.is_none() {
+            return Ok(());
+        }
+        let Some(ty) = self.func_type(number, indirect) else {
+            return Err(format!("there is no callee {number}"));
+        };
+        if self.flat(&ty.results) != self.f.results {
+            return Err(format!("the callee returns {:?}", ty.results));
+        }
+        self.takes(args, ty, indirect)
     }
 
     /// Types as they are at this stage.
@@ -296,16 +331,25 @@ impl Verifier<'_> {
             return fail(format!("operand %{} does not exist", v.0));
         }
         let results = f.results.as_slice();
+        let types = |vs: &[Value]| vs.iter().map(|&v| f.ty(v)).collect::<Vec<_>>();
+        let own = types(&t.args);
         let (args, edges): (&[Ty], _) = match t.op {
             TermOp::Jump => (&[], 1..=1),
             TermOp::Br => (&[Ty::I32], 2..=2),
             TermOp::Switch => (&[Ty::I32], 1..=usize::MAX),
             TermOp::Return => (results, 0..=0),
             TermOp::Trap(_) => (&[], 0..=0),
+            TermOp::TailCall(callee) => {
+                self.tail_call(&own, callee, false).or_else(fail)?;
+                (&own, 0..=0)
+            }
+            TermOp::TailCallIndirect(ty) => {
+                self.tail_call(&own, ty, true).or_else(fail)?;
+                (&own, 0..=0)
+            }
         };
-        let types = |vs: &[Value]| vs.iter().map(|&v| f.ty(v)).collect::<Vec<_>>();
-        if types(&t.args) != args {
-            return fail(format!("{:?} with {:?}", t.op, types(&t.args)));
+        if own != args {
+            return fail(format!("{:?} with {own:?}", t.op));
         }
         if !edges.contains(&t.edges.len()) {
             return fail(format!("{:?} with {} edges", t.op, t.edges.len()));

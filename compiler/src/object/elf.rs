@@ -11,7 +11,7 @@ use super::{TRAP_SECTION, attributes};
 use crate::backend::code::{Code, RelocKind};
 use crate::backend::symbols::{self, SymbolKind};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::Base;
+use crate::ir::{Base, GlobalInit};
 use crate::options::{Bounds, Options};
 use crate::pipeline::Compiled;
 use crate::seeded::{Bug, on};
@@ -23,12 +23,19 @@ use object::{
     SymbolFlags, SymbolScope, elf,
 };
 
+/// Bytes in front of a function's code.
+fn before(code: &Code) -> u32 {
+    4 * code.id.is_some() as u32
+}
+
 struct Writer<'a> {
     c: &'a Compiled,
     options: &'a Options,
     obj: Object<'static>,
     /// ELF symbol by symbol number.
     ids: Vec<Option<SymbolId>>,
+    /// References in flash: section, byte offset, and what they refer to.
+    references: Vec<(SectionId, u64, SymbolKind)>,
 }
 
 /// Writes the object file.
@@ -47,8 +54,10 @@ pub fn write(c: &Compiled, options: &Options) -> Result<Vec<u8>> {
         options,
         obj,
         ids: vec![None; c.symbols.kinds.len()],
+        references: Vec::new(),
     };
     w.symbols();
+    w.tables();
     for (kind, code) in &c.functions {
         w.function(kind, code)?;
     }
@@ -166,6 +175,9 @@ impl Writer<'_> {
                 | SymbolKind::Float(_)
                 | SymbolKind::FloatText(_)
                 | SymbolKind::Wrapper(_)
+                | SymbolKind::Thunk(_)
+                | SymbolKind::Table(_)
+                | SymbolKind::Elem(_)
                 | SymbolKind::Init => None,
                 SymbolKind::Memory(m) if c.module.memories[*m as usize].import.is_some() => {
                     Some(self.undefined(&name))
@@ -228,6 +240,64 @@ impl Writer<'_> {
         }
     }
 
+    /// Tables and element segments: those that never change in flash, the others as variables.
+    fn tables(&mut self) {
+        let c = self.c;
+        for kind in &c.references {
+            let name = self.text(kind);
+            let id = match kind {
+                SymbolKind::Table(t) => {
+                    let table = &c.module.tables[*t as usize];
+                    match (&table.contents, &table.import) {
+                        (Some(contents), _) => self.constant(&name, contents),
+                        (None, Some(_)) => self.undefined(&name),
+                        (None, None) => {
+                            self.zeroed(&name, table.bytes().max(4).into(), table.is_shared())
+                        }
+                    }
+                }
+                SymbolKind::Elem(e) => {
+                    let elem = &c.module.elems[*e as usize];
+                    match elem.is_constant() {
+                        true => self.constant(&name, &elem.items),
+                        false => self.zeroed(&name, 4 * elem.items.len() as u64, false),
+                    }
+                }
+                _ => continue,
+            };
+            self.bind(kind, id);
+            if let SymbolKind::Table(t) = kind
+                && c.module.tables[*t as usize].import.is_none()
+            {
+                for other in c.module.tables[*t as usize].exports.iter().skip(1) {
+                    self.alias(id, other);
+                }
+            }
+        }
+    }
+
+    /// References in flash.
+    fn constant(&mut self, name: &str, items: &[GlobalInit]) -> SymbolId {
+        let section = self.section(format!(".rodata.{name}"), SectionKind::ReadOnlyData);
+        let mut bytes = Vec::new();
+        for item in items {
+            let bits = match *item {
+                GlobalInit::Const(bits) => bits as u32,
+                GlobalInit::Func(f) => {
+                    let kind = crate::pipeline::reference(&self.c.module, f);
+                    self.references.push((section, bytes.len() as u64, kind));
+                    0
+                }
+                GlobalInit::Global(_) | GlobalInit::Expr(_) => 0,
+            };
+            bytes.extend(bits.to_le_bytes());
+        }
+        let size = bytes.len().max(4);
+        bytes.resize(size, 0);
+        self.obj.append_section_data(section, &bytes, 4);
+        self.define(name, section, 0, size as u64, elf::STT_OBJECT, false)
+    }
+
     fn bind(&mut self, kind: &SymbolKind, id: SymbolId) {
         if let Some(s) = self.c.symbols.find(kind) {
             self.ids[s.0 as usize] = Some(id);
@@ -258,6 +328,9 @@ impl Writer<'_> {
             | SymbolKind::Init
             | SymbolKind::Float(_)
             | SymbolKind::FloatText(_)
+            | SymbolKind::Thunk(_)
+            | SymbolKind::Table(_)
+            | SymbolKind::Elem(_)
             | SymbolKind::Data(_)
             | SymbolKind::Segment(_) => return Vec::new(),
         };
@@ -279,15 +352,23 @@ impl Writer<'_> {
             format!(".text.{name}").into_bytes(),
             SectionKind::Text,
         );
+        // References find the word that tells the type right in front of the code.
+        let before = code.id.map_or(Vec::new(), |id| id.to_le_bytes().to_vec());
+        let start_at = before.len() as u64;
+        self.obj.append_section_data(section, &before, 4);
         self.obj.append_section_data(section, &code.bytes, 4);
         let size = code.bytes.len() as u64;
         let global = *kind == SymbolKind::Init;
         let thumb = !(on(Bug::ThumbBitLost) && global) as u64;
-        let id = self.define(&name, section, thumb, size, elf::STT_FUNC, global);
+        let entry = start_at + thumb;
+        let id = self.define(&name, section, entry, size, elf::STT_FUNC, global);
+        if start_at > 0 {
+            self.define("$d", section, 0, 0, elf::STT_NOTYPE, false);
+        }
         self.bind(kind, id);
         for (k, e) in self.exported(kind).iter().enumerate() {
             if k > 0 && on(Bug::SecondNameThumb) {
-                self.define(e, section, 0, size, elf::STT_FUNC, true);
+                self.define(e, section, start_at, size, elf::STT_FUNC, true);
                 continue;
             }
             self.alias(id, e);
@@ -300,16 +381,19 @@ impl Writer<'_> {
         let mut at = 0;
         for &(start, end) in &code.data {
             if start > at || at == 0 {
-                self.define("$t", section, at as u64, 0, elf::STT_NOTYPE, false);
+                let at = start_at + at as u64;
+                self.define("$t", section, at, 0, elf::STT_NOTYPE, false);
             }
             if on(Bug::TableUnmarked) && (end as u64) < size {
                 continue;
             }
-            self.define("$d", section, start as u64, 0, elf::STT_NOTYPE, false);
+            let start = start_at + start as u64;
+            self.define("$d", section, start, 0, elf::STT_NOTYPE, false);
             at = end;
         }
         if (at as u64) < size {
-            self.define("$t", section, at as u64, 0, elf::STT_NOTYPE, false);
+            let at = start_at + at as u64;
+            self.define("$t", section, at, 0, elf::STT_NOTYPE, false);
         }
         Ok(())
     }
@@ -331,10 +415,18 @@ impl Writer<'_> {
             let base = self.obj.section_symbol(section);
             for &(offset, _, wasm) in &code.traps {
                 entries.push((table.len() as u64, base));
+                let offset = offset + before(code);
                 let offset = offset + 2 * on(Bug::TrapEntryLate) as u32;
                 table.extend(offset.to_le_bytes());
                 table.extend(wasm.to_le_bytes());
             }
+        }
+        for (section, offset, kind) in std::mem::take(&mut self.references) {
+            let number = c.symbols.find(&kind);
+            let symbol = number.and_then(|s| self.ids[s.0 as usize]).ok_or_else(|| {
+                Error::new(ErrorKind::Internal, format!("{kind:?} is not defined"))
+            })?;
+            self.relocation(section, offset, elf::R_ARM_ABS32, symbol)?;
         }
         let id = self.obj.add_section(
             Vec::new(),
@@ -363,11 +455,13 @@ impl Writer<'_> {
             let ty = match r.kind {
                 RelocKind::Abs32 => elf::R_ARM_ABS32,
                 RelocKind::Call => elf::R_ARM_THM_PC22,
+                RelocKind::Jump => elf::R_ARM_THM_JUMP24,
                 RelocKind::MovwAbs => elf::R_ARM_THM_MOVW_ABS_NC,
                 RelocKind::MovtAbs if on(Bug::HalfSwapped) => elf::R_ARM_THM_MOVW_ABS_NC,
                 RelocKind::MovtAbs => elf::R_ARM_THM_MOVT_ABS,
             };
-            self.relocation(section, r.offset as u64, ty, symbol)?;
+            let offset = u64::from(r.offset + before(code));
+            self.relocation(section, offset, ty, symbol)?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@
 //! Invariant: no two declarations share an identifier, and none is made twice. Checked by `tests/header.rs`.
 
 use crate::backend::symbols::numbered;
-use crate::ir::{Base, FuncType, Global, Memory, Module, Ty};
+use crate::ir::{Base, FuncType, Global, Memory, Module, Table, Ty};
 use crate::options::Options;
 use rustc_hash::FxHashSet;
 use std::fmt::Write;
@@ -168,6 +168,12 @@ fn variable_type(g: &Global) -> String {
     format!("{constant}{}", c_type(g.ty))
 }
 
+/// A table that others see: its size now and at most, and its references, of which null is 0.
+fn table_type(t: &Table) -> String {
+    let entries = if t.import.is_some() { t.min } else { t.max };
+    format!("struct {{ uint32_t size, max, entries[{}]; }}", entries.max(1))
+}
+
 /// How a label is written, so that the assembler takes any text: gcc prints it as it stands, clang quotes it.
 const LABELS: &str = "\
 #ifndef THUMBSMITH_SYMBOL
@@ -220,6 +226,11 @@ pub fn text(m: &Module, options: &Options) -> String {
             h.variable("uint8_t", &i.symbol(), "[]");
         }
     }
+    for t in &m.tables {
+        if let Some(i) = &t.import {
+            h.variable(&table_type(t), &i.symbol(), "");
+        }
+    }
     h.line("\n/* Exports. */");
     for f in &m.funcs {
         for e in &f.exports {
@@ -229,6 +240,11 @@ pub fn text(m: &Module, options: &Options) -> String {
     for g in &m.globals {
         for e in &g.exports {
             h.variable(&variable_type(g), e, "");
+        }
+    }
+    for t in &m.tables {
+        for e in &t.exports {
+            h.variable(&table_type(t), e, "");
         }
     }
     h.line("\n#ifdef __cplusplus\n}\n#endif\n#endif");

@@ -16,6 +16,7 @@ enum Wanted<'a> {
     Func(&'a FuncType),
     Global(Ty),
     Memory,
+    Table,
 }
 
 fn clash(name: &str, what: &str) -> Error {
@@ -53,7 +54,11 @@ pub fn check(m: &Module, options: &Options) -> Result<()> {
         let i = m.import.as_ref()?;
         Some((i.symbol(), Wanted::Memory))
     });
-    for (symbol, what) in funcs.chain(globals).chain(memories) {
+    let tables = m.tables.iter().filter_map(|t| {
+        let i = t.import.as_ref()?;
+        Some((i.symbol(), Wanted::Table))
+    });
+    for (symbol, what) in funcs.chain(globals).chain(memories).chain(tables) {
         printable(&symbol)?;
         if own.contains(&symbol) {
             return Err(clash(&symbol, "is imported, and the compiler gives it"));
@@ -74,12 +79,25 @@ pub fn check(m: &Module, options: &Options) -> Result<()> {
             .help("export it under the name of its symbol, or not at all"));
         }
     }
+    for t in &m.tables {
+        if let Some(symbol) = t.import.as_ref().map(|i| i.symbol())
+            && let Some(other) = t.exports.iter().find(|&e| *e != symbol)
+        {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("imported table `{symbol}` is exported as `{other}`, and a symbol has one name where it is not defined"),
+            )
+            .help("export it under the name of its symbol, or not at all"));
+        }
+    }
     let globals = m.globals.iter().filter(|g| g.import.is_none());
+    let tables = m.tables.iter().filter(|t| t.import.is_none());
     let defined = m
         .funcs
         .iter()
         .flat_map(|f| f.own_exports())
-        .chain(globals.flat_map(|g| &g.exports));
+        .chain(globals.flat_map(|g| &g.exports))
+        .chain(tables.flat_map(|t| &t.exports));
     for e in defined {
         printable(e)?;
         if own.contains(e) {

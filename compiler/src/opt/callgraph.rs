@@ -3,7 +3,7 @@
 //! In: what each function of a module calls. Out: [`CallGraph`]. Strongly connected components come from Tarjan's algorithm, which
 //! gives callees before callers.
 
-use crate::ir::{Func, Node, Op};
+use crate::ir::{Func, Node, Op, TermOp};
 
 /// Calls between the functions of a module.
 pub struct CallGraph {
@@ -97,8 +97,14 @@ pub fn called<'a>(
     f: &'a Func,
     extra: &'a dyn Fn(&Node) -> Option<u32>,
 ) -> impl Iterator<Item = u32> + 'a {
-    f.nodes.iter().filter_map(move |n| match n.op {
+    let calls = f.nodes.iter().filter_map(move |n| match n.op {
         Op::Call => Some(n.imm as u32),
         _ => extra(n),
-    })
+    });
+    let tails = f.blocks.iter().filter_map(|b| match b.term.op {
+        TermOp::TailCall(callee) => Some(callee),
+        TermOp::TailCallIndirect(_) | TermOp::Return | TermOp::Trap(_) => None,
+        TermOp::Jump | TermOp::Br | TermOp::Switch => None,
+    });
+    calls.chain(tails)
 }

@@ -400,7 +400,8 @@ pub fn of(op: Op, ty: Ty, arg_ty: Ty, imm: i64, a: &[&Fact]) -> Fact {
         | Op::GlobalLoad
         | Op::GlobalStore
         | Op::Sym
-        | Op::Call => return Fact::top(ty),
+        | Op::Call
+        | Op::CallIndirect => return Fact::top(ty),
     };
     f.refine(ty)
 }

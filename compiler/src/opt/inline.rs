@@ -132,6 +132,30 @@ fn splice(
     copy_body(f, b, rest, callee, &args)
 }
 
+/// Puts a call at the end of a block, for a terminator that is one; gives its results.
+fn call_in_block(
+    f: &mut Func,
+    block: Block,
+    term: &Term,
+    args: &[Value],
+    results: &[Ty],
+) -> Vec<Value> {
+    let (op, imm) = match term.op {
+        TermOp::TailCall(callee) => (Op::Call, callee),
+        TermOp::TailCallIndirect(ty) => (Op::CallIndirect, ty),
+        TermOp::Jump | TermOp::Br | TermOp::Switch | TermOp::Return | TermOp::Trap(_) => {
+            unreachable!("no call")
+        }
+    };
+    let call = f.pin(block, op, Ty::Void, args, i64::from(imm), term.loc);
+    let result = |(i, &ty): (usize, &Ty)| {
+        let v = f.float(Op::Proj, ty, &[call]);
+        f.nodes[v.0 as usize].imm = i as i64;
+        v
+    };
+    results.iter().enumerate().map(result).collect()
+}
+
 /// Copies the callee's blocks; its entry is appended to `b`, its returns jump to `rest`. Returns the copies of its
 /// parameters, which nothing uses.
 fn copy_body(f: &mut Func, b: Block, rest: Block, callee: &Func, args: &[Value]) -> Vec<Value> {
@@ -171,6 +195,11 @@ fn copy_body(f: &mut Func, b: Block, rest: Block, callee: &Func, args: &[Value])
                 loc: d.term.loc,
                 ..Term::jump(rest, targs)
             },
+            // What was called in the place of the callee is called by the caller, for whom more comes after it.
+            TermOp::TailCall(_) | TermOp::TailCallIndirect(_) => {
+                let results = call_in_block(f, to, &d.term, &targs, &callee.results);
+                Term::jump(rest, results)
+            }
             op => {
                 let edge = |e: &Edge| Edge {
                     to: blocks[e.to.0 as usize],

@@ -387,6 +387,7 @@ impl Ranges<'_> {
         let fact = match t.op {
             TermOp::Br | TermOp::Switch => self.fact(t.args[0], DEPTH),
             TermOp::Jump | TermOp::Return | TermOp::Trap(_) => return,
+            TermOp::TailCall(_) | TermOp::TailCallIndirect(_) => return,
         };
         let taken = match t.op {
             TermOp::Br if fact.umin > 0 => Some(0),

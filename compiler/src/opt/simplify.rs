@@ -257,6 +257,7 @@ impl Copy<'_, '_> {
             TermOp::Jump => Some(0),
             TermOp::Br | TermOp::Switch => self.taken(b, t, args[0]),
             TermOp::Return | TermOp::Trap(_) => None,
+            TermOp::TailCall(_) | TermOp::TailCallIndirect(_) => None,
         };
         if let Some(i) = taken {
             return self.jump(new, &t.edges[i], t.loc);

@@ -288,7 +288,8 @@ impl Wide<'_, '_> {
             | Op::GlobalLoad
             | Op::GlobalStore
             | Op::Sym
-            | Op::Call => unreachable!("{} has no 64-bit form that floats", n.op.text()),
+            | Op::Call
+            | Op::CallIndirect => unreachable!("{} has no 64-bit form that floats", n.op.text()),
         }
     }
 
@@ -442,7 +443,10 @@ impl Wide<'_, '_> {
     /// Result `imm` of a call: its first word follows those of the results before it.
     fn projection(&mut self, n: &Node, call: Value) -> Words {
         let old_call = self.old.node(n.args[0]);
-        let ty: &FuncType = &self.module.funcs[old_call.imm as usize].ty;
+        let ty: &FuncType = match old_call.op {
+            Op::CallIndirect => &self.module.types[old_call.imm as usize].ty,
+            _ => &self.module.funcs[old_call.imm as usize].ty,
+        };
         let first: u32 = ty.results[..n.imm as usize]
             .iter()
             .map(|t| {

@@ -4,6 +4,7 @@
 //! So functions can be taken callees first while only those that were taken have nodes. Invariant: every body is
 //! validated, whether anything asks for it or not ([`Bodies::finish`]). Guarded by the `malformed` tests.
 
+use super::references::{Outside, References};
 use super::scan::{Scan, scan};
 use super::translate::{self, Context};
 use crate::error::Result;
@@ -48,9 +49,10 @@ impl<'a> Bodies<'a> {
             wp::FuncToValidate<wp::ValidatorResources>,
             wp::FunctionBody<'a>,
         )>,
+        outside: Outside,
         options: &Options,
     ) -> Result<Bodies<'a>> {
-        let mut waiting: Vec<_> = module.funcs.iter().map(|_| None).collect();
+        let mut waiting: Vec<_> = module.funcs.iter().map(|_| None::<Body<'a>>).collect();
         let mut changes = Changes::default();
         for (func, bytes) in bodies {
             let index = func.index;
@@ -61,8 +63,12 @@ impl<'a> Bodies<'a> {
             changes.dropped.extend(&scan.dropped);
             waiting[index as usize] = Some(Body { func, bytes, scan });
         }
+        let mut scans: Vec<_> = (waiting.iter_mut())
+            .map(|w| w.as_mut().map(|b| &mut b.scan))
+            .collect();
+        let references = References::decide(module, outside, &mut scans, options)?;
         Ok(Bodies {
-            context: Context::new(module, types, &changes, options)?,
+            context: Context::new(module, types, references, &changes, options)?,
             waiting,
             allocations: wp::FuncValidatorAllocations::default(),
         })

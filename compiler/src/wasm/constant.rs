@@ -35,6 +35,8 @@ pub fn constant(module: &mut Module, e: &wp::ConstExpr<'_>) -> Result<GlobalInit
                 steps.push(ExprOp::Const(Ty::I32, value.bits().into()));
             }
             wp::Operator::F64Const { value } => steps.push(ExprOp::Const(Ty::I64, value.bits())),
+            wp::Operator::RefNull { .. } => steps.push(ExprOp::Const(Ty::I32, 0)),
+            wp::Operator::RefFunc { function_index } => steps.push(ExprOp::Func(function_index)),
             wp::Operator::GlobalGet { global_index } => steps.push(global(module, global_index)),
             wp::Operator::I32Add | wp::Operator::I64Add => binary(&mut steps, Op::Add),
             wp::Operator::I32Sub | wp::Operator::I64Sub => binary(&mut steps, Op::Sub),
@@ -57,6 +59,7 @@ fn global(module: &Module, index: u32) -> ExprOp {
         Some(g) if g.import.is_none() => match g.init {
             GlobalInit::Const(bits) => ExprOp::Const(g.ty.bits(), bits),
             GlobalInit::Global(of) => ExprOp::Global(of),
+            GlobalInit::Func(f) => ExprOp::Func(f),
             GlobalInit::Expr(_) => ExprOp::Global(index),
         },
         _ => ExprOp::Global(index),
@@ -84,6 +87,7 @@ fn finish(module: &mut Module, steps: Vec<ExprOp>) -> GlobalInit {
     match steps[..] {
         [ExprOp::Const(_, bits)] => GlobalInit::Const(bits),
         [ExprOp::Global(g)] => GlobalInit::Global(g),
+        [ExprOp::Func(f)] => GlobalInit::Func(f),
         _ => {
             module.exprs.push(steps);
             GlobalInit::Expr(module.exprs.len() as u32 - 1)

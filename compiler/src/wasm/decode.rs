@@ -6,9 +6,13 @@
 
 use super::bodies::Bodies;
 use super::constant::constant;
+use super::references::{self, Outside};
 use super::sizes::MAX_PAGES;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Base, Data, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module, Ty};
+use crate::ir::{
+    Base, Data, Elem, ElemMode, Entry, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module,
+    Table, Ty, TypeDecl,
+};
 use crate::options::Options;
 use wasmparser as wp;
 
@@ -19,7 +23,8 @@ use wasmparser as wp;
 pub fn decode(wasm: &[u8], options: &Options) -> Result<Module> {
     let (mut module, mut bodies) = open(wasm, options)?;
     for (i, decl) in module.funcs.iter_mut().enumerate() {
-        decl.body = bodies.take(i as u32)?;
+        // What the compiler added has its body.
+        decl.body = bodies.take(i as u32)?.or(decl.body.take());
     }
     Ok(module)
 }
@@ -36,6 +41,10 @@ pub fn open<'a>(wasm: &'a [u8], options: &Options) -> Result<(Module, Bodies<'a>
         memory_exports: Vec::new(),
         memory_base: options.memory_base,
         memory_max: options.memory_max,
+        outside: Outside::default(),
+        func_types: Vec::new(),
+        funcref_globals: Vec::new(),
+        funcref_tables: Vec::new(),
     };
     let mut validator = wp::Validator::new_with_features(wp::WasmFeatures::all());
     let mut parser = wp::Parser::new(0);
@@ -85,7 +94,12 @@ pub(super) fn value_type(t: wp::ValType, offset: u64) -> Result<Ty> {
         wp::ValType::F32 => Ok(Ty::F32),
         wp::ValType::F64 => Ok(Ty::F64),
         wp::ValType::V128 => Err(unsupported("type v128: vectors are", offset)),
-        wp::ValType::Ref(_) => Err(unsupported(&format!("type {t}: references are"), offset)),
+        // A function's address, or a handle of the host.
+        wp::ValType::FUNCREF | wp::ValType::EXTERNREF => Ok(Ty::I32),
+        wp::ValType::Ref(_) => Err(unsupported(
+            &format!("type {t}: references other than funcref and externref are"),
+            offset,
+        )),
     }
 }
 
@@ -101,6 +115,12 @@ struct Decoder<'a> {
     memory_exports: Vec<(u32, String)>,
     memory_base: Base,
     memory_max: Option<u64>,
+    outside: Outside,
+    /// By function: its type in the binary.
+    func_types: Vec<u32>,
+    /// By global, and by table: whether it holds references to functions.
+    funcref_globals: Vec<bool>,
+    funcref_tables: Vec<bool>,
 }
 
 impl<'a> Decoder<'a> {
@@ -117,9 +137,13 @@ impl<'a> Decoder<'a> {
                 Ok(())
             }
             P::TableSection(r) => {
-                // A table that nothing uses is what linkers leave behind; uses are refused where they stand.
-                for t in r {
-                    t.map_err(malformed)?;
+                for item in r.into_iter_with_offsets() {
+                    let (at, t) = item.map_err(malformed)?;
+                    let init = match &t.init {
+                        wp::TableInit::RefNull => GlobalInit::NULL,
+                        wp::TableInit::Expr(e) => constant(&mut self.module, e)?,
+                    };
+                    self.table(t.ty, None, init, at)?;
                 }
                 Ok(())
             }
@@ -143,9 +167,7 @@ impl<'a> Decoder<'a> {
                 self.module.start = Some(func);
                 Ok(())
             }
-            P::ElementSection(r) if r.count() > 0 => {
-                Err(unsupported("element segments: tables are", r.range().start))
-            }
+            P::ElementSection(r) => self.elements(r),
             P::DataSection(r) => self.data(r),
             P::CustomSection(r) => {
                 // A broken custom section is no error (specification, 5.5.3): the names it gives are dropped.
@@ -162,6 +184,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn type_section(&mut self, r: wp::TypeSectionReader<'a>) -> Result<()> {
+        let at = r.range().start;
         for group in r {
             for sub in group.map_err(malformed)?.into_types() {
                 self.types.push(match sub.composite_type.inner {
@@ -169,6 +192,27 @@ impl<'a> Decoder<'a> {
                     _ => None,
                 });
             }
+        }
+        // By number: the first of its equals in the binary.
+        let mut firsts: Vec<usize> = Vec::new();
+        for (i, t) in self.types.iter().enumerate() {
+            // What has types that the compiler does not have is refused where it is used.
+            let (Some(t), Ok(ty)) = (t, self.func_type(i as u32, at)) else {
+                self.outside.numbers.push(u32::MAX);
+                continue;
+            };
+            let id = references::type_id(t);
+            let types = &mut self.module.types;
+            let equal = |(known, &first): (&TypeDecl, &usize)| {
+                known.id == id && self.types[first].as_ref() == Some(t)
+            };
+            let known = types.iter().zip(&firsts).position(equal);
+            let number = known.unwrap_or(types.len());
+            if known.is_none() {
+                types.push(TypeDecl { ty, id, area: 0 });
+                firsts.push(i);
+            }
+            self.outside.numbers.push(number as u32);
         }
         Ok(())
     }
@@ -179,6 +223,8 @@ impl<'a> Decoder<'a> {
 
     fn function(&mut self, ty: u32, import: Option<Import>, at: u64) -> Result<()> {
         let index = self.module.funcs.len() as u32;
+        self.func_types.push(ty);
+        let number = self.outside.numbers.get(ty as usize).copied();
         let ty = self
             .func_type(ty, at)
             .map_err(|e| e.in_function(index, None))?;
@@ -189,7 +235,81 @@ impl<'a> Decoder<'a> {
             name: None,
             body: None,
             offset: 0,
+            entry: Entry {
+                type_number: number.unwrap_or(u32::MAX),
+                ..Entry::default()
+            },
         });
+        Ok(())
+    }
+
+    fn table(
+        &mut self,
+        ty: wp::TableType,
+        import: Option<Import>,
+        init: GlobalInit,
+        at: u64,
+    ) -> Result<()> {
+        value_type(wp::ValType::Ref(ty.element_type), at)?;
+        if ty.table64 || ty.shared {
+            return Err(unsupported("64-bit and shared tables are", at));
+        }
+        if ty.initial > u64::from(references::MOST) {
+            return Err(
+                Error::new(ErrorKind::Limit, format!("table of {} entries", ty.initial))
+                    .at(at)
+                    .help(format!("at most {} entries", references::MOST)),
+            );
+        }
+        let min = ty.initial as u32;
+        self.funcref_tables.push(ty.element_type.is_func_ref());
+        self.module.tables.push(Table {
+            min,
+            max: ty.maximum.map_or(u32::MAX, |m| m.min(u32::MAX.into()) as u32),
+            init,
+            import,
+            exports: Vec::new(),
+            grows: false,
+            contents: None,
+        });
+        Ok(())
+    }
+
+    fn elements(&mut self, r: wp::ElementSectionReader<'a>) -> Result<()> {
+        for item in r {
+            let e = item.map_err(malformed)?;
+            let at = e.range.start;
+            let items = match e.items {
+                wp::ElementItems::Functions(r) => r
+                    .into_iter()
+                    .map(|f| f.map(GlobalInit::Func).map_err(malformed))
+                    .collect::<Result<Vec<_>>>()?,
+                wp::ElementItems::Expressions(ty, r) => {
+                    value_type(wp::ValType::Ref(ty), at)?;
+                    let items = r.into_iter().map(|e| e.map_err(malformed));
+                    items
+                        .map(|e| constant(&mut self.module, &e?))
+                        .collect::<Result<Vec<_>>>()?
+                }
+            };
+            let mode = match e.kind {
+                wp::ElementKind::Active {
+                    table_index,
+                    offset_expr,
+                } => {
+                    let to = constant(&mut self.module, &offset_expr)?;
+                    ElemMode::Active(table_index.unwrap_or(0), to)
+                }
+                wp::ElementKind::Passive => ElemMode::Passive,
+                wp::ElementKind::Declared => ElemMode::Declared,
+            };
+            self.module.elems.push(Elem {
+                mode,
+                items,
+                left: None,
+                at: at as u32,
+            });
+        }
         Ok(())
     }
 
@@ -208,7 +328,7 @@ impl<'a> Decoder<'a> {
                     self.global(ty, Some(import), GlobalInit::Const(0), at)?
                 }
                 wp::TypeRef::Memory(ty) => self.memory(ty, Some(import), at)?,
-                wp::TypeRef::Table(_) => return Err(unsupported("tables are", at)),
+                wp::TypeRef::Table(ty) => self.table(ty, Some(import), GlobalInit::NULL, at)?,
                 wp::TypeRef::Tag(_) => return Err(unsupported("exception tags are", at)),
             }
         }
@@ -283,6 +403,7 @@ impl<'a> Decoder<'a> {
         init: GlobalInit,
         at: u64,
     ) -> Result<()> {
+        self.funcref_globals.push(ty.content_type == wp::ValType::FUNCREF);
         let g = Global {
             ty: value_type(ty.content_type, at)?,
             mutable: ty.mutable,
@@ -314,7 +435,7 @@ impl<'a> Decoder<'a> {
                     self.module.globals[e.index as usize].exports.push(name)
                 }
                 wp::ExternalKind::Memory => self.memory_exports.push((e.index, name)),
-                wp::ExternalKind::Table => return Err(unsupported("exported tables are", at)),
+                wp::ExternalKind::Table => self.module.tables[e.index as usize].exports.push(name),
                 wp::ExternalKind::Tag => return Err(unsupported("exception tags are", at)),
             }
         }
@@ -368,8 +489,28 @@ impl<'a> Decoder<'a> {
         for (memory, name) in std::mem::take(&mut self.memory_exports) {
             self.module.memories[memory as usize].exports.push(name);
         }
-        let bodies = Bodies::new(&mut self.module, self.types, self.bodies, options)?;
+        self.outside.shared = self.shares_references();
+        let outside = std::mem::take(&mut self.outside);
+        let bodies = Bodies::new(&mut self.module, self.types, self.bodies, outside, options)?;
         Ok((self.module, bodies))
+    }
+
+    /// Whether references to functions may come from others, or go to them.
+    fn shares_references(&self) -> bool {
+        let m = &self.module;
+        let funcref = |ty: &u32| {
+            let ty = self.types.get(*ty as usize).and_then(Option::as_ref);
+            ty.is_some_and(|t| {
+                let all = t.params().iter().chain(t.results());
+                all.into_iter().any(|t| *t == wp::ValType::FUNCREF)
+            })
+        };
+        let mut funcs = m.funcs.iter().zip(&self.func_types);
+        let mut globals = m.globals.iter().zip(&self.funcref_globals);
+        let mut tables = m.tables.iter().zip(&self.funcref_tables);
+        tables.any(|(t, funcref)| *funcref && t.is_shared())
+            || globals.any(|(g, funcref)| *funcref && (g.import.is_some() || !g.exports.is_empty()))
+            || funcs.any(|(f, ty)| (f.import.is_some() || !f.exports.is_empty()) && funcref(ty))
     }
 }
 

@@ -7,8 +7,10 @@ mod decode;
 mod floats;
 mod memory;
 mod numeric;
+mod references;
 mod scan;
 mod sizes;
+mod tables;
 mod translate;
 
 pub use bodies::Bodies;

@@ -27,6 +27,37 @@ pub struct Scan {
     pub calls: Vec<u32>,
     /// What helpers do, one entry a site: divisions of 64-bit values, copies, fills.
     pub helpers: Vec<Op>,
+    /// Functions that are referred to.
+    pub refs: Vec<u32>,
+    /// Functions that are called in the place of this one.
+    pub tail_calls: Vec<u32>,
+    /// Calls through tables.
+    pub indirect: Vec<Site>,
+    /// Tables that are accessed, and how.
+    pub tables: Vec<(u32, Access)>,
+    /// Element segments that are read (`false`) or dropped.
+    pub elems: Vec<(u32, bool)>,
+    /// Operators that fill or copy tables.
+    pub fills: usize,
+}
+
+/// A call through a table: the table, the type of the binary, and whether it is in the place of the function.
+#[derive(Clone, Copy, Debug)]
+pub struct Site {
+    pub table: u32,
+    pub ty: u32,
+    pub tail: bool,
+}
+
+/// What is done with a table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// Its entries or its size are read.
+    Read,
+    /// Its entries change.
+    Changed,
+    /// Its size changes too.
+    Grown,
 }
 
 impl Scan {
@@ -35,6 +66,60 @@ impl Scan {
         let count = |what: &dyn Fn(&Node) -> bool| f.nodes.iter().filter(|n| what(n)).count();
         let helped = |n: &Node| helpers::is_call(n.op, n.ty);
         count(&|n| n.op == Op::Call) <= self.calls.len() && count(&helped) <= self.helpers.len()
+    }
+
+    /// What an operator does with tables and references.
+    fn references(&mut self, op: &wp::Operator<'_>) {
+        use wp::Operator as O;
+        let mut site = |table, ty, tail| self.indirect.push(Site { table, ty, tail });
+        match *op {
+            O::RefFunc { function_index } => self.refs.push(function_index),
+            O::CallIndirect {
+                type_index,
+                table_index,
+            } => {
+                site(table_index, type_index, false);
+                self.tables.push((table_index, Access::Read));
+            }
+            O::ReturnCallIndirect {
+                type_index,
+                table_index,
+            } => {
+                site(table_index, type_index, true);
+                self.tables.push((table_index, Access::Read));
+            }
+            O::ReturnCall { function_index } => {
+                self.calls.push(function_index);
+                self.tail_calls.push(function_index);
+            }
+            O::TableGet { table } | O::TableSize { table } => {
+                self.tables.push((table, Access::Read))
+            }
+            O::TableSet { table } => self.tables.push((table, Access::Changed)),
+            O::TableFill { table } => {
+                self.fills += 1;
+                self.tables.push((table, Access::Changed));
+            }
+            O::TableGrow { table } => {
+                self.fills += 1;
+                self.tables.push((table, Access::Grown));
+            }
+            O::TableCopy {
+                dst_table,
+                src_table,
+            } => {
+                self.fills += 1;
+                let both = [(dst_table, Access::Changed), (src_table, Access::Read)];
+                self.tables.extend(both);
+            }
+            O::TableInit { elem_index, table } => {
+                self.fills += 1;
+                self.tables.push((table, Access::Changed));
+                self.elems.push((elem_index, false));
+            }
+            O::ElemDrop { elem_index } => self.elems.push((elem_index, true)),
+            _ => {}
+        }
     }
 }
 
@@ -52,7 +137,11 @@ pub fn scan(body: &wp::FunctionBody<'_>) -> Result<Scan> {
     let mut dead: Option<usize> = None;
     let mut ops = body.get_operators_reader().map_err(malformed)?;
     while !ops.eof() {
-        match ops.read().map_err(malformed)? {
+        let op = ops.read().map_err(malformed)?;
+        if dead.is_none() {
+            out.references(&op);
+        }
+        match op {
             wp::Operator::Block { .. } | wp::Operator::If { .. } => open.push(None),
             wp::Operator::Loop { .. } => {
                 open.push(Some(out.loops.len()));
@@ -83,6 +172,8 @@ pub fn scan(body: &wp::FunctionBody<'_>) -> Result<Scan> {
             wp::Operator::Unreachable
             | wp::Operator::Br { .. }
             | wp::Operator::BrTable { .. }
+            | wp::Operator::ReturnCall { .. }
+            | wp::Operator::ReturnCallIndirect { .. }
             | wp::Operator::Return => dead = dead.or(Some(open.len())),
             wp::Operator::Else => dead = dead.filter(|&d| d != open.len()),
             wp::Operator::End => {

@@ -11,8 +11,10 @@ use super::bodies::Changes;
 use super::floats;
 use super::memory::Accesses;
 use super::numeric::{self, Shape};
+use super::references::References;
 use super::scan::Scan;
 use super::sizes;
+use super::tables;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{
     Block, Edge, Func, FuncType, Global, GlobalInit, Module, Op, Term, TermOp, Ty, Value,
@@ -34,6 +36,8 @@ pub struct Context {
     globals: Vec<Global>,
     /// How memory is accessed.
     pub accesses: Accesses,
+    /// What is known of tables and references.
+    references: References,
 }
 
 impl Context {
@@ -44,6 +48,7 @@ impl Context {
     pub fn new(
         module: &mut Module,
         types: Vec<Option<wp::FuncType>>,
+        references: References,
         changes: &Changes,
         options: &Options,
     ) -> Result<Context> {
@@ -56,6 +61,7 @@ impl Context {
                 .collect(),
             globals: module.globals.clone(),
             accesses: Accesses::new(module, options)?,
+            references,
         })
     }
 
@@ -200,7 +206,7 @@ impl Translator<'_> {
         self.stack.push(v);
     }
 
-    fn pop_n(&mut self, n: usize) -> Vec<Value> {
+    pub(super) fn pop_n(&mut self, n: usize) -> Vec<Value> {
         self.stack.split_off(self.stack.len() - n)
     }
 
@@ -224,7 +230,17 @@ impl Translator<'_> {
         self.pin(Op::Guard, ty, &[value, bad], kind.code() as i64)
     }
 
-    fn end_block(&mut self, term: Term) {
+    /// Nothing that follows is reached.
+    pub(super) fn stop(&mut self) {
+        self.reachable = false;
+    }
+
+    /// Returns what is on the stack.
+    pub(super) fn return_(&mut self) {
+        self.branch(self.frames.len() as u32 - 1);
+    }
+
+    pub(super) fn end_block(&mut self, term: Term) {
         let loc = self.loc;
         self.f.block_mut(self.block).term = Term { loc, ..term };
     }
@@ -600,7 +616,7 @@ impl Translator<'_> {
             O::Br { relative_depth } => self.branch(*relative_depth),
             O::BrIf { relative_depth } => self.branch_if(*relative_depth),
             O::BrTable { targets } => self.branch_table(targets)?,
-            O::Return => self.branch(self.frames.len() as u32 - 1),
+            O::Return => self.return_(),
             O::Call { function_index } => self.call(*function_index),
             O::Drop => {
                 self.pop();
@@ -634,7 +650,10 @@ impl Translator<'_> {
             }
             other => {
                 let cx = self.cx;
-                if !cx.accesses.operator(self, other) && !floats::operator(self, other) {
+                if !cx.accesses.operator(self, other)
+                    && !floats::operator(self, other)
+                    && !cx.references.operator(self, other, at)?
+                {
                     return Err(unsupported(&format!("operator {} is", mnemonic(other)), at));
                 }
             }
@@ -709,16 +728,21 @@ impl Translator<'_> {
         self.float(op, ty, &[a, b])
     }
 
-    fn call(&mut self, index: u32) {
-        let cx = self.cx;
-        let ty = &cx.funcs[index as usize];
-        let args = self.pop_n(ty.params.len());
-        let call = self.pin(Op::Call, Ty::Void, &args, index as i64);
-        for (i, &ty) in ty.results.iter().enumerate() {
+    /// Puts the results of a call on the stack.
+    pub(super) fn push_results(&mut self, call: Value, types: &[Ty]) {
+        for (i, &ty) in types.iter().enumerate() {
             let v = self.float(Op::Proj, ty.bits(), &[call]);
             self.f.nodes[v.0 as usize].imm = i as i64;
             self.push(v);
         }
+    }
+
+    pub(super) fn call(&mut self, index: u32) {
+        let cx = self.cx;
+        let ty = &cx.funcs[index as usize];
+        let args = self.pop_n(ty.params.len());
+        let call = self.pin(Op::Call, Ty::Void, &args, index as i64);
+        self.push_results(call, &ty.results);
         if let (true, [.., a, b]) = (on(Bug::ResultsExchanged), ty.results.as_slice()) {
             let top = self.stack.len();
             if a == b {
@@ -728,12 +752,20 @@ impl Translator<'_> {
     }
 
     fn global_get(&mut self, index: u32) {
-        let g = &self.cx.globals[index as usize];
+        let cx = self.cx;
+        let g = &cx.globals[index as usize];
+        let fixed = !g.mutable && g.import.is_none();
+        if let Some(v) = tables::constant(self, &cx.references, g.init).filter(|_| fixed) {
+            return self.push(v);
+        }
         let v = match g.init {
             GlobalInit::Const(bits) if !g.mutable && g.import.is_none() => {
                 self.iconst(g.ty.bits(), bits)
             }
-            GlobalInit::Const(_) | GlobalInit::Global(_) | GlobalInit::Expr(_) => {
+            GlobalInit::Const(_)
+            | GlobalInit::Global(_)
+            | GlobalInit::Expr(_)
+            | GlobalInit::Func(_) => {
                 self.pin(Op::GlobalGet, g.ty.bits(), &[], index as i64)
             }
         };

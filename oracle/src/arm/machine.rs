@@ -704,6 +704,20 @@ impl<C: Core> Engine for Machine<C> {
             .unwrap_or(0)
     }
 
+    fn table(&mut self, table: usize) -> Vec<u32> {
+        let t = &self.info.tables[table];
+        let at = t.export.as_ref().and_then(|e| self.image.symbols.get(e));
+        let Some(&at) = at else { return Vec::new() };
+        let size = self.memory.word(at).unwrap_or(0).min(1 << 20);
+        let word = |i: u32| self.memory.word(at + 8 + 4 * i).unwrap_or(u32::MAX);
+        let seen = |i: u32| match (word(i), t.funcref) {
+            (0, _) => 0,
+            (_, true) => 1,
+            (handle, false) => handle,
+        };
+        (0..size).map(seen).collect()
+    }
+
     fn set_global(&mut self, global: usize, value: u64) {
         self.write_global(global, value);
     }

@@ -23,10 +23,11 @@ use thumbsmith::backend::linear::{self, Halt, Linear};
 use thumbsmith::backend::mir::Symbol;
 use thumbsmith::backend::symbols::{SymbolKind, text};
 use thumbsmith::backend::verify;
-use thumbsmith::ir::Fp;
 use thumbsmith::ir::floats::{ALL, Relation};
+use thumbsmith::ir::{Fp, GlobalInit};
 use thumbsmith::ir::ops::SymKind;
 use thumbsmith::isa::exec::Flags;
+use thumbsmith::pipeline::reference;
 use thumbsmith::regalloc;
 use thumbsmith::softfloat::{self, HELPERS, Helper};
 use thumbsmith::stages::{Backend, Form, MachineStage};
@@ -122,6 +123,15 @@ fn extent(form: &Form) -> u32 {
     }
 }
 
+/// The word in front of a function that references enter.
+fn entry_id(backend: &Backend, kind: &SymbolKind) -> Option<u32> {
+    let (SymbolKind::Func(f) | SymbolKind::Thunk(f)) = kind else {
+        return None;
+    };
+    let entry = &backend.module.funcs[*f as usize].entry;
+    entry.id.filter(|_| reference(&backend.module, *f) == *kind)
+}
+
 impl<'a> Places<'a> {
     fn new(
         backend: &'a Backend,
@@ -133,7 +143,8 @@ impl<'a> Places<'a> {
             at: FxHashMap::default(),
             image: Image::default(),
         };
-        let mut end = Map::SPARSE.base(Kind::Code);
+        // The word that tells a function's type stands between it and the one before.
+        let mut end = Map::SPARSE.base(Kind::Code) + BETWEEN;
         for (kind, form) in &stage.functions {
             places.at.insert(kind.clone(), end | 1);
             end = (end + extent(form) + BETWEEN).next_multiple_of(4);
@@ -153,7 +164,15 @@ impl<'a> Places<'a> {
             places.image.code.resize(end, 0);
         }
         places.helper_stubs();
+        for (kind, _) in &stage.functions {
+            if let Some(id) = entry_id(backend, kind) {
+                let start = (places.at[kind] & !1) - Map::SPARSE.base(Kind::Code);
+                let before = start as usize - 4..start as usize;
+                places.image.code[before].copy_from_slice(&id.to_le_bytes());
+            }
+        }
         places.variables(program);
+        places.references();
         places.linear_memory(program)?;
         places.names(program);
         Ok(places)
@@ -210,6 +229,41 @@ impl<'a> Places<'a> {
         self.image.ram.resize(end, CANARY);
     }
 
+    /// Tables and segments: in flash, or each a variable by itself.
+    fn references(&mut self) {
+        let module = &self.backend.module;
+        for (i, t) in module.tables.iter().enumerate() {
+            let kind = SymbolKind::Table(i as u32);
+            match &t.contents {
+                Some(contents) => self.constant(kind, contents),
+                None => self.variable(kind, t.bytes().max(4) as usize),
+            }
+        }
+        for (i, e) in module.elems.iter().enumerate() {
+            let kind = SymbolKind::Elem(i as u32);
+            match e.is_constant() {
+                true => self.constant(kind, &e.items),
+                false => self.variable(kind, 4 * e.items.len()),
+            }
+        }
+    }
+
+    fn constant(&mut self, kind: SymbolKind, items: &[GlobalInit]) {
+        let at = Map::SPARSE.base(Kind::Code) + self.image.code.len() as u32;
+        self.at.insert(kind, at);
+        for item in items {
+            let word = match *item {
+                GlobalInit::Const(bits) => bits as u32,
+                GlobalInit::Func(f) => {
+                    let kind = reference(&self.backend.module, f);
+                    self.at.get(&kind).copied().unwrap_or(0)
+                }
+                GlobalInit::Global(_) => 0,
+            };
+            self.image.code.extend(word.to_le_bytes());
+        }
+    }
+
     /// Globals that have symbols of their own.
     fn own_symbols(&self) -> Vec<usize> {
         let places = self.backend.globals.place.iter().enumerate();
@@ -257,7 +311,11 @@ impl<'a> Places<'a> {
         let globals = self.own_symbols().into_iter();
         let globals = globals.map(|i| SymbolKind::Global(i as u32));
         let memories = (0..module.memories.len()).map(|i| SymbolKind::Memory(i as u32));
-        for kind in globals.chain(memories).chain([SymbolKind::Init]) {
+        let tables = module.tables.iter().enumerate();
+        let tables = tables.filter(|(_, t)| t.is_shared());
+        let tables = tables.map(|(i, _)| SymbolKind::Table(i as u32));
+        let all = globals.chain(memories).chain(tables);
+        for kind in all.chain([SymbolKind::Init]) {
             if let Some(&at) = self.at.get(&kind) {
                 let name = text(&kind, module, &program.options.name);
                 self.image.symbols.insert(name, at);
@@ -312,6 +370,7 @@ impl<'a> Places<'a> {
             let kind = match r.kind {
                 RelocKind::Abs32 => elf::R_ARM_ABS32,
                 RelocKind::Call => elf::R_ARM_THM_PC22,
+                RelocKind::Jump => elf::R_ARM_THM_JUMP24,
                 RelocKind::MovwAbs => elf::R_ARM_THM_MOVW_ABS_NC,
                 RelocKind::MovtAbs => elf::R_ARM_THM_MOVT_ABS,
             };

@@ -8,6 +8,7 @@
 mod access;
 mod bulk;
 mod flow;
+mod reference;
 
 use super::draft::{Draft, Ready, constant};
 use super::draw::Draw;

@@ -3,9 +3,10 @@
 use crate::engine::CALLS_BACK;
 use crate::program::{FUEL, Sig, Ty};
 use wasm_encoder::{
-    CodeSection, ConstExpr, DataCountSection, DataSection, EntityType, ExportKind, ExportSection,
-    Function, FunctionSection, GlobalSection, GlobalType, Ieee32, Ieee64, ImportSection, Instruction, MemorySection,
-    MemoryType, Module, StartSection, TypeSection, ValType,
+    CodeSection, ConstExpr, DataCountSection, DataSection, ElementSection, Elements, EntityType,
+    ExportKind, ExportSection, Function, FunctionSection, GlobalSection, GlobalType, HeapType, Ieee32,
+    Ieee64, ImportSection, Instruction, MemorySection, MemoryType, Module, RefType, StartSection,
+    TableSection, TableType, TypeSection, ValType,
 };
 
 /// A function that is ready.
@@ -49,6 +50,62 @@ pub struct MemoryDraft {
     pub data: (u32, Vec<u8>),
 }
 
+/// A table of the module.
+#[derive(Clone)]
+pub struct TableDraft {
+    /// Whether it holds functions, and not handles of the host.
+    pub funcref: bool,
+    /// Entries at the start.
+    pub min: u32,
+    /// The most that it may have.
+    pub max: Option<u32>,
+    /// Whether it is exported.
+    pub exported: bool,
+    /// The type of the functions that it is there for.
+    pub sig: Sig,
+    /// How many of its first entries are such functions in a tame module, whatever runs.
+    pub callable: u32,
+}
+
+/// An element segment of the module.
+#[derive(Clone)]
+pub struct ElemDraft {
+    /// The table and the place that it is copied to at the start.
+    pub active: Option<(u32, u32)>,
+    /// Whether it holds functions.
+    pub funcref: bool,
+    /// The type of its functions, if it is passive.
+    pub sig: Sig,
+    /// Functions by index, or null.
+    pub items: Vec<Option<u32>>,
+    /// Whether an operator reads it.
+    pub used: bool,
+    /// Whether an operator drops it.
+    pub dropped: bool,
+}
+
+impl ElemDraft {
+    /// A segment that fills a table at the start.
+    pub fn active(table: u32, at: u32, items: Vec<Option<u32>>) -> ElemDraft {
+        ElemDraft {
+            active: Some((table, at)),
+            ..ElemDraft::passive(true, Sig::default(), items)
+        }
+    }
+
+    /// A segment for `table.init`.
+    pub fn passive(funcref: bool, sig: Sig, items: Vec<Option<u32>>) -> ElemDraft {
+        ElemDraft {
+            active: None,
+            funcref,
+            sig,
+            items,
+            used: false,
+            dropped: false,
+        }
+    }
+}
+
 /// A module under construction.
 #[derive(Default)]
 pub struct Draft {
@@ -79,6 +136,16 @@ pub struct Draft {
     pub globals: Vec<GlobalDraft>,
     /// Data segments: offset and bytes.
     pub data: Vec<(u32, Vec<u8>)>,
+    /// Tables in order.
+    pub tables: Vec<TableDraft>,
+    /// Element segments in order.
+    pub elems: Vec<ElemDraft>,
+    /// Globals behind the others that refer to a function: which, and whether they may change.
+    pub references: Vec<(u32, bool)>,
+    /// Of the functions, how many of the first may be referred to; all if nothing is said.
+    pub leaves: Option<usize>,
+    /// Functions that code refers to, which a segment must declare.
+    pub referred: Vec<u32>,
     /// Number of the start function among `funcs`.
     pub start: Option<usize>,
     /// Whether functions may trap.
@@ -125,6 +192,46 @@ impl Draft {
         }
     }
 
+    /// How many functions of the index space may be referred to: those that call through no table, so that every call ends.
+    pub fn leaves(&self) -> usize {
+        self.imports.len() + self.leaves.unwrap_or(self.funcs.len())
+    }
+
+    /// Functions of this type that may be referred to, imported ones among them.
+    pub fn referable(&self, sig: &Sig) -> Vec<u32> {
+        (0..self.leaves() as u32)
+            .filter(|f| self.sig(*f as usize) == sig)
+            .collect()
+    }
+
+    /// Globals that refer to functions of this type.
+    pub fn funcref_globals(&self, sig: &Sig) -> Vec<u32> {
+        let all = self.references.iter().enumerate();
+        let of = all.filter(|(_, (f, _))| self.sig(*f as usize) == sig);
+        of.map(|(i, _)| (self.globals.len() + i) as u32).collect()
+    }
+
+    /// Passive segments that may go to a table.
+    pub fn passive(&self, t: &TableDraft) -> Vec<u32> {
+        let all = self.elems.iter().enumerate();
+        let fits = |e: &ElemDraft| e.active.is_none() && e.funcref == t.funcref && e.sig == t.sig;
+        let live = |e: &ElemDraft| fits(e) && (self.wild || !e.dropped);
+        all.filter(|(_, e)| live(e)).map(|(i, _)| i as u32).collect()
+    }
+
+    /// Says that code refers to a function.
+    pub fn refer(&mut self, func: u32) {
+        if !self.referred.contains(&func) {
+            self.referred.push(func);
+        }
+    }
+
+    /// The cost of calling any function of a type.
+    pub fn deepest(&self, sig: &Sig) -> u64 {
+        let costs = self.referable(sig).into_iter();
+        costs.map(|f| self.cost(f as usize)).max().unwrap_or(0)
+    }
+
     /// The cost of calling a function of the index space.
     pub fn cost(&self, index: usize) -> u64 {
         // An import costs what its bookkeeping costs in operators, and what it calls back.
@@ -157,6 +264,7 @@ impl Draft {
             section.function(*ty);
         }
         module.section(&section);
+        self.encode_tables(&mut module);
         let mut memories = MemorySection::new();
         if let Some(ty) = self.memory_type().filter(|_| !self.memory_imported) {
             memories.memory(ty);
@@ -174,6 +282,7 @@ impl Draft {
                 function_index: (self.imports.len() + start) as u32,
             });
         }
+        self.encode_elements(&mut module);
         if !self.passive.is_empty() {
             module.section(&DataCountSection {
                 count: (self.active() + self.passive.len()) as u32,
@@ -270,6 +379,57 @@ impl Draft {
         }
     }
 
+    fn encode_tables(&self, module: &mut Module) {
+        let mut section = TableSection::new();
+        for t in &self.tables {
+            section.table(TableType {
+                element_type: reference_type(t.funcref),
+                table64: false,
+                minimum: t.min.into(),
+                maximum: t.max.map(u64::from),
+                shared: false,
+            });
+        }
+        if !section.is_empty() {
+            module.section(&section);
+        }
+    }
+
+    fn encode_elements(&self, module: &mut Module) {
+        let mut section = ElementSection::new();
+        for (i, e) in self.elems.iter().enumerate() {
+            let all: Option<Vec<u32>> = e.items.iter().copied().collect();
+            let exprs: Vec<ConstExpr> = e
+                .items
+                .iter()
+                .map(|item| match item {
+                    Some(f) => ConstExpr::ref_func(*f),
+                    None if e.funcref => ConstExpr::ref_null(HeapType::FUNC),
+                    None => ConstExpr::ref_null(HeapType::EXTERN),
+                })
+                .collect();
+            // Both ways of writing a segment are used.
+            let elements = match all {
+                Some(funcs) if e.funcref && i % 2 == 0 => Elements::Functions(funcs.into()),
+                _ => Elements::Expressions(reference_type(e.funcref), exprs.into()),
+            };
+            match e.active {
+                Some((table, at)) => {
+                    section.active(Some(table), &ConstExpr::i32_const(at as i32), elements);
+                }
+                None => {
+                    section.passive(elements);
+                }
+            }
+        }
+        if !self.referred.is_empty() {
+            section.declared(Elements::Functions(self.referred.clone().into()));
+        }
+        if !section.is_empty() {
+            module.section(&section);
+        }
+    }
+
     fn encode_globals(&self, module: &mut Module) {
         let mut section = GlobalSection::new();
         let own = self.globals.iter().enumerate().filter(|(_, g)| !g.imported);
@@ -284,6 +444,14 @@ impl Draft {
             };
             section.global(global_type(global), &value);
         }
+        for &(func, mutable) in &self.references {
+            let ty = GlobalType {
+                val_type: RefType::FUNCREF.into(),
+                mutable,
+                shared: false,
+            };
+            section.global(ty, &ConstExpr::ref_func(func));
+        }
         if !section.is_empty() {
             module.section(&section);
         }
@@ -297,6 +465,9 @@ impl Draft {
                 ExportKind::Func,
                 (self.imports.len() + i) as u32,
             );
+        }
+        for (i, _) in self.tables.iter().enumerate().filter(|(_, t)| t.exported) {
+            section.export(&format!("t{i}"), ExportKind::Table, i as u32);
         }
         if self.memory.is_some() && self.memory_exported {
             section.export("memory", ExportKind::Memory, 0);
@@ -324,6 +495,13 @@ fn memory_type(minimum: u64, maximum: Option<u64>, small_pages: bool) -> MemoryT
         memory64: false,
         shared: false,
         page_size_log2: small_pages.then_some(0),
+    }
+}
+
+fn reference_type(funcref: bool) -> RefType {
+    match funcref {
+        true => RefType::FUNCREF,
+        false => RefType::EXTERNREF,
     }
 }
 

@@ -24,6 +24,7 @@ pub mod scene;
 pub mod smith;
 pub mod specification;
 pub mod table;
+pub mod tables;
 
 use crate::program::{Sig, Ty};
 use body::{Body, Style};
@@ -49,6 +50,7 @@ pub enum Family {
     Control,
     Memory,
     Calls,
+    Tables,
     Rules,
     Scale,
     Smith,
@@ -65,6 +67,7 @@ impl Family {
         Family::Control,
         Family::Memory,
         Family::Calls,
+        Family::Tables,
         Family::Rules,
         Family::Scale,
         Family::Smith,
@@ -83,6 +86,7 @@ impl Family {
             Family::Control,
             Family::Memory,
             Family::Calls,
+            Family::Tables,
             Family::Rules,
             Family::Smith,
             Family::Chaos,
@@ -107,6 +111,7 @@ impl Family {
             Family::Control => "control",
             Family::Memory => "memory",
             Family::Calls => "calls",
+            Family::Tables => "tables",
             Family::Rules => "rules",
             Family::Scale => "scale",
             Family::Smith => "smith",
@@ -137,6 +142,7 @@ impl Family {
             Family::Control => own(control::make(draw)),
             Family::Memory => own(memory::make(draw)),
             Family::Calls => own(calls::make(draw)),
+            Family::Tables => own(tables::make(draw)),
             Family::Rules => own(rules::make(draw)),
             Family::Scale => own(scale::make(draw)),
             Family::Smith => smith::make(draw),

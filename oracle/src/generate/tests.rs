@@ -169,6 +169,24 @@ fn families_hold_the_operators_they_are_there_for() {
     ];
     need(Family::Memory, &accesses, 20);
     need(Family::Calls, &["Call", "GlobalGet", "GlobalSet"], 200);
+    let references = [
+        "CallIndirect",
+        "ReturnCall",
+        "ReturnCallIndirect",
+        "RefFunc",
+        "RefNull",
+        "RefIsNull",
+        "TableGet",
+        "TableSet",
+        "TableSize",
+        "TableGrow",
+        "TableFill",
+        "TableCopy",
+        "TableInit",
+        "ElemDrop",
+        "TypedSelect",
+    ];
+    need(Family::Tables, &references, 8);
     need(Family::Scale, &["Block", "Loop", "BrTable", "Br"], 10);
 }
 
@@ -226,6 +244,7 @@ fn calls_end_and_few_of_them_trap() {
             | Family::Control
             | Family::Memory
             | Family::Calls
+            | Family::Tables
             | Family::Rules
             | Family::Chaos
             | Family::Real

@@ -115,7 +115,7 @@ pub fn meaning(t: &mut Arena, op: Op, ty: Ty, a: &[Term], widths: Widths) -> Opt
         // No rule is about the arithmetic of floats.
         Op::Fp => return None,
         Op::Param | Op::Const | Op::Proj | Op::Sym => return None,
-        Op::Guard | Op::Assume | Op::Call => return None,
+        Op::Guard | Op::Assume | Op::Call | Op::CallIndirect => return None,
         Op::Load8U | Op::Load8S | Op::Load16U | Op::Load16S | Op::Load32 | Op::Load64 => {
             return None;
         }

@@ -284,7 +284,7 @@ fn check_says(d: &Difference, broken: Option<&str>) -> Option<String> {
     match d.kind {
         Kind::Compiler | Kind::Refused | Kind::Link | Kind::Static => Some(d.got.clone()),
         Kind::Result | Kind::Trap | Kind::Fault | Kind::Memory => broken.map(str::to_owned),
-        Kind::Global | Kind::Imports | Kind::Contract => broken.map(str::to_owned),
+        Kind::Global | Kind::Table | Kind::Imports | Kind::Contract => broken.map(str::to_owned),
     }
 }
 
@@ -455,7 +455,7 @@ const SEQUENCES: &[(&str, &[Op])] = &[
         "compare",
         &[Op::Eq, Op::Ne, Op::LtS, Op::LtU, Op::LeS, Op::LeU],
     ),
-    ("call", &[Op::Call]),
+    ("call", &[Op::Call, Op::CallIndirect]),
 ];
 
 /// The most telling operation that instruction selection was given.

@@ -78,6 +78,7 @@ impl Lower<'_, '_> {
             }
             TermOp::Switch => self.switch(t.args[0], &t.edges, &mut succs),
             TermOp::Return => self.ret(&t.args),
+            TermOp::TailCall(_) | TermOp::TailCallIndirect(_) => self.tail_call(t.op, &t.args),
             TermOp::Trap(kind) => {
                 let mut m = MInst::new(MOp::Trap, &[], &[]);
                 m.imm = kind.code() as i32;

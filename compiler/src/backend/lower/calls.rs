@@ -4,9 +4,17 @@ use super::Lower;
 use crate::backend::abi::{self, Place, Signature};
 use crate::backend::mir::{Abi, MInst, MOp, VReg};
 use crate::backend::symbols::SymbolKind;
-use crate::ir::{FuncType, Node, Op, Ty, Value};
+use crate::ir::{FuncType, Node, Op, TermOp, Ty, Value};
 use crate::isa::{Reg, RegSet};
 use crate::seeded::{Bug, on};
+
+/// What is called.
+pub(super) enum Callee {
+    /// The function of this symbol.
+    Symbol(SymbolKind),
+    /// What this refers to.
+    Reference(Value),
+}
 
 impl Lower<'_, '_> {
     /// The incoming arguments, at the top of the entry block.
@@ -61,10 +69,63 @@ impl Lower<'_, '_> {
         let sig = if decl.import.is_some() {
             abi::external(&decl.ty)
         } else {
-            abi::internal(&decl.ty)
+            abi::within(&decl.ty, decl.entry.area)
         };
         let words = decl.ty.results.iter().map(|t| t.words()).sum();
-        self.call_with(v, &n.args, SymbolKind::Func(n.imm as u32), &sig, words);
+        let callee = Callee::Symbol(SymbolKind::Func(n.imm as u32));
+        self.call_with(v, &n.args, callee, &sig, words);
+    }
+
+    /// A call by reference.
+    pub(super) fn call_indirect(&mut self, v: Value, n: &Node) {
+        let t = &self.cx.module.types[n.imm as usize];
+        let sig = abi::within(&t.ty, t.area);
+        let words = t.ty.results.iter().map(|t| t.words()).sum();
+        self.call_with(v, &n.args[1..], Callee::Reference(n.args[0]), &sig, words);
+    }
+
+    /// A call in the place of the function: stack arguments go where its own are, which has room for them.
+    pub(super) fn tail_call(&mut self, op: TermOp, args: &[Value]) {
+        let module = self.cx.module;
+        let (m, sig, first) = match op {
+            TermOp::TailCallIndirect(number) => {
+                let t = &module.types[number as usize];
+                (MOp::TailCallReg, abi::within(&t.ty, t.area), 1)
+            }
+            TermOp::TailCall(f) => {
+                let decl = &module.funcs[f as usize];
+                (MOp::TailCall, abi::within(&decl.ty, decl.entry.area), 0)
+            }
+            TermOp::Jump | TermOp::Br | TermOp::Switch | TermOp::Return | TermOp::Trap(_) => return,
+        };
+        let mut regs = Abi::default();
+        let mut uses = Vec::new();
+        let mut stores = Vec::new();
+        for &reference in &args[..first] {
+            regs.uses.push(Reg::R12);
+            uses.push(self.reg_here(reference));
+        }
+        for (&a, &place) in args[first..].iter().zip(&sig.params) {
+            let r = self.reg_here(a);
+            match place {
+                Place::Reg(reg) => {
+                    regs.uses.push(reg);
+                    uses.push(r);
+                }
+                Place::Stack(offset) => {
+                    let mut m = MInst::new(MOp::InStore, &[], &[r]);
+                    m.imm = offset as i32;
+                    stores.push(m);
+                }
+            }
+        }
+        let mut call = MInst::new(m, &[], &uses);
+        if let TermOp::TailCall(f) = op {
+            call.sym = Some(self.cx.symbols.get(SymbolKind::Func(f)));
+        }
+        call.abi = Some(Box::new(regs));
+        self.emit(call);
+        self.emit_all(stores);
     }
 
     /// A 64-bit division: a call of the module's own helper.
@@ -84,7 +145,7 @@ impl Lower<'_, '_> {
             n.op,
             Op::DivU64 | Op::DivS64 | Op::RemU64 | Op::RemS64
         ));
-        let callee = SymbolKind::Func(index);
+        let callee = Callee::Symbol(SymbolKind::Func(index));
         self.call_with(v, &n.args, callee, &abi::internal(&ty), 2);
     }
 
@@ -98,7 +159,7 @@ impl Lower<'_, '_> {
             params: vec![Ty::I32; 3],
             results: Vec::new(),
         };
-        let callee = SymbolKind::Func(index);
+        let callee = Callee::Symbol(SymbolKind::Func(index));
         self.call_with(v, &n.args, callee, &abi::internal(&ty), 0);
     }
 
@@ -106,7 +167,7 @@ impl Lower<'_, '_> {
         &mut self,
         v: Value,
         args: &[Value],
-        callee: SymbolKind,
+        callee: Callee,
         sig: &Signature,
         result_words: u32,
     ) {
@@ -117,8 +178,17 @@ impl Lower<'_, '_> {
             area = (area + sig.struct_bytes).next_multiple_of(8);
         }
         self.out_bytes = self.out_bytes.max(area);
-        let mut call = MInst::new(MOp::Call, &[], &[]);
-        call.sym = Some(self.cx.symbols.get(callee));
+        let mut call = match callee {
+            Callee::Symbol(kind) => {
+                let mut call = MInst::new(MOp::Call, &[], &[]);
+                call.sym = Some(self.cx.symbols.get(kind));
+                call
+            }
+            Callee::Reference(r) => {
+                let r = self.reg_here(r);
+                MInst::new(MOp::CallReg, &[], &[r])
+            }
+        };
         let mut regs = Abi::default();
         let mut stores = Vec::new();
         if sig.struct_words.is_some() {

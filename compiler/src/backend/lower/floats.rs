@@ -4,6 +4,7 @@
 //! compares leaves its answer in the flags, and the call says that it sets them.
 
 use super::Lower;
+use super::calls::Callee;
 use super::compare::FlagInsts;
 use crate::backend::abi;
 use crate::backend::mir::{Abi, MInst, MOp};
@@ -66,7 +67,8 @@ impl Lower<'_, '_> {
         if (0..words).all(|w| self.word(v, w).is_none()) {
             return;
         }
-        self.call_with(v, &n.args, helper(row), &signature(row), words);
+        let callee = Callee::Symbol(helper(row));
+        self.call_with(v, &n.args, callee, &signature(row), words);
     }
 
     /// Whether a node compares floats, and nothing but one condition needs to know.

@@ -270,6 +270,7 @@ impl Lower<'_, '_> {
             Op::Store8 | Op::Store16 | Op::Store32 | Op::GlobalStore => self.store(n),
             Op::Call => self.call(v, n),
             Op::MemoryCopy | Op::MemoryFill => self.bulk_call(v, n),
+            Op::CallIndirect => self.call_indirect(v, n),
             Op::Add64
             | Op::Sub64
             | Op::MulWideU
