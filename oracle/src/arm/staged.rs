@@ -258,7 +258,7 @@ impl<'a> Places<'a> {
                     let kind = reference(&self.backend.module, f);
                     self.at.get(&kind).copied().unwrap_or(0)
                 }
-                GlobalInit::Global(_) => 0,
+                GlobalInit::Global(_) | GlobalInit::Expr(_) => 0,
             };
             self.image.code.extend(word.to_le_bytes());
         }

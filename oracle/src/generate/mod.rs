@@ -61,7 +61,7 @@ pub enum Family {
 
 impl Family {
     /// Every family.
-    pub const ALL: [Family; 11] = [
+    pub const ALL: [Family; 12] = [
         Family::Ops,
         Family::Pressure,
         Family::Control,
@@ -80,7 +80,7 @@ impl Family {
     /// others: it is one of 64; the others share the rest alike, but `rules`, which has some two hundred rules to show, has
     /// two shares.
     pub fn drawn(byte: u8, among: &[Family]) -> Family {
-        const OTHERS: [Family; 11] = [
+        const OTHERS: [Family; 12] = [
             Family::Ops,
             Family::Pressure,
             Family::Control,

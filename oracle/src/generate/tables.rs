@@ -33,6 +33,7 @@ fn style(draw: &mut Draw<'_>) -> Style {
         body: (0, 2),
         operators: 120,
         longs: draw.pick(&[20, 50]),
+        floats: 0,
         tame: 95,
     }
 }

@@ -22,7 +22,7 @@ impl Body<'_, '_, '_> {
     }
 
     /// A number below `most`, which is not 0; near it or anywhere if that is loose.
-    fn below(&mut self, most: u32, around: u32) {
+    fn entry_below(&mut self, most: u32, around: u32) {
         if self.loose() {
             let near = around.wrapping_add(self.draw.below(4) as u32).wrapping_sub(2);
             let far = [0x7fff_ffff, 0x8000_0000, u32::MAX, 0x4000_0000, 0x4000_0001];
@@ -75,7 +75,7 @@ impl Body<'_, '_, '_> {
             self.expr(*ty, 1);
         }
         self.cost += self.iterations * self.draft.deepest(&t.sig);
-        self.below(t.callable.max(1), t.min);
+        self.entry_below(t.callable.max(1), t.min);
         t.sig.results
     }
 
@@ -165,7 +165,7 @@ impl Body<'_, '_, '_> {
     /// Whether an entry is null, in a local.
     pub fn is_null(&mut self, table: u32) {
         let t = self.table_draft(table);
-        self.below(t.min.max(1), t.min);
+        self.entry_below(t.min.max(1), t.min);
         self.op(Instruction::TableGet(table));
         self.op(Instruction::RefIsNull);
         self.keep(&[Ty::I32]);
@@ -173,18 +173,18 @@ impl Body<'_, '_, '_> {
 
     /// The start of a range and its length, inside of `most` entries; the length is left in a local, and the start on the
     /// stack. Gives that local.
-    fn range(&mut self, most: u32) -> u32 {
+    fn entries(&mut self, most: u32) -> u32 {
         let count = self.local(Ty::I32);
         if self.loose() {
-            self.below(most.max(1), most);
+            self.entry_below(most.max(1), most);
             self.op(Instruction::LocalSet(count));
-            self.below(most.max(1), most);
+            self.entry_below(most.max(1), most);
             return count;
         }
         let n = self.draw.below(most as usize + 1) as u32;
         self.op(Instruction::I32Const(n as i32));
         self.op(Instruction::LocalSet(count));
-        self.below(most - n + 1, most - n + 1);
+        self.entry_below(most - n + 1, most - n + 1);
         count
     }
 
@@ -197,7 +197,7 @@ impl Body<'_, '_, '_> {
                 self.keep(&[Ty::I32]);
             }
             1 if t.min > 0 => {
-                self.below(t.min, t.min);
+                self.entry_below(t.min, t.min);
                 self.reference(&t);
                 self.op(Instruction::TableSet(table));
             }
@@ -212,7 +212,7 @@ impl Body<'_, '_, '_> {
                 self.keep(&[Ty::I32]);
             }
             3 => {
-                let count = self.range(t.min);
+                let count = self.entries(t.min);
                 self.reference(&t);
                 self.op(Instruction::LocalGet(count));
                 self.op(Instruction::TableFill(table));
@@ -224,10 +224,10 @@ impl Body<'_, '_, '_> {
                 let from = self.draw.pick(&menu);
                 let source = self.table_draft(from);
                 let most = t.min.min(source.callable);
-                let count = self.range(most);
+                let count = self.entries(most);
                 let loose = self.loose();
                 match loose {
-                    true => self.below(source.min.max(1), source.min),
+                    true => self.entry_below(source.min.max(1), source.min),
                     false => self.op(Instruction::I32Const(0)),
                 }
                 self.op(Instruction::LocalGet(count));
@@ -244,9 +244,9 @@ impl Body<'_, '_, '_> {
                 let elem = self.draw.pick(&menu);
                 let long = self.draft.elems[elem as usize].items.len() as u32;
                 let most = t.min.min(long);
-                let count = self.range(most);
+                let count = self.entries(most);
                 match self.loose() {
-                    true => self.below(long.max(1), long),
+                    true => self.entry_below(long.max(1), long),
                     false => self.op(Instruction::I32Const(0)),
                 }
                 self.op(Instruction::LocalGet(count));
