@@ -32,6 +32,7 @@ pub mod regression;
 pub mod replay;
 pub mod report;
 pub mod seeds;
+pub mod spec;
 pub mod speed;
 pub mod stage;
 pub mod statics;

@@ -128,6 +128,8 @@ enum Command {
         bless: bool,
     },
     /// Compile speed and peak memory on a module of at least a megabyte made of copies of a kernel. One core.
+    Spec(SpecArgs),
+    /// X
     Speed {
         /// The module to copy.
         #[arg(default_value = "corpus/kernels/fixed.wasm")]

@@ -34,7 +34,7 @@ impl Ty {
         }
     }
 
-    fn from_parser(ty: wasmparser::ValType) -> Result<Ty, String> {
+    pub(crate) fn from_parser(ty: wasmparser::ValType) -> Result<Ty, String> {
         match ty {
             wasmparser::ValType::I32 => Ok(Ty::I32),
             wasmparser::ValType::I64 => Ok(Ty::I64),
@@ -204,7 +204,7 @@ impl Info {
             Payload::TableSection(_) => {}
             Payload::MemorySection(reader) => {
                 for memory in reader {
-                    self.memory(memory.map_err(text)?, None)?;
+                    self.add_memory(memory.map_err(text)?, None)?;
                 }
             }
             Payload::GlobalSection(reader) => {
@@ -224,7 +224,7 @@ impl Info {
         Ok(())
     }
 
-    fn memory(
+    fn add_memory(
         &mut self,
         memory: wasmparser::MemoryType,
         import: Option<(String, String)>,
@@ -281,7 +281,7 @@ impl Info {
                 Ok(())
             }
             TypeRef::Global(ty) => self.global(ty, Some(names)),
-            TypeRef::Memory(ty) => self.memory(ty, Some(names)),
+            TypeRef::Memory(ty) => self.add_memory(ty, Some(names)),
             other => Err(format!(
                 "imports of this kind are not compared yet: {other:?}"
             )),

@@ -88,7 +88,7 @@ fn judge(case: &Case, reference: &mut Reference, done: &mut Done) {
         info: Info::read(&case.made.wasm).expect("in scope"),
         object: Vec::new(),
         options: case.options.clone(),
-        memory_limit: all[0].module.memory.as_ref().map(|m| m.max_bytes() >> 16),
+        memory_limit: all[0].module.memory().map(|m| m.max_bytes()),
     };
     reference.load(&program).expect("wasmtime loads it");
     for between in all {

@@ -6,6 +6,7 @@
 //! never zero, quotients never overflow and addresses stay inside the memory.
 
 mod access;
+mod bulk;
 mod flow;
 
 use super::draft::{Draft, Ready};
@@ -42,6 +43,7 @@ pub enum Stmt {
     Set,
     SetGlobal,
     Store,
+    Bulk,
     Drop,
     If,
     Block,
@@ -435,6 +437,7 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
             Stmt::Set => self.set(depth),
             Stmt::SetGlobal => self.set_global(depth),
             Stmt::Store => self.store(depth),
+            Stmt::Bulk => self.bulk(depth),
             Stmt::Drop => {
                 let ty = self.ty();
                 self.expr(ty, depth);

@@ -3,7 +3,7 @@
 use crate::engine::CALLS_BACK;
 use crate::program::{FUEL, Sig, Ty};
 use wasm_encoder::{
-    CodeSection, ConstExpr, DataSection, EntityType, ExportKind, ExportSection, Function,
+    CodeSection, ConstExpr, DataCountSection, DataSection, EntityType, ExportKind, ExportSection, Function,
     FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction, MemorySection,
     MemoryType, Module, StartSection, TypeSection, ValType,
 };
@@ -37,6 +37,18 @@ pub struct GlobalDraft {
     pub exported: bool,
 }
 
+/// A memory behind the first one, whose segment is active.
+pub struct MemoryDraft {
+    /// Initial size in pages.
+    pub min: u64,
+    /// Maximum in pages.
+    pub max: u64,
+    /// Whether its pages are bytes.
+    pub small_pages: bool,
+    /// Offset and bytes of a data segment.
+    pub data: (u32, Vec<u8>),
+}
+
 /// A module under construction.
 #[derive(Default)]
 pub struct Draft {
@@ -49,6 +61,18 @@ pub struct Draft {
     pub memory: Option<(u64, Option<u64>)>,
     /// Whether the memory is exported.
     pub memory_exported: bool,
+    /// Whether the memory comes from outside.
+    pub memory_imported: bool,
+    /// Whether the memory's pages are bytes.
+    pub small_pages: bool,
+    /// Memories behind the first one.
+    pub others: Vec<MemoryDraft>,
+    /// Passive data segments; their numbers follow those of the active ones.
+    pub passive: Vec<Vec<u8>>,
+    /// Initial values that are more than constants: the global, and the operators.
+    pub extended: Vec<(u32, Vec<Instruction<'static>>)>,
+    /// An immutable i32 from outside: offsets of data segments cancel it out.
+    pub outside: Option<u32>,
     /// The global that bounds the running time, if one does.
     pub fuel: Option<u32>,
     /// Globals in order.
@@ -121,22 +145,26 @@ impl Draft {
             section.function(*ty);
         }
         module.section(&section);
-        if let Some((minimum, maximum)) = self.memory {
-            let mut memory = MemorySection::new();
-            memory.memory(MemoryType {
-                minimum,
-                maximum,
-                memory64: false,
-                shared: false,
-                page_size_log2: None,
-            });
-            module.section(&memory);
+        let mut memories = MemorySection::new();
+        if let Some(ty) = self.memory_type().filter(|_| !self.memory_imported) {
+            memories.memory(ty);
+        }
+        for m in &self.others {
+            memories.memory(memory_type(m.min, Some(m.max), m.small_pages));
+        }
+        if !memories.is_empty() {
+            module.section(&memories);
         }
         self.encode_globals(&mut module);
         self.encode_exports(&mut module);
         if let Some(start) = self.start {
             module.section(&StartSection {
                 function_index: (self.imports.len() + start) as u32,
+            });
+        }
+        if !self.passive.is_empty() {
+            module.section(&DataCountSection {
+                count: (self.active() + self.passive.len()) as u32,
             });
         }
         let mut code = CodeSection::new();
@@ -150,18 +178,56 @@ impl Draft {
             code.function(&body);
         }
         module.section(&code);
-        if !self.data.is_empty() {
-            let mut data = DataSection::new();
-            for (offset, bytes) in &self.data {
-                data.active(
-                    0,
-                    &ConstExpr::i32_const(*offset as i32),
-                    bytes.iter().copied(),
-                );
-            }
+        let mut data = DataSection::new();
+        for (offset, bytes) in &self.data {
+            let offset = self.offset(*offset);
+            data.active(0, &offset, bytes.iter().copied());
+        }
+        for (m, memory) in self.others.iter().enumerate() {
+            let offset = self.offset(memory.data.0);
+            data.active(m as u32 + 1, &offset, memory.data.1.iter().copied());
+        }
+        for bytes in &self.passive {
+            data.passive(bytes.iter().copied());
+        }
+        if !data.is_empty() {
             module.section(&data);
         }
         module.finish()
+    }
+
+    /// Number of active data segments, which come first.
+    pub fn active(&self) -> usize {
+        self.data.len() + self.others.len()
+    }
+
+    /// Initial size of a memory in bytes.
+    pub fn bytes(&self, memory: u32) -> u32 {
+        let (pages, small) = match memory.checked_sub(1) {
+            None => (self.memory.map_or(0, |m| m.0), self.small_pages),
+            Some(n) => (self.others[n as usize].min, self.others[n as usize].small_pages),
+        };
+        (pages << if small { 0 } else { 16 }) as u32
+    }
+
+    fn memory_type(&self) -> Option<MemoryType> {
+        let (min, max) = self.memory?;
+        Some(memory_type(min, max, self.small_pages))
+    }
+
+    /// The offset of a data segment.
+    fn offset(&self, at: u32) -> ConstExpr {
+        match self.outside {
+            None => ConstExpr::i32_const(at as i32),
+            // What comes from outside is taken away from itself.
+            Some(g) => ConstExpr::extended([
+                Instruction::GlobalGet(g),
+                Instruction::GlobalGet(g),
+                Instruction::I32Const(at as i32),
+                Instruction::I32Sub,
+                Instruction::I32Sub,
+            ]),
+        }
     }
 
     fn encode_imports(&self, module: &mut Module, types: &[u32]) {
@@ -184,6 +250,9 @@ impl Draft {
                 EntityType::Global(global_type(global)),
             );
         }
+        if let Some(ty) = self.memory_type().filter(|_| self.memory_imported) {
+            section.import("env", "hostmemory", EntityType::Memory(ty));
+        }
         if !section.is_empty() {
             module.section(&section);
         }
@@ -191,10 +260,13 @@ impl Draft {
 
     fn encode_globals(&self, module: &mut Module) {
         let mut section = GlobalSection::new();
-        for global in self.globals.iter().filter(|g| !g.imported) {
-            let value = match global.ty {
-                Ty::I32 => ConstExpr::i32_const(global.value as i32),
-                Ty::I64 => ConstExpr::i64_const(global.value as i64),
+        let own = self.globals.iter().enumerate().filter(|(_, g)| !g.imported);
+        for (i, global) in own {
+            let extended = self.extended.iter().find(|e| e.0 == i as u32);
+            let value = match (extended, global.ty) {
+                (Some((_, steps)), _) => ConstExpr::extended(steps.iter().cloned()),
+                (None, Ty::I32) => ConstExpr::i32_const(global.value as i32),
+                (None, Ty::I64) => ConstExpr::i64_const(global.value as i64),
             };
             section.global(global_type(global), &value);
         }
@@ -228,6 +300,16 @@ impl Draft {
             section.export(&name, ExportKind::Global, i as u32);
         }
         module.section(&section);
+    }
+}
+
+fn memory_type(minimum: u64, maximum: Option<u64>, small_pages: bool) -> MemoryType {
+    MemoryType {
+        minimum,
+        maximum,
+        memory64: false,
+        shared: false,
+        page_size_log2: small_pages.then_some(0),
     }
 }
 

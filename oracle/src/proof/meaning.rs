@@ -119,6 +119,7 @@ pub fn meaning(t: &mut Arena, op: Op, ty: Ty, a: &[Term], widths: Widths) -> Opt
         }
         Op::Store8 | Op::Store16 | Op::Store32 | Op::Store64 => return None,
         Op::GlobalGet | Op::GlobalSet | Op::GlobalLoad | Op::GlobalStore => return None,
+        Op::MemoryCopy | Op::MemoryFill => return None,
     })
 }
 

@@ -8,8 +8,8 @@ use super::structure::Segment;
 use std::rc::Rc;
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::{
-    CodeSection, Encode, ExportKind, ExportSection, Function, FunctionSection, Instruction,
-    RawSection, TypeSection, ValType,
+    CodeSection, DataCountSection, Encode, ExportKind, ExportSection, Function, FunctionSection, Instruction,
+    RawSection, SectionId, TypeSection, ValType,
 };
 use wasmparser::{Operator, Parser, Payload};
 
@@ -168,7 +168,8 @@ impl Module {
                     let list: Result<Vec<u32>, _> = reader.into_iter().collect();
                     module.sections.push(Section::Functions(list.ok()?));
                 }
-                Payload::CustomSection(_) => {}
+                // It is made anew of the data section, which edits may take away.
+                Payload::CustomSection(_) | Payload::DataCountSection { .. } => {}
                 other => {
                     if let Some((id, range)) = other.as_section() {
                         let bytes = wasm[range.start as usize..range.end as usize].to_vec();
@@ -212,6 +213,9 @@ impl Module {
                     out.section(&functions);
                 }
                 Section::Code => {
+                    if let Some(count) = self.segments() {
+                        out.section(&DataCountSection { count });
+                    }
                     let mut code = CodeSection::new();
                     for body in &self.bodies {
                         let mut function =
@@ -226,6 +230,16 @@ impl Module {
             }
         }
         out.finish()
+    }
+
+    /// Number of data segments, if there is a section of them.
+    fn segments(&self) -> Option<u32> {
+        let data = self.sections.iter().find_map(|s| match s {
+            Section::Raw(id, bytes) if *id == SectionId::Data as u8 => Some(bytes),
+            _ => None,
+        })?;
+        let mut reader = wasmparser::BinaryReader::new(data, 0);
+        reader.read_var_u32().ok()
     }
 
     /// Keeps only these exported functions.

@@ -5,7 +5,7 @@
 
 use super::Body;
 use crate::program::Ty;
-use wasm_encoder::{Instruction, MemArg};
+use wasm_encoder::{Instruction, MemArg, MemArgTarget};
 
 impl Body<'_, '_, '_> {
     pub(super) fn memory_size(&mut self, ty: Ty, grow: bool, depth: usize) {
@@ -19,9 +19,11 @@ impl Body<'_, '_, '_> {
             } else {
                 self.expr(Ty::I32, depth - 1);
             }
-            self.op(Instruction::MemoryGrow(0));
+            let memory = self.memory();
+            self.op(Instruction::MemoryGrow(memory));
         } else {
-            self.op(Instruction::MemorySize(0));
+            let memory = self.memory();
+            self.op(Instruction::MemorySize(memory));
         }
         if ty == Ty::I64 {
             let signed = self.draw.chance(50);
@@ -35,12 +37,13 @@ impl Body<'_, '_, '_> {
 
     /// An address on the stack and the access's immediate, for `bytes` bytes.
     pub fn address(&mut self, bytes: u32, depth: usize) -> MemArg {
-        let size = self.draft.memory.map_or(0, |(min, _)| min as u32) << 16;
+        let memory = self.memory();
+        let size = self.draft.bytes(memory);
         let align = self.draw.below(bytes.trailing_zeros() as usize + 1) as u32;
         let arg = |offset: u64| MemArg {
             offset,
             align,
-            target: Default::default(),
+            target: MemArgTarget::Memory(memory),
             ordering: None,
         };
         if self.draft.wild && !self.draw.chance(self.style.tame) {
@@ -69,6 +72,10 @@ impl Body<'_, '_, '_> {
         }
         // Small windows make accesses meet each other; 0x7fff spreads them.
         let window = self.draw.pick(&[0x7, 0x1f, 0xff, 0xfff, 0x7ff8, 0x7fff]);
+        let window = match size {
+            0..=0xffff => window & ((size / 4).next_power_of_two() / 2 - 1),
+            _ => window,
+        };
         let room = size - window - bytes;
         let offset = match self.draw.below(6) {
             0..=2 => self.draw.below(16) as u32,
@@ -78,7 +85,7 @@ impl Body<'_, '_, '_> {
                 .pick(&[124, 128, 255, 256, 1020, 1024, 4095, 4096]),
             _ => self.draw.below(room as usize + 1) as u32,
         };
-        if self.draw.chance(20) {
+        if size >= 1024 && self.draw.chance(20) {
             // An element of an array: an index scaled by a shift, on top of a base.
             let shapes = [
                 (3, 0x1f),
@@ -117,6 +124,14 @@ impl Body<'_, '_, '_> {
             self.op(Instruction::I32And);
         }
         arg(u64::from(offset.min(room)))
+    }
+
+    /// The number of a memory.
+    pub(super) fn memory(&mut self) -> u32 {
+        match self.draft.others.len() {
+            0 => 0,
+            n => self.draw.below(n + 1) as u32,
+        }
     }
 
     pub(super) fn has_memory(&self) -> bool {

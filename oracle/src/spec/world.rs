@@ -1,0 +1,462 @@
+//! Several instances in one simulated machine.
+//!
+//! In: modules, in the order of a script. Out: their exports, called as a firmware calls them. Each module is compiled under a
+//! prefix of its own and linked behind those before it; what it imports is what earlier ones export, by address: code calls
+//! code. The module `spectest` of the specification's tests is the machine's own: functions that do nothing, a memory, globals.
+//! Invariant: the types of imports are matched before anything is compiled, as a linker cannot.
+
+use super::types::{Extern, Named, Surface, matches, signature};
+use crate::arm::abi::{Convention, Results};
+use crate::arm::link::{Image, link};
+use crate::arm::machine::{GUARD, STUB};
+use crate::arm::memory::{Kind, Map, Memory};
+use crate::arm::unicorn::UnicornCore;
+use crate::arm::{Core, LR, PC, Regs, SP, Stop};
+use crate::program::{Sig, Ty, import_symbol};
+use rustc_hash::FxHashMap;
+use std::rc::Rc;
+use std::time::Duration;
+use thumbsmith::backend::symbols::numbered;
+use thumbsmith::{Cpu, ErrorKind, Level, Options, TrapKind};
+use wasmparser::ValType;
+
+/// Bytes of each region, in the order of [`Kind::ALL`]: stubs, code, RAM, linear memories, stack.
+const SIZES: [usize; 5] = [4096, 12 << 20, 8 << 20, 900 << 20, 1 << 20];
+/// Most bytes of a memory that declares no maximum: more pages than any test grows one to.
+const MOST: u64 = 832 << 16;
+/// The same in a script whose modules import each other's memories, which are all reserved at once.
+const MOST_SHARED: u64 = 64 << 16;
+/// A call takes no longer.
+const LIMIT: Duration = Duration::from_secs(20);
+/// Functions of `spectest`: nothing happens in them.
+const PRINTS: [(&str, &[ValType]); 7] = [
+    ("print", &[]),
+    ("print_i32", &[ValType::I32]),
+    ("print_i64", &[ValType::I64]),
+    ("print_f32", &[ValType::F32]),
+    ("print_f64", &[ValType::F64]),
+    ("print_i32_f32", &[ValType::I32, ValType::F32]),
+    ("print_f64_f64", &[ValType::F64, ValType::F64]),
+];
+/// Globals of `spectest`.
+const GLOBALS: [(&str, ValType, u64); 4] = [
+    ("global_i32", ValType::I32, 666),
+    ("global_i64", ValType::I64, 666),
+    ("global_f32", ValType::F32, 0x4426_a666),
+    ("global_f64", ValType::F64, 0x4084_d4cc_cccc_cccd),
+];
+
+/// Why a module has no instance.
+#[derive(Clone, Debug)]
+pub enum Missing {
+    /// The compiler or the harness does not have what it needs.
+    Unsupported(String),
+    /// The compiler says it is malformed or invalid.
+    Refused(String),
+    /// An import is not there, or has another type.
+    Unlinkable(String),
+    /// Its initialization trapped.
+    Trapped(TrapKind),
+    /// The machine did something that no module can, or an object cannot be linked.
+    Broken(String),
+}
+
+/// How a call ended.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Ended {
+    /// With the bits of its results.
+    Returned(Vec<u64>),
+    /// By a trap.
+    Trapped(TrapKind),
+    /// As no call may.
+    Broken(String),
+}
+
+/// Where something that is exported lies.
+#[derive(Clone, Debug)]
+struct Place {
+    ty: Extern,
+    /// Address: of code with the Thumb bit, of a variable, of a memory.
+    address: u32,
+    /// For a memory: where its size in pages and its greatest size are, if they are variables.
+    sizes: (Option<u32>, Option<u32>),
+}
+
+/// An instance.
+#[derive(Default)]
+pub struct Instance {
+    exports: FxHashMap<String, Place>,
+}
+
+/// All instances of a script on one core.
+pub struct World {
+    core: UnicornCore,
+    memory: Memory,
+    cpu: Cpu,
+    level: Level,
+    /// Whether modules import each other's memories.
+    shared: bool,
+    /// Bytes used of each region.
+    used: [usize; 5],
+    instances: u32,
+    spectest: Rc<Instance>,
+}
+
+impl World {
+    /// An empty machine.
+    ///
+    /// # Errors
+    /// Text of the simulator.
+    pub fn new(cpu: Cpu, level: Level, shared: bool) -> Result<World, String> {
+        let mut memory = Memory::new(Map::SPARSE, SIZES);
+        for pair in memory.bytes_mut(Kind::Stubs).chunks_exact_mut(2) {
+            pair.copy_from_slice(&STUB.to_le_bytes());
+        }
+        let mut world = World {
+            core: UnicornCore::new(cpu, LIMIT)?,
+            memory,
+            cpu,
+            level,
+            shared,
+            used: [0; 5],
+            instances: 0,
+            spectest: Rc::default(),
+        };
+        let limit = Map::SPARSE.base(Kind::Stack) + GUARD as u32;
+        world.variable(limit);
+        world.spectest = Rc::new(world.spectest());
+        Ok(world)
+    }
+
+    /// The module `spectest`.
+    pub fn outside(&self) -> Rc<Instance> {
+        self.spectest.clone()
+    }
+
+    /// A new word of RAM; gives its address.
+    fn variable(&mut self, value: u32) -> u32 {
+        let at = Map::SPARSE.base(Kind::Ram) + self.used[Kind::Ram as usize] as u32;
+        self.memory.write(at, &value.to_le_bytes());
+        self.used[Kind::Ram as usize] += 4;
+        at
+    }
+
+    fn spectest(&mut self) -> Instance {
+        let mut exports = FxHashMap::default();
+        for (i, (name, params)) in PRINTS.iter().enumerate() {
+            let ty = wasmparser::FuncType::new(params.iter().copied(), []);
+            let place = Place {
+                ty: Extern::Func(ty),
+                address: (Map::SPARSE.base(Kind::Stubs) + 16 + 2 * i as u32) | 1,
+                sizes: (None, None),
+            };
+            exports.insert((*name).to_owned(), place);
+        }
+        for (name, ty, bits) in GLOBALS {
+            let address = self.variable(bits as u32);
+            self.variable((bits >> 32) as u32);
+            let place = Place {
+                ty: Extern::Global(ty, false),
+                address,
+                sizes: (None, None),
+            };
+            exports.insert(name.to_owned(), place);
+        }
+        let place = Place {
+            ty: Extern::Memory(1, Some(2), 16),
+            address: Map::SPARSE.base(Kind::Linear),
+            sizes: (Some(self.variable(1)), Some(self.variable(2))),
+        };
+        self.used[Kind::Linear as usize] = 2 << 16;
+        exports.insert("memory".to_owned(), place);
+        let place = Place {
+            ty: Extern::Table(10, Some(20), ValType::FUNCREF),
+            address: 0,
+            sizes: (None, None),
+        };
+        exports.insert("table".to_owned(), place);
+        Instance { exports }
+    }
+
+    /// The type of an export as an import sees it now.
+    fn current(&self, place: &Place) -> Extern {
+        match (&place.ty, place.sizes.0.and_then(|at| self.memory.word(at))) {
+            (Extern::Memory(_, max, page), Some(pages)) => {
+                Extern::Memory(pages.into(), *max, *page)
+            }
+            (ty, _) => ty.clone(),
+        }
+    }
+
+    /// Compiles, links and initializes a module. `find` gives what modules of a name export.
+    ///
+    /// # Errors
+    /// Why there is no instance.
+    pub fn instantiate(
+        &mut self,
+        wasm: &[u8],
+        find: &dyn Fn(&str) -> Result<Option<Rc<Instance>>, Missing>,
+    ) -> Result<Instance, Missing> {
+        let options = Options {
+            cpu: self.cpu,
+            level: self.level,
+            name: format!("i{}", self.instances),
+            memory_max: None,
+            memory_open: self.shared,
+            ..Options::default()
+        };
+        let options = Options {
+            memory_max: Some(if self.shared { MOST_SHARED } else { MOST }),
+            ..options
+        };
+        let compiled = thumbsmith::compile(wasm, &options);
+        if let Err(e) = &compiled
+            && matches!(e.kind, ErrorKind::Malformed | ErrorKind::Invalid)
+        {
+            return Err(Missing::Refused(e.to_string()));
+        }
+        let surface = Surface::read(wasm).map_err(Missing::Refused)?;
+        let imports = self.imports(&surface, find)?;
+        let object = compiled
+            .map_err(|e| Missing::Unsupported(e.message.clone()))?
+            .object;
+        let name = options.name;
+        self.instances += 1;
+        let limit = format!("{name}_stack_limit");
+        let external = |symbol: &str| match symbol == limit {
+            true => Some(Map::SPARSE.base(Kind::Ram)),
+            false => imports.get(symbol).copied(),
+        };
+        let map = self.map();
+        let memory = format!("{name}_memory");
+        let image = link(&object, map, &memory, 0, &external).map_err(Missing::Broken)?;
+        self.place(&image)?;
+        let instance = self.exports(&surface, &image, &name, find)?;
+        let init = image.symbols.get(&format!("{name}_init")).copied();
+        match self.call(init.unwrap_or(0), &Sig::default(), &[]) {
+            Ended::Returned(_) => Ok(instance),
+            Ended::Trapped(kind) => Err(Missing::Trapped(kind)),
+            Ended::Broken(what) => Err(Missing::Broken(what)),
+        }
+    }
+
+    /// Where the next module goes.
+    fn map(&self) -> Map {
+        let base = |kind: Kind| {
+            let used = self.used[kind as usize].next_multiple_of(64);
+            Map::SPARSE.base(kind) + used as u32
+        };
+        Map(Kind::ALL.map(base))
+    }
+
+    /// Symbols of imports and their addresses.
+    fn imports(
+        &self,
+        surface: &Surface,
+        find: &dyn Fn(&str) -> Result<Option<Rc<Instance>>, Missing>,
+    ) -> Result<FxHashMap<String, u32>, Missing> {
+        let mut symbols = FxHashMap::default();
+        for import in &surface.imports {
+            let what = format!("{}.{}", import.module, import.name);
+            let from = find(&import.module)?;
+            let place = from.as_ref().and_then(|i| i.exports.get(&import.name));
+            let Some(place) = place else {
+                return Err(Missing::Unlinkable(format!("unknown import {what}")));
+            };
+            if import.ty == Extern::Other {
+                return Err(Missing::Unsupported(format!("import {what} of its kind")));
+            }
+            if !matches(&self.current(place), &import.ty) {
+                return Err(Missing::Unlinkable(format!("import {what} has another type")));
+            }
+            let symbol = import_symbol(&import.module, &import.name);
+            for (suffix, at) in [("_pages", place.sizes.0), ("_max_pages", place.sizes.1)] {
+                if let Some(at) = at {
+                    symbols.insert(format!("{symbol}{suffix}"), at);
+                }
+            }
+            symbols.insert(symbol, place.address);
+        }
+        Ok(symbols)
+    }
+
+    /// Copies a linked module to where it was linked for.
+    fn place(&mut self, image: &Image) -> Result<(), Missing> {
+        let map = self.map();
+        let parts = [
+            (Kind::Code, &image.code, image.code.len()),
+            (Kind::Ram, &image.ram, image.ram.len()),
+            (Kind::Linear, &image.linear_data, image.linear),
+        ];
+        for (kind, bytes, size) in parts {
+            let start = (map.base(kind) - Map::SPARSE.base(kind)) as usize;
+            let region = self.memory.bytes_mut(kind);
+            let Some(room) = region.get_mut(start..start + size) else {
+                return Err(Missing::Unsupported("more memory than the machine has".into()));
+            };
+            room[..bytes.len()].copy_from_slice(bytes);
+            self.used[kind as usize] = start + size;
+        }
+        self.core.attach(&mut self.memory).map_err(Missing::Broken)
+    }
+
+    fn exports(
+        &self,
+        surface: &Surface,
+        image: &Image,
+        name: &str,
+        find: &dyn Fn(&str) -> Result<Option<Rc<Instance>>, Missing>,
+    ) -> Result<Instance, Missing> {
+        let mut instance = Instance::default();
+        for export in &surface.exports {
+            let import = surface.imports.iter().find(|i| same_kind(i, export));
+            let symbol = |s: &str| image.symbols.get(s).copied();
+            let place = match (import, symbol(&export.name), &export.ty) {
+                (_, _, Extern::Memory(..)) if import.is_none() => {
+                    let memory = numbered(name, export.index);
+                    symbol(&memory).map(|address| Place {
+                        ty: export.ty.clone(),
+                        address,
+                        sizes: (
+                            symbol(&format!("{memory}_pages")),
+                            symbol(&format!("{memory}_max_pages")),
+                        ),
+                    })
+                }
+                (_, Some(address), Extern::Func(_) | Extern::Global(..)) => Some(Place {
+                    ty: export.ty.clone(),
+                    address,
+                    sizes: (None, None),
+                }),
+                // What is exported as it was imported is where it was.
+                (Some(import), _, _) => find(&import.module)?
+                    .and_then(|i| i.exports.get(&import.name).cloned()),
+                (None, _, _) => None,
+            };
+            match place {
+                Some(place) => instance.exports.insert(export.name.clone(), place),
+                None if matches!(export.ty, Extern::Table(..) | Extern::Other) => continue,
+                None => {
+                    let what = format!("the object lacks {}", export.name);
+                    return Err(Missing::Broken(what));
+                }
+            };
+        }
+        Ok(instance)
+    }
+
+    /// Calls an exported function.
+    ///
+    /// # Errors
+    /// Why it cannot be called: what is missing in the harness.
+    pub fn invoke(
+        &mut self,
+        instance: &Instance,
+        name: &str,
+        args: &[u64],
+    ) -> Result<Ended, String> {
+        let place = instance.exports.get(name).ok_or("no such export")?;
+        let Extern::Func(ty) = &place.ty else {
+            return Err("the export is no function".into());
+        };
+        let sig = signature(ty).ok_or("values of a kind that is not passed yet")?;
+        Ok(self.call(place.address, &sig, args))
+    }
+
+    /// The bits of an exported global.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub fn global(&self, instance: &Instance, name: &str) -> Result<u64, String> {
+        let place = instance.exports.get(name).ok_or("no such export")?;
+        let Extern::Global(ty, _) = &place.ty else {
+            return Err("the export is no global".into());
+        };
+        let ty = Ty::from_parser(*ty)?;
+        self.read(place.address, ty)
+            .ok_or_else(|| "a global outside of everything".into())
+    }
+
+    fn read(&self, at: u32, ty: Ty) -> Option<u64> {
+        let low = u64::from(self.memory.word(at)?);
+        match ty.words() {
+            1 => Some(low),
+            _ => Some(low | u64::from(self.memory.word(at.wrapping_add(4))?) << 32),
+        }
+    }
+
+    /// Calls code by the standard.
+    fn call(&mut self, address: u32, sig: &Sig, args: &[u64]) -> Ended {
+        let convention = Convention::of(sig);
+        let size = match &convention.results {
+            Results::Registers => 0,
+            Results::Indirect(_, size) => size.next_multiple_of(8),
+        };
+        let top = Map::SPARSE.base(Kind::Stack) + SIZES[Kind::Stack as usize] as u32 - 64;
+        let sp = (top - convention.stack_words as u32 * 4 - size) & !7;
+        let structure = sp + convention.stack_words as u32 * 4;
+        let home = Map::SPARSE.base(Kind::Stubs);
+        let mut regs: Regs = [0x5eed_5eed; 16];
+        (regs[SP], regs[LR], regs[PC]) = (sp, home | 1, address & !1);
+        if size > 0 {
+            regs[0] = structure;
+        }
+        for ((ty, place), value) in sig.params.iter().zip(&convention.params).zip(args) {
+            for word in 0..ty.words() {
+                let bits = (value >> (32 * word)) as u32;
+                match place + word {
+                    n @ 0..=3 => regs[n] = bits,
+                    n => {
+                        let at = sp + (n as u32 - 4) * 4;
+                        self.memory.write(at, &bits.to_le_bytes());
+                    }
+                }
+            }
+        }
+        loop {
+            match self.core.run(&mut regs, &mut self.memory, home) {
+                Stop::Until => break,
+                Stop::Udf(code) if (home..home + 4096).contains(&regs[PC]) => {
+                    if code != STUB & 0xff {
+                        return Ended::Broken(format!("UDF #{code} among the stubs"));
+                    }
+                    // An import of the machine's own: it gives nothing and destroys what it may.
+                    let back = regs[LR] & !1;
+                    for r in [0, 1, 2, 3, 12, LR] {
+                        regs[r] = 0x0bad_0bad;
+                    }
+                    regs[PC] = back;
+                }
+                Stop::Udf(code) => {
+                    let kind = u8::try_from(code).ok().and_then(TrapKind::from_code);
+                    return match kind {
+                        Some(kind) => Ended::Trapped(kind),
+                        None => Ended::Broken(format!("UDF #{code} at {:#x}", regs[PC])),
+                    };
+                }
+                Stop::Fault(what) => return Ended::Broken(what),
+                Stop::Timeout => return Ended::Broken("still running after the limit".into()),
+            }
+        }
+        let results: Option<Vec<u64>> = match &convention.results {
+            Results::Registers => {
+                let wide = u64::from(regs[0]) | u64::from(regs[1]) << 32;
+                Some(sig.results.iter().map(|ty| ty.wrap(wide)).collect())
+            }
+            Results::Indirect(offsets, _) => {
+                let places = sig.results.iter().zip(offsets);
+                places.map(|(ty, o)| self.read(structure + o, *ty)).collect()
+            }
+        };
+        results.map_or_else(
+            || Ended::Broken("results outside of the stack".into()),
+            Ended::Returned,
+        )
+    }
+}
+
+/// Whether an export is what an import brought.
+fn same_kind(import: &Named, export: &Named) -> bool {
+    let kind = |e: &Extern| std::mem::discriminant(e);
+    kind(&import.ty) == kind(&export.ty) && import.index == export.index
+}
