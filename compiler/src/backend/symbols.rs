@@ -63,9 +63,7 @@ impl Symbols {
         }
         let kind = match symbol {
             k if k == SymKind::Globals as u32 => SymbolKind::Globals,
-            k if k >= SymKind::Segment as u32 => {
-                SymbolKind::Segment(k - SymKind::Segment as u32)
-            }
+            k if k >= SymKind::Segment as u32 => SymbolKind::Segment(k - SymKind::Segment as u32),
             k if k >= SymKind::Data as u32 => SymbolKind::Data(k - SymKind::Data as u32),
             k => SymbolKind::Global(k - SymKind::Global as u32),
         };

@@ -162,9 +162,7 @@ impl Writer<'_> {
                 SymbolKind::Func(f) if c.module.funcs[*f as usize].import.is_some() => {
                     Some(self.undefined(&name))
                 }
-                SymbolKind::Func(_)
-                | SymbolKind::Wrapper(_)
-                | SymbolKind::Init => None,
+                SymbolKind::Func(_) | SymbolKind::Wrapper(_) | SymbolKind::Init => None,
                 SymbolKind::Memory(m) if c.module.memories[*m as usize].import.is_some() => {
                     Some(self.undefined(&name))
                 }

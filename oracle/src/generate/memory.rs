@@ -93,7 +93,12 @@ fn constants(draw: &mut Draw<'_>, draft: &mut Draft) {
     if draw.chance(50) {
         draft.outside = outside.map(|g| g as u32);
     }
-    for (i, g) in draft.globals.iter().enumerate().filter(|(_, g)| !g.imported) {
+    for (i, g) in draft
+        .globals
+        .iter()
+        .enumerate()
+        .filter(|(_, g)| !g.imported)
+    {
         if draw.chance(40) {
             continue;
         }
@@ -102,8 +107,16 @@ fn constants(draw: &mut Draw<'_>, draft: &mut Draft) {
             Ty::I64 => Instruction::I64Const(v as i64),
         };
         let operators = match g.ty {
-            Ty::I32 => [Instruction::I32Sub, Instruction::I32Add, Instruction::I32Mul],
-            Ty::I64 => [Instruction::I64Sub, Instruction::I64Add, Instruction::I64Mul],
+            Ty::I32 => [
+                Instruction::I32Sub,
+                Instruction::I32Add,
+                Instruction::I32Mul,
+            ],
+            Ty::I64 => [
+                Instruction::I64Sub,
+                Instruction::I64Add,
+                Instruction::I64Mul,
+            ],
         };
         let first = match outside {
             Some(o) if g.ty == Ty::I32 && draw.chance(50) => Instruction::GlobalGet(o as u32),

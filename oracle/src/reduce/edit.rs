@@ -8,8 +8,8 @@ use super::structure::Segment;
 use std::rc::Rc;
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::{
-    CodeSection, DataCountSection, Encode, ExportKind, ExportSection, Function, FunctionSection, Instruction,
-    RawSection, SectionId, TypeSection, ValType,
+    CodeSection, DataCountSection, Encode, ExportKind, ExportSection, Function, FunctionSection,
+    Instruction, RawSection, SectionId, TypeSection, ValType,
 };
 use wasmparser::{Operator, Parser, Payload};
 

@@ -61,6 +61,18 @@ pub enum Missing {
     Broken(String),
 }
 
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Missing::Unsupported(what) => write!(f, "unsupported: {what}"),
+            Missing::Refused(what) => write!(f, "refused: {what}"),
+            Missing::Unlinkable(what) => write!(f, "does not link: {what}"),
+            Missing::Trapped(kind) => write!(f, "initialization traps: {}", kind.text()),
+            Missing::Broken(what) => write!(f, "broken: {what}"),
+        }
+    }
+}
+
 /// How a call ended.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Ended {
@@ -267,7 +279,9 @@ impl World {
                 return Err(Missing::Unsupported(format!("import {what} of its kind")));
             }
             if !matches(&self.current(place), &import.ty) {
-                return Err(Missing::Unlinkable(format!("import {what} has another type")));
+                return Err(Missing::Unlinkable(format!(
+                    "import {what} has another type"
+                )));
             }
             let symbol = import_symbol(&import.module, &import.name);
             for (suffix, at) in [("_pages", place.sizes.0), ("_max_pages", place.sizes.1)] {
@@ -292,7 +306,9 @@ impl World {
             let start = (map.base(kind) - Map::SPARSE.base(kind)) as usize;
             let region = self.memory.bytes_mut(kind);
             let Some(room) = region.get_mut(start..start + size) else {
-                return Err(Missing::Unsupported("more memory than the machine has".into()));
+                return Err(Missing::Unsupported(
+                    "more memory than the machine has".into(),
+                ));
             };
             room[..bytes.len()].copy_from_slice(bytes);
             self.used[kind as usize] = start + size;
@@ -329,8 +345,9 @@ impl World {
                     sizes: (None, None),
                 }),
                 // What is exported as it was imported is where it was.
-                (Some(import), _, _) => find(&import.module)?
-                    .and_then(|i| i.exports.get(&import.name).cloned()),
+                (Some(import), _, _) => {
+                    find(&import.module)?.and_then(|i| i.exports.get(&import.name).cloned())
+                }
                 (None, _, _) => None,
             };
             match place {
@@ -445,7 +462,9 @@ impl World {
             }
             Results::Indirect(offsets, _) => {
                 let places = sig.results.iter().zip(offsets);
-                places.map(|(ty, o)| self.read(structure + o, *ty)).collect()
+                places
+                    .map(|(ty, o)| self.read(structure + o, *ty))
+                    .collect()
             }
         };
         results.map_or_else(
