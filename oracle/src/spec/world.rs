@@ -21,7 +21,7 @@ use thumbsmith::{Cpu, ErrorKind, Level, Options, TrapKind};
 use wasmparser::ValType;
 
 /// Bytes of each region, in the order of [`Kind::ALL`]: stubs, code, RAM, linear memories, stack.
-const SIZES: [usize; 5] = [4096, 12 << 20, 8 << 20, 900 << 20, 1 << 20];
+const SIZES: [usize; 5] = [4096, 12 << 20, 192 << 20, 192 << 20, 1 << 20];
 /// Most bytes of a memory that declares no maximum: more pages than any test grows one to.
 const MOST: u64 = 832 << 16;
 /// The same in a script whose modules import each other's memories, which are all reserved at once.
