@@ -22,10 +22,9 @@ use wasmparser::ValType;
 
 /// Bytes of each region, in the order of [`Kind::ALL`]: stubs, code, RAM, linear memories, stack.
 const SIZES: [usize; 5] = [4096, 12 << 20, 192 << 20, 192 << 20, 1 << 20];
-/// Most bytes of a memory that declares no maximum: more pages than any test grows one to.
-const MOST: u64 = 832 << 16;
-/// The same in a script whose modules import each other's memories, which are all reserved at once.
-const MOST_SHARED: u64 = 64 << 16;
+/// Most bytes of a memory that declares no maximum: more pages than any test grows one to; and less, for when that does
+/// not fit behind the memories of other modules.
+const MOST: [u64; 2] = [832 << 16, 24 << 16];
 /// A call takes no longer.
 const LIMIT: Duration = Duration::from_secs(20);
 /// Functions of `spectest`: nothing happens in them.
@@ -209,17 +208,44 @@ impl World {
         wasm: &[u8],
         find: &dyn Fn(&str) -> Result<Option<Rc<Instance>>, Missing>,
     ) -> Result<Instance, Missing> {
+        let name = format!("i{}", self.instances);
+        self.instances += 1;
+        let mut linked = Err(Missing::Unsupported(
+            "more memory than the machine has".into(),
+        ));
+        for most in MOST {
+            let (surface, image) = self.linked(wasm, &name, most, find)?;
+            if self.fits(&image) {
+                linked = Ok((surface, image));
+                break;
+            }
+        }
+        let (surface, image) = linked?;
+        self.place(&image)?;
+        let instance = self.exports(&surface, &image, &name, find)?;
+        let init = image.symbols.get(&format!("{name}_init")).copied();
+        match self.call(init.unwrap_or(0), &Sig::default(), &[]) {
+            Ended::Returned(_) => Ok(instance),
+            Ended::Trapped(kind) => Err(Missing::Trapped(kind)),
+            Ended::Broken(what) => Err(Missing::Broken(what)),
+        }
+    }
+
+    /// Compiles a module and links it for where it goes.
+    fn linked(
+        &self,
+        wasm: &[u8],
+        name: &str,
+        most: u64,
+        find: &dyn Fn(&str) -> Result<Option<Rc<Instance>>, Missing>,
+    ) -> Result<(Surface, Image), Missing> {
         let options = Options {
             cpu: self.cpu,
             level: self.level,
-            name: format!("i{}", self.instances),
-            memory_max: None,
+            name: name.to_owned(),
+            memory_max: Some(most),
             memory_open: self.shared,
             ..Options::default()
-        };
-        let options = Options {
-            memory_max: Some(if self.shared { MOST_SHARED } else { MOST }),
-            ..options
         };
         let compiled = thumbsmith::compile(wasm, &options);
         if let Err(e) = &compiled
@@ -232,24 +258,26 @@ impl World {
         let object = compiled
             .map_err(|e| Missing::Unsupported(e.message.clone()))?
             .object;
-        let name = options.name;
-        self.instances += 1;
         let limit = format!("{name}_stack_limit");
         let external = |symbol: &str| match symbol == limit {
             true => Some(Map::SPARSE.base(Kind::Ram)),
             false => imports.get(symbol).copied(),
         };
-        let map = self.map();
         let memory = format!("{name}_memory");
-        let image = link(&object, map, &memory, 0, &external).map_err(Missing::Broken)?;
-        self.place(&image)?;
-        let instance = self.exports(&surface, &image, &name, find)?;
-        let init = image.symbols.get(&format!("{name}_init")).copied();
-        match self.call(init.unwrap_or(0), &Sig::default(), &[]) {
-            Ended::Returned(_) => Ok(instance),
-            Ended::Trapped(kind) => Err(Missing::Trapped(kind)),
-            Ended::Broken(what) => Err(Missing::Broken(what)),
-        }
+        let image = link(&object, self.map(), &memory, 0, &external).map_err(Missing::Broken)?;
+        Ok((surface, image))
+    }
+
+    /// Whether there is room for a linked module.
+    fn fits(&self, image: &Image) -> bool {
+        let sizes = [
+            (Kind::Code, image.code.len()),
+            (Kind::Ram, image.ram.len()),
+            (Kind::Linear, image.linear),
+        ];
+        let end = |kind: Kind| self.used[kind as usize].next_multiple_of(64);
+        let room = |&(kind, size): &(Kind, usize)| end(kind) + size <= SIZES[kind as usize];
+        sizes.iter().all(room)
     }
 
     /// Where the next module goes.
