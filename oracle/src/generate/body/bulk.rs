@@ -81,7 +81,15 @@ impl Body<'_, '_, '_> {
             base
         };
         let at = self.below(base.min(size - 3 * most), most, depth);
-        (at, self.below(0, most, depth))
+        (at, self.length(most, depth))
+    }
+
+    /// A length: a small constant, which is moved without a call, more often than others.
+    fn length(&mut self, most: u32, depth: usize) -> Known {
+        match self.draw.chance(35) {
+            true => Known::Constant(self.draw.below(most.min(34) as usize + 1) as u32),
+            false => self.below(0, most, depth),
+        }
     }
 
     /// A range that begins or ends around a boundary.
@@ -128,7 +136,7 @@ impl Body<'_, '_, '_> {
                 };
                 let at = self.below(base.min(NEAR + span), most, depth);
                 let by = self.draw.below(NEAR as usize) as i32;
-                let length = self.below(0, most, depth);
+                let length = self.length(most, depth);
                 self.value(at);
                 self.value(at);
                 let by = if self.draw.chance(50) { by } else { -by };
