@@ -166,7 +166,9 @@ struct Emit {
 /// A number of bytes, decimal or hexadecimal, or with a suffix such as `64K` or `1M`.
 fn parse_bytes(text: &str) -> Result<u64> {
     let units = [("K", 10), ("M", 20)];
-    let unit = units.iter().find_map(|(u, shift)| Some((text.strip_suffix(u)?, *shift)));
+    let unit = units
+        .iter()
+        .find_map(|(u, shift)| Some((text.strip_suffix(u)?, *shift)));
     let (digits, shift) = unit.unwrap_or((text, 0));
     let number = match digits.strip_prefix("0x") {
         Some(hex) => u64::from_str_radix(hex, 16),
@@ -174,8 +176,11 @@ fn parse_bytes(text: &str) -> Result<u64> {
     };
     let fits = number.ok().filter(|n| *n <= u64::from(u32::MAX) >> shift);
     fits.map(|n| n << shift).ok_or_else(|| {
-        Error::new(ErrorKind::Options, format!("`{text}` is no number of bytes below 4 GiB"))
-            .help("such as 16384, 0x4000 or 16K")
+        Error::new(
+            ErrorKind::Options,
+            format!("`{text}` is no number of bytes below 4 GiB"),
+        )
+        .help("such as 16384, 0x4000 or 16K")
     })
 }
 

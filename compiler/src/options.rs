@@ -219,7 +219,8 @@ pub fn memory_base(text: &str) -> Result<Base> {
     };
     let refuse = |_| {
         let what = format!("`{text}` is no place of a memory");
-        Error::new(ErrorKind::Options, what).help("symbol, identity, or an address such as 0x20000000")
+        Error::new(ErrorKind::Options, what)
+            .help("symbol, identity, or an address such as 0x20000000")
     };
     match at.map_err(refuse)? {
         at if at.is_multiple_of(8) => Ok(Base::Address(at)),

@@ -332,9 +332,8 @@ impl Input<'_> {
     fn calls_helpers(&self) -> bool {
         let calls = |n: &Node| helpers::is_call(n.op, n.ty);
         let mut bodies = self.module.funcs.iter().flat_map(|f| &f.body);
-        let waits = |w: &Bodies<'_>| {
-            (0..self.module.funcs.len()).any(|f| !w.helpers(f as u32).is_empty())
-        };
+        let waits =
+            |w: &Bodies<'_>| (0..self.module.funcs.len()).any(|f| !w.helpers(f as u32).is_empty());
         bodies.any(|b| b.nodes.iter().any(calls)) || self.waiting.as_ref().is_some_and(waits)
     }
 }

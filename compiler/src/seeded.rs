@@ -417,7 +417,6 @@ bugs! {
     1020 ConstantDifference "constant expressions" "translate" "a difference of constants has its operands exchanged";
     1021 ConstantProduct "constant expressions" "translate" "a product of constants has 32 bits";
     1022 ExpressionDifference "constant expressions" "init" "a difference with an imported global has its operands exchanged";
-    1023 MaskedRangeUncut "bulk memory" "translate" "a range whose beginning wraps by the mask may end behind the memory";
 }
 
 /// The line of a table of rules as the bug that is on leaves it: what a table is made of, once a process.

@@ -435,3 +435,30 @@ fn help_teaches() {
     assert!(p.fails(&[]).contains("Usage"));
     assert!(p.fails(&["compile"]).contains("<IN>"));
 }
+
+#[test]
+fn memory_options_are_numbers_and_places() {
+    let place = Place::new("memory");
+    place.put(
+        "m.wat",
+        "(module (memory 1) (func (export \"grow\") (result i32) (memory.grow (i32.const 1))))",
+    );
+    for bytes in ["131072", "0x20000", "128K", "1M"] {
+        place.ok(&["compile", "m.wat", "--memory-max", bytes]);
+    }
+    let said = place.fails(&["compile", "m.wat", "--memory-max", "4K"]);
+    assert!(said.contains("more than --memory-max 4096"), "{said}");
+    for at in ["symbol", "identity", "0x20010000"] {
+        place.ok(&["compile", "m.wat", "--memory-base", at, "--memory-open"]);
+    }
+    for (option, wrong, part) in [
+        ("--memory-max", "much", "no number of bytes"),
+        ("--memory-max", "4096M", "no number of bytes"),
+        ("--memory-base", "there", "no place of a memory"),
+        ("--memory-base", "0x20010002", "not aligned"),
+    ] {
+        let out = place.run(&["compile", "m.wat", option, wrong]);
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(!out.status.success() && said.contains(part), "{said}");
+    }
+}

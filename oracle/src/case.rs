@@ -3,6 +3,7 @@
 //! In: bytes of a fuzzer or of the hunt's stream, and restrictions. Out: a [`Case`]. Invariant: the same bytes and
 //! restrictions are the same case, on every host.
 
+use crate::arm::memory::{Kind, Map};
 use crate::check::{Ask, Stages, Voice};
 use crate::compare::Step;
 use crate::generate::draw::Draw;
@@ -10,6 +11,7 @@ use crate::generate::{Family, Made, chaos};
 use crate::plan;
 use crate::program::Info;
 use thumbsmith::choices::Source;
+use thumbsmith::options::Base;
 use thumbsmith::{Bounds, Cpu, Level, Options};
 
 /// Restrictions of a hunt; empty lists mean everything.
@@ -94,6 +96,10 @@ impl Case {
         if options.bounds == Bounds::Mask && !maskable {
             options.bounds = Bounds::Check;
         }
+        if draw.chance(5) && info.memory().is_some_and(|m| m.max.is_some()) {
+            // Where the machine has it: the base is a constant.
+            options.memory_base = Base::Address(Map::SPARSE.base(Kind::Linear));
+        }
         let seed = bytes.chunks(8).fold(0, |h, chunk| {
             let mut word = [0; 8];
             word[..chunk.len()].copy_from_slice(chunk);
@@ -102,12 +108,17 @@ impl Case {
         let steps = plan::steps(&info, &made.wasm, seed, CALLS, made.fuel);
         // Every verifier, and the allocation checker's proof of every function: also in builds without debug assertions.
         options.verify |= setup.hears(Voice::Checks);
+        let (ask, at_symbol) = (asked(seed, setup), options.memory_base == Base::Symbol);
         Some(Case {
             family,
             made,
             options,
             steps,
-            ask: asked(seed, setup),
+            // Boards have their memory elsewhere.
+            ask: Ask {
+                qemu: ask.qemu && at_symbol,
+                ..ask
+            },
         })
     }
 }

@@ -14,7 +14,7 @@ use thumbsmith_oracle::hunt::{Hunt, run, write_report};
 use thumbsmith_oracle::program::Info;
 use thumbsmith_oracle::proof::{Proof, Subject, results};
 use thumbsmith_oracle::{
-    bench, gate, ledger, plan, reduce, regression, replay, seeds, speed, triage,
+    bench, gate, ledger, plan, reduce, regression, replay, seeds, spec, speed, triage,
 };
 
 fn named<T: Copy>(
@@ -540,4 +540,58 @@ pub fn run_export(
         println!("{line}");
     }
     Ok(true)
+}
+
+/// Runs scripts of the specification, one at a time, and prints what held.
+pub fn specification(
+    suites: &[String],
+    script: Option<&str>,
+    cpus: &[String],
+    levels: &[String],
+    skipped: bool,
+) -> Outcome {
+    let cpus = named("CPU", cpus, &Cpu::ALL, Cpu::name)?;
+    let levels = named("level", levels, &Level::ALL, Level::name)?;
+    let mut all = spec::Counts::default();
+    let chosen = |s: &&spec::Suite| suites.is_empty() || suites.iter().any(|n| n == s.name);
+    for suite in spec::SUITES.iter().filter(chosen) {
+        let mut counts = spec::Counts::default();
+        for file in suite.scripts() {
+            let name = file.name().trim_end_matches(".wast");
+            if script.is_some_and(|s| s != name && s != file.name()) {
+                continue;
+            }
+            for (&cpu, &level) in cpus.iter().flat_map(|c| levels.iter().map(move |l| (c, l))) {
+                let place = |e: String| format!("{}/{name}: {e}", suite.name);
+                counts.add(spec::run(suite, &file, cpu, level).map_err(place)?);
+            }
+        }
+        let left: u64 = counts.skipped.values().sum();
+        println!(
+            "{:18} {:7} held, {left} left out, {} wrong",
+            suite.name,
+            counts.total(),
+            counts.wrong.len()
+        );
+        all.add(counts);
+    }
+    for (kind, n) in &all.held {
+        println!("  {kind:18} {n}");
+    }
+    let mut reasons: Vec<_> = all.skipped.iter().collect();
+    reasons.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
+    let shown = if skipped { reasons.len() } else { 12 };
+    for (reason, n) in reasons.into_iter().take(shown) {
+        println!("  left out {n:7}: {reason}");
+    }
+    let mut wrong = all.wrong;
+    wrong.sort();
+    wrong.dedup();
+    for line in wrong.iter().take(200) {
+        println!("  wrong {line}");
+    }
+    match all.held.is_empty() {
+        true => Err("no script asserted anything".into()),
+        false => Ok(wrong.is_empty()),
+    }
 }

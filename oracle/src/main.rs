@@ -6,12 +6,12 @@ use clap::{Args, Parser, Subcommand};
 use commands::{
     bench_table, check, check_ledger, check_part, compile_speed, cores, hunt, judge_with,
     list_unproven, pass_gate, prove_rules, reduce_file, replay_all, run_export, seed_table,
-    triage_file, triage_table,
+    specification, triage_file, triage_table,
 };
 use std::path::PathBuf;
 use std::process::ExitCode;
 use thumbsmith_oracle::check::CALLS;
-use thumbsmith_oracle::{gate, seeds};
+use thumbsmith_oracle::{gate, seeds, spec};
 
 /// Compiling, here as in the command `thumbsmith`, makes and drops many small vectors.
 #[global_allocator]
@@ -126,6 +126,30 @@ enum Command {
         /// Write the table to ci/baseline.json.
         #[arg(long)]
         bless: bool,
+    },
+    /// The specification's own tests as Thumb-2: every assertion of the scripts, against what the script says. Exit status 1
+    /// if one does not hold.
+    Spec {
+        /// Collections of scripts; all without it.
+        #[arg(long, value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(
+            spec::SUITES.iter().map(|s| s.name)))]
+        suite: Vec<String>,
+        /// Only scripts of this name.
+        #[arg(long)]
+        script: Option<String>,
+        /// CPUs to compile for.
+        #[arg(
+            long,
+            value_delimiter = ',',
+            default_value = "cortex-m3,cortex-m4,cortex-m7"
+        )]
+        cpu: Vec<String>,
+        /// Levels to compile at.
+        #[arg(long, value_delimiter = ',', default_value = "0,2,z")]
+        level: Vec<String>,
+        /// Print what is left out, reason by reason, in full.
+        #[arg(long)]
+        skipped: bool,
     },
     /// Compile speed and peak memory on a module of at least a megabyte made of copies of a kernel. One core.
     Spec(SpecArgs),
@@ -361,6 +385,13 @@ fn main() -> ExitCode {
             level,
             keep,
         } => compile_speed(&file, size, level, keep.as_deref()),
+        Command::Spec {
+            suite,
+            script,
+            cpu,
+            level,
+            skipped,
+        } => specification(&suite, script.as_deref(), &cpu, &level, skipped),
         Command::Gate {
             root,
             functions,

@@ -21,7 +21,7 @@ use crate::compare::Step;
 use crate::engine::Outcome;
 use crate::program::Info;
 use thumbsmith::choices::Source;
-use thumbsmith::options::by_name;
+use thumbsmith::options::{Base, by_name, memory_base};
 use thumbsmith::{Bounds, Cpu, Level, Options, TrapKind};
 
 /// A case with its history and expectations.
@@ -58,6 +58,11 @@ pub fn options_text(o: &Options) -> String {
     } else {
         " stack-check=off"
     };
+    let place = match o.memory_base {
+        Base::Symbol => String::new(),
+        Base::Address(at) => format!(" memory-base={at:#x}"),
+        Base::Identity => " memory-base=identity".to_owned(),
+    };
     let fuel = o.fuel.map_or(String::new(), |n| format!(" fuel={n}"));
     let without = match o.without.as_slice() {
         [] => String::new(),
@@ -68,7 +73,7 @@ pub fn options_text(o: &Options) -> String {
         Some(names) => format!(" passes={}", names.join(",")),
     };
     format!(
-        "{} -O{} {} choices={choices}{stack}{fuel}{without}{passes}",
+        "{} -O{} {} choices={choices}{stack}{place}{fuel}{without}{passes}",
         o.cpu.name(),
         o.level.name(),
         o.bounds.name()
@@ -95,6 +100,8 @@ pub fn parse_options(text: &str) -> Result<Options, String> {
             options.choices = parse_choices(choices).ok_or_else(bad)?;
         } else if word == "stack-check=off" {
             options.stack_check = false;
+        } else if let Some(place) = word.strip_prefix("memory-base=") {
+            options.memory_base = memory_base(place).map_err(|e| e.to_string())?;
         } else if let Some(fuel) = word.strip_prefix("fuel=") {
             options.fuel = Some(fuel.parse().map_err(|_| bad())?);
         } else if let Some(names) = word.strip_prefix("without=") {

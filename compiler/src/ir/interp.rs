@@ -683,7 +683,9 @@ impl Machine<'_> {
                 return Err(Stop::Trap(kind, s.loc));
             }
             Op::Guard | Op::Assume => a[0],
-            Op::Load8U | Op::Load16U | Op::Load32 | Op::Load64 => self.load(memory, address, bytes)?,
+            Op::Load8U | Op::Load16U | Op::Load32 | Op::Load64 => {
+                self.load(memory, address, bytes)?
+            }
             Op::Load8S => sext(self.load(memory, address, bytes)?, 8) & s.ty.mask(),
             Op::Load16S => {
                 let bits = if on(Bug::InterpreterHalf) { 8 } else { 16 };

@@ -186,10 +186,11 @@ impl Verifier<'_> {
         }
     }
 
-    /// Whether there is a memory of this number, or it may be none: constants are read at machine addresses, and helpers
-    /// know no others.
+    /// Whether there is a memory of this number. Constants are read at machine addresses, and helpers know no others; the first
+    /// memory need not be declared.
     fn is_memory(&self, memory: u32) -> bool {
-        memory == MACHINE || self.module.is_none_or(|m| (memory as usize) < m.memories.len())
+        let there = |m: &Module| (memory as usize) < m.memories.len();
+        matches!(memory, 0 | MACHINE) || self.module.is_none_or(there)
     }
 
     /// Whether a machine address in this memory is the sum with a symbol.

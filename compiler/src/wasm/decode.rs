@@ -336,7 +336,10 @@ impl<'a> Decoder<'a> {
     }
 
     fn memory(&mut self, ty: wp::MemoryType, import: Option<Import>, at: u64) -> Result<()> {
-        let out = [(ty.memory64, "64-bit memories"), (ty.shared, "shared memories: threads")];
+        let out = [
+            (ty.memory64, "64-bit memories"),
+            (ty.shared, "shared memories: threads"),
+        ];
         if let Some((_, what)) = out.iter().find(|(is, _)| *is) {
             return Err(unsupported(&format!("{what} are"), at));
         }
@@ -360,7 +363,11 @@ impl<'a> Decoder<'a> {
             );
         }
         // Sizes that change are words.
-        let changing = if page_log2 == 16 { MAX_PAGES } else { u64::from(u32::MAX) };
+        let changing = if page_log2 == 16 {
+            MAX_PAGES
+        } else {
+            u64::from(u32::MAX)
+        };
         let mut max = match (ty.maximum, &import) {
             (Some(max), _) => max.min(changing),
             (None, Some(_)) => changing,

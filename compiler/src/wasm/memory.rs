@@ -201,7 +201,6 @@ impl Access {
         (self.index as i64) << 32 | offset as i64
     }
 
-
     fn size_in_pages(&self, t: &mut Translator<'_>) -> Value {
         match self.pages {
             Some(g) => t.pin(Op::GlobalGet, Ty::I32, &[], g as i64),

@@ -6,8 +6,8 @@
 //! loop assigns ([`super::scan`]). Invariants: unreachable code makes no nodes; work and memory are bounded by
 //! [`LIMIT`] records a function. Guarded by the IR verifier and the oracle.
 
-use super::decode::{func_type, invalid, malformed, unsupported, value_type};
 use super::bodies::Changes;
+use super::decode::{func_type, invalid, malformed, unsupported, value_type};
 use super::floats;
 use super::memory::Accesses;
 use super::numeric::{self, Shape};

@@ -15,6 +15,7 @@ use std::ops::Range;
 use std::rc::Rc;
 use thumbsmith::TrapKind;
 use thumbsmith::backend::symbols::numbered;
+use thumbsmith::options::Base;
 
 /// Bytes of stack for a program.
 pub const STACK: usize = 2 << 20;
@@ -97,6 +98,8 @@ pub struct Machine<C: Core> {
     globals: Vec<Option<u32>>,
     init: Rc<Entry>,
     places: Vec<Place>,
+    /// Whether the program has its first memory where this machine's is, by an address.
+    fixed: bool,
     log: Vec<u64>,
     import_calls: u64,
     /// Whether an import may call back, and how often one did since the program was loaded.
@@ -128,6 +131,7 @@ impl<C: Core> Machine<C> {
             globals: Vec::new(),
             init: Rc::new(Entry::new(0, &Sig::default())),
             places: Vec::new(),
+            fixed: false,
             log: Vec::new(),
             import_calls: 0,
             free: false,
@@ -218,7 +222,12 @@ impl<C: Core> Machine<C> {
     pub(super) fn load_image(&mut self, image: Image, program: &Program) -> Result<(), String> {
         self.image = image;
         self.info = program.info.clone();
-        if let Some(m) = self.info.memory().filter(|m| m.import.is_some()) {
+        self.fixed = program.options.memory_base == Base::Address(self.base(Kind::Linear));
+        if let Some(m) = self
+            .info
+            .memory()
+            .filter(|m| m.import.is_some() || self.fixed)
+        {
             self.image.linear = (m.limit() << m.page_log2) as usize;
         }
         self.resolve(program)?;
@@ -272,11 +281,13 @@ impl<C: Core> Machine<C> {
                 let symbol = memory.symbol(suffix)?;
                 outside_memory(map, &self.info, &symbol)
             };
-            let place = match outside("") {
+            let fixed =
+                (self.fixed && i == 0 && memory.import.is_none()).then(|| map.base(Kind::Linear));
+            let place = match outside("").or(fixed) {
                 Some(address) => Place {
                     address,
                     bytes: image.linear,
-                    pages: outside("_pages"),
+                    pages: outside("_pages").or(symbols.get(&format!("{symbol}_pages")).copied()),
                 },
                 None if memory.min > 0 || symbols.contains_key(&symbol) => Place {
                     address: need(&symbol)?,

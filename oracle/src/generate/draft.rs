@@ -3,10 +3,16 @@
 use crate::engine::CALLS_BACK;
 use crate::program::{FUEL, Sig, Ty};
 use wasm_encoder::{
+<<<<<<< HEAD
     CodeSection, ConstExpr, DataCountSection, DataSection, ElementSection, Elements, EntityType,
     ExportKind, ExportSection, Function, FunctionSection, GlobalSection, GlobalType, HeapType, Ieee32,
     Ieee64, ImportSection, Instruction, MemorySection, MemoryType, Module, RefType, StartSection,
     TableSection, TableType, TypeSection, ValType,
+=======
+    CodeSection, ConstExpr, DataCountSection, DataSection, EntityType, ExportKind, ExportSection,
+    Function, FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction,
+    MemorySection, MemoryType, Module, StartSection, TypeSection, ValType,
+>>>>>>> memory
 };
 
 /// A function that is ready.
@@ -50,6 +56,7 @@ pub struct MemoryDraft {
     pub data: (u32, Vec<u8>),
 }
 
+<<<<<<< HEAD
 /// A table of the module.
 #[derive(Clone)]
 pub struct TableDraft {
@@ -106,6 +113,8 @@ impl ElemDraft {
     }
 }
 
+=======
+>>>>>>> memory
 /// A module under construction.
 #[derive(Default)]
 pub struct Draft {
@@ -264,7 +273,10 @@ impl Draft {
             section.function(*ty);
         }
         module.section(&section);
+<<<<<<< HEAD
         self.encode_tables(&mut module);
+=======
+>>>>>>> memory
         let mut memories = MemorySection::new();
         if let Some(ty) = self.memory_type().filter(|_| !self.memory_imported) {
             memories.memory(ty);
@@ -282,7 +294,10 @@ impl Draft {
                 function_index: (self.imports.len() + start) as u32,
             });
         }
+<<<<<<< HEAD
         self.encode_elements(&mut module);
+=======
+>>>>>>> memory
         if !self.passive.is_empty() {
             module.section(&DataCountSection {
                 count: (self.active() + self.passive.len()) as u32,
@@ -326,7 +341,14 @@ impl Draft {
     pub fn bytes(&self, memory: u32) -> u32 {
         let (pages, small) = match memory.checked_sub(1) {
             None => (self.memory.map_or(0, |m| m.0), self.small_pages),
+<<<<<<< HEAD
             Some(n) => (self.others[n as usize].min, self.others[n as usize].small_pages),
+=======
+            Some(n) => (
+                self.others[n as usize].min,
+                self.others[n as usize].small_pages,
+            ),
+>>>>>>> memory
         };
         (pages << if small { 0 } else { 16 }) as u32
     }
@@ -374,6 +396,7 @@ impl Draft {
         if let Some(ty) = self.memory_type().filter(|_| self.memory_imported) {
             section.import("env", "hostmemory", EntityType::Memory(ty));
         }
+<<<<<<< HEAD
         if !section.is_empty() {
             module.section(&section);
         }
@@ -425,6 +448,8 @@ impl Draft {
         if !self.referred.is_empty() {
             section.declared(Elements::Functions(self.referred.clone().into()));
         }
+=======
+>>>>>>> memory
         if !section.is_empty() {
             module.section(&section);
         }
@@ -439,8 +464,11 @@ impl Draft {
                 (Some((_, steps)), _) => ConstExpr::extended(steps.iter().cloned()),
                 (None, Ty::I32) => ConstExpr::i32_const(global.value as i32),
                 (None, Ty::I64) => ConstExpr::i64_const(global.value as i64),
+<<<<<<< HEAD
                 (None, Ty::F32) => ConstExpr::f32_const(Ieee32::new(global.value as u32)),
                 (None, Ty::F64) => ConstExpr::f64_const(Ieee64::new(global.value)),
+=======
+>>>>>>> memory
             };
             section.global(global_type(global), &value);
         }
@@ -498,6 +526,7 @@ fn memory_type(minimum: u64, maximum: Option<u64>, small_pages: bool) -> MemoryT
     }
 }
 
+<<<<<<< HEAD
 fn reference_type(funcref: bool) -> RefType {
     match funcref {
         true => RefType::FUNCREF,
@@ -505,6 +534,8 @@ fn reference_type(funcref: bool) -> RefType {
     }
 }
 
+=======
+>>>>>>> memory
 fn global_type(global: &GlobalDraft) -> GlobalType {
     GlobalType {
         val_type: val_type(global.ty),

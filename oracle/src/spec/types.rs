@@ -118,9 +118,10 @@ impl Surface {
                     let import = import?;
                     let (kind, ty) = match import.ty {
                         TypeRef::Func(t) | TypeRef::FuncExact(t) => (ExternalKind::Func, s.func(t)),
-                        TypeRef::Global(g) => {
-                            (ExternalKind::Global, Extern::Global(g.content_type, g.mutable))
-                        }
+                        TypeRef::Global(g) => (
+                            ExternalKind::Global,
+                            Extern::Global(g.content_type, g.mutable),
+                        ),
                         TypeRef::Memory(m) => (ExternalKind::Memory, memory(m)),
                         TypeRef::Table(t) => (ExternalKind::Table, table(t)),
                         TypeRef::Tag(_) => (ExternalKind::Tag, Extern::Other),

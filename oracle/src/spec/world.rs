@@ -21,11 +21,10 @@ use thumbsmith::{Cpu, ErrorKind, Level, Options, TrapKind};
 use wasmparser::ValType;
 
 /// Bytes of each region, in the order of [`Kind::ALL`]: stubs, code, RAM, linear memories, stack.
-const SIZES: [usize; 5] = [4096, 12 << 20, 8 << 20, 900 << 20, 1 << 20];
-/// Most bytes of a memory that declares no maximum: more pages than any test grows one to.
-const MOST: u64 = 832 << 16;
-/// The same in a script whose modules import each other's memories, which are all reserved at once.
-const MOST_SHARED: u64 = 64 << 16;
+const SIZES: [usize; 5] = [4096, 12 << 20, 192 << 20, 192 << 20, 1 << 20];
+/// Most bytes of a memory that declares no maximum: more pages than any test grows one to; and less, for when that does
+/// not fit behind the memories of other modules.
+const MOST: [u64; 2] = [832 << 16, 24 << 16];
 /// A call takes no longer.
 const LIMIT: Duration = Duration::from_secs(20);
 /// Functions of `spectest`: nothing happens in them.
@@ -59,6 +58,18 @@ pub enum Missing {
     Trapped(TrapKind),
     /// The machine did something that no module can, or an object cannot be linked.
     Broken(String),
+}
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Missing::Unsupported(what) => write!(f, "unsupported: {what}"),
+            Missing::Refused(what) => write!(f, "refused: {what}"),
+            Missing::Unlinkable(what) => write!(f, "does not link: {what}"),
+            Missing::Trapped(kind) => write!(f, "initialization traps: {}", kind.text()),
+            Missing::Broken(what) => write!(f, "broken: {what}"),
+        }
+    }
 }
 
 /// How a call ended.
@@ -197,17 +208,44 @@ impl World {
         wasm: &[u8],
         find: &dyn Fn(&str) -> Result<Option<Rc<Instance>>, Missing>,
     ) -> Result<Instance, Missing> {
+        let name = format!("i{}", self.instances);
+        self.instances += 1;
+        let mut linked = Err(Missing::Unsupported(
+            "more memory than the machine has".into(),
+        ));
+        for most in MOST {
+            let (surface, image) = self.linked(wasm, &name, most, find)?;
+            if self.fits(&image) {
+                linked = Ok((surface, image));
+                break;
+            }
+        }
+        let (surface, image) = linked?;
+        self.place(&image)?;
+        let instance = self.exports(&surface, &image, &name, find)?;
+        let init = image.symbols.get(&format!("{name}_init")).copied();
+        match self.call(init.unwrap_or(0), &Sig::default(), &[]) {
+            Ended::Returned(_) => Ok(instance),
+            Ended::Trapped(kind) => Err(Missing::Trapped(kind)),
+            Ended::Broken(what) => Err(Missing::Broken(what)),
+        }
+    }
+
+    /// Compiles a module and links it for where it goes.
+    fn linked(
+        &self,
+        wasm: &[u8],
+        name: &str,
+        most: u64,
+        find: &dyn Fn(&str) -> Result<Option<Rc<Instance>>, Missing>,
+    ) -> Result<(Surface, Image), Missing> {
         let options = Options {
             cpu: self.cpu,
             level: self.level,
-            name: format!("i{}", self.instances),
-            memory_max: None,
+            name: name.to_owned(),
+            memory_max: Some(most),
             memory_open: self.shared,
             ..Options::default()
-        };
-        let options = Options {
-            memory_max: Some(if self.shared { MOST_SHARED } else { MOST }),
-            ..options
         };
         let compiled = thumbsmith::compile(wasm, &options);
         if let Err(e) = &compiled
@@ -220,24 +258,26 @@ impl World {
         let object = compiled
             .map_err(|e| Missing::Unsupported(e.message.clone()))?
             .object;
-        let name = options.name;
-        self.instances += 1;
         let limit = format!("{name}_stack_limit");
         let external = |symbol: &str| match symbol == limit {
             true => Some(Map::SPARSE.base(Kind::Ram)),
             false => imports.get(symbol).copied(),
         };
-        let map = self.map();
         let memory = format!("{name}_memory");
-        let image = link(&object, map, &memory, 0, &external).map_err(Missing::Broken)?;
-        self.place(&image)?;
-        let instance = self.exports(&surface, &image, &name, find)?;
-        let init = image.symbols.get(&format!("{name}_init")).copied();
-        match self.call(init.unwrap_or(0), &Sig::default(), &[]) {
-            Ended::Returned(_) => Ok(instance),
-            Ended::Trapped(kind) => Err(Missing::Trapped(kind)),
-            Ended::Broken(what) => Err(Missing::Broken(what)),
-        }
+        let image = link(&object, self.map(), &memory, 0, &external).map_err(Missing::Broken)?;
+        Ok((surface, image))
+    }
+
+    /// Whether there is room for a linked module.
+    fn fits(&self, image: &Image) -> bool {
+        let sizes = [
+            (Kind::Code, image.code.len()),
+            (Kind::Ram, image.ram.len()),
+            (Kind::Linear, image.linear),
+        ];
+        let end = |kind: Kind| self.used[kind as usize].next_multiple_of(64);
+        let room = |&(kind, size): &(Kind, usize)| end(kind) + size <= SIZES[kind as usize];
+        sizes.iter().all(room)
     }
 
     /// Where the next module goes.
@@ -267,7 +307,9 @@ impl World {
                 return Err(Missing::Unsupported(format!("import {what} of its kind")));
             }
             if !matches(&self.current(place), &import.ty) {
-                return Err(Missing::Unlinkable(format!("import {what} has another type")));
+                return Err(Missing::Unlinkable(format!(
+                    "import {what} has another type"
+                )));
             }
             let symbol = import_symbol(&import.module, &import.name);
             for (suffix, at) in [("_pages", place.sizes.0), ("_max_pages", place.sizes.1)] {
@@ -292,7 +334,9 @@ impl World {
             let start = (map.base(kind) - Map::SPARSE.base(kind)) as usize;
             let region = self.memory.bytes_mut(kind);
             let Some(room) = region.get_mut(start..start + size) else {
-                return Err(Missing::Unsupported("more memory than the machine has".into()));
+                return Err(Missing::Unsupported(
+                    "more memory than the machine has".into(),
+                ));
             };
             room[..bytes.len()].copy_from_slice(bytes);
             self.used[kind as usize] = start + size;
@@ -329,8 +373,9 @@ impl World {
                     sizes: (None, None),
                 }),
                 // What is exported as it was imported is where it was.
-                (Some(import), _, _) => find(&import.module)?
-                    .and_then(|i| i.exports.get(&import.name).cloned()),
+                (Some(import), _, _) => {
+                    find(&import.module)?.and_then(|i| i.exports.get(&import.name).cloned())
+                }
                 (None, _, _) => None,
             };
             match place {
@@ -445,7 +490,9 @@ impl World {
             }
             Results::Indirect(offsets, _) => {
                 let places = sig.results.iter().zip(offsets);
-                places.map(|(ty, o)| self.read(structure + o, *ty)).collect()
+                places
+                    .map(|(ty, o)| self.read(structure + o, *ty))
+                    .collect()
             }
         };
         results.map_or_else(

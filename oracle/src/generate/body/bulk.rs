@@ -44,7 +44,11 @@ impl Body<'_, '_, '_> {
     /// A value of at most `most`, made of an expression or constant.
     fn below(&mut self, base: u32, most: u32, depth: usize) -> Known {
         let window = (most + 1).next_power_of_two() / 2;
-        let window = if window * 2 == most + 1 { most } else { window.saturating_sub(1) };
+        let window = if window * 2 == most + 1 {
+            most
+        } else {
+            window.saturating_sub(1)
+        };
         if self.draw.chance(40) || window == 0 {
             return Known::Constant(base + self.draw.below(most as usize + 1) as u32);
         }
@@ -71,19 +75,37 @@ impl Body<'_, '_, '_> {
         }
         let most = LONGEST.min(size / 4);
         let base = self.draw.below((size - 3 * most) as usize) as u32;
-        let base = if self.draw.chance(60) { base % 64 } else { base };
+        let base = if self.draw.chance(60) {
+            base % 64
+        } else {
+            base
+        };
         let at = self.below(base.min(size - 3 * most), most, depth);
-        (at, self.below(0, most, depth))
+        (at, self.length(most, depth))
+    }
+
+    /// A length: a small constant, which is moved without a call, more often than others.
+    fn length(&mut self, most: u32, depth: usize) -> Known {
+        match self.draw.chance(35) {
+            true => Known::Constant(self.draw.below(most.min(34) as usize + 1) as u32),
+            false => self.below(0, most, depth),
+        }
     }
 
     /// A range that begins or ends around a boundary.
     fn around(&mut self, size: u32) -> (Known, Known) {
-        let near = self.draw.pick(&[0, size, size, 0x8000_0000, u32::MAX, size / 2]);
+        let near = self
+            .draw
+            .pick(&[0, size, size, 0x8000_0000, u32::MAX, size / 2]);
         let by = self.draw.below(33) as u32;
         let at = near.wrapping_add(by).wrapping_sub(16);
         let exact = size.wrapping_sub(at);
         // What is long runs once.
-        let exact = if exact > 4096 && self.iterations > 1 { 1 } else { exact };
+        let exact = if exact > 4096 && self.iterations > 1 {
+            1
+        } else {
+            exact
+        };
         let length = match self.draw.below(7) {
             0 | 1 => 0,
             2 => exact,
@@ -107,10 +129,14 @@ impl Body<'_, '_, '_> {
             if size > 2 * NEAR + 2 * most {
                 let span = size - 2 * NEAR - 2 * most;
                 let base = NEAR + self.draw.below(span as usize) as u32;
-                let base = if self.draw.chance(60) { NEAR + base % 64 } else { base };
+                let base = if self.draw.chance(60) {
+                    NEAR + base % 64
+                } else {
+                    base
+                };
                 let at = self.below(base.min(NEAR + span), most, depth);
                 let by = self.draw.below(NEAR as usize) as i32;
-                let length = self.below(0, most, depth);
+                let length = self.length(most, depth);
                 self.value(at);
                 self.value(at);
                 let by = if self.draw.chance(50) { by } else { -by };
@@ -177,7 +203,9 @@ impl Body<'_, '_, '_> {
                 true => (self.around(bytes).0, length),
                 false => {
                     let from = self.draw.below(bytes as usize + 2) as u32;
-                    let length = bytes.wrapping_sub(from).wrapping_add(self.draw.below(2) as u32);
+                    let length = bytes
+                        .wrapping_sub(from)
+                        .wrapping_add(self.draw.below(2) as u32);
                     (Known::Constant(from), Known::Constant(length))
                 }
             },
