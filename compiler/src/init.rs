@@ -6,7 +6,8 @@
 
 use crate::ir::ops::SymKind;
 use crate::ir::{
-    Args, Block, Edge, ElemMode, Func, FuncType, GlobalInit, Module, Node, Op, Term, TermOp, Ty, Value,
+    Args, Block, Edge, ElemMode, Func, FuncType, GlobalInit, Module, Node, Op, Term, TermOp, Ty,
+    Value,
 };
 use crate::opt::address::sym_imm;
 use crate::seeded::{Bug, on};
@@ -217,7 +218,13 @@ fn tables(b: &mut Builder, module: &Module) {
             }
         }
         if t.init != GlobalInit::NULL && t.min > 0 {
-            fill(b, module, t.init, t.min, SymKind::Table.imm(i as u32) | i64::from(t.first()));
+            fill(
+                b,
+                module,
+                t.init,
+                t.min,
+                SymKind::Table.imm(i as u32) | i64::from(t.first()),
+            );
         }
     }
     for (i, e) in module.elems.iter().enumerate() {
@@ -232,7 +239,9 @@ fn tables(b: &mut Builder, module: &Module) {
         }
     }
     for (i, e) in module.elems.iter().enumerate() {
-        let ElemMode::Active(table, offset) = e.mode else { continue };
+        let ElemMode::Active(table, offset) = e.mode else {
+            continue;
+        };
         let t = &module.tables[table as usize];
         if t.contents.is_some() || on(Bug::ActiveSegmentDropped) && i > 0 {
             continue;

@@ -384,6 +384,9 @@ bugs! {
     917 LaterSegmentLost "references" "translate" "an element segment over another one is dropped";
     918 ActiveSegmentDropped "tables" "init" "initialization copies the first element segment only";
     919 ElementsShifted "tables" "init" "initialization copies an element segment from its second reference on";
+    920 TailPadding "tail calls" "emit" "the register that pads a frame may hold an argument of a tail call";
+    921 TailResults "tail calls" "abi" "results on the stack stand behind a function's own arguments, whatever area it has";
+    922 ThunkWithoutId "references" "object" "references to imports find no word that tells the type";
 }
 
 /// The line of a table of rules as the bug that is on leaves it: what a table is made of, once a process.

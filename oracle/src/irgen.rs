@@ -10,8 +10,8 @@ use crate::generate::draw::Draw;
 use smallvec::{SmallVec, smallvec};
 use thumbsmith::TrapKind;
 use thumbsmith::ir::{
-    Block, Class, Edge, Entry, Func, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module, Node,
-    Op, Sig, Term, TermOp, Ty, Value,
+    Block, Class, Edge, Entry, Func, FuncDecl, FuncType, Global, GlobalInit, Import, Memory,
+    Module, Node, Op, Sig, Term, TermOp, Ty, Value,
 };
 
 /// Most operations of a function outside of terminators.

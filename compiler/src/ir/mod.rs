@@ -15,7 +15,7 @@ pub mod verify;
 pub use cfg::Cfg;
 pub use func::{Args, Block, BlockData, Edge, Func, Node, Term, TermOp, Value};
 pub use module::{
-    Data, Elem, ElemMode, Entry, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module, Table,
-    TypeDecl,
+    Data, Elem, ElemMode, Entry, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module,
+    Table, TypeDecl,
 };
 pub use ops::{Class, ImmKind, Op, Sig, Ty};

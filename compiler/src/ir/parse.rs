@@ -8,8 +8,8 @@ pub use super::cursor::ParseError;
 use super::cursor::{Cursor, Spot, error_at};
 use super::func::{Args, Block, Edge, Func, Node, Term, TermOp, Value};
 use super::module::{
-    Data, Elem, ElemMode, Entry, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module, Table,
-    TypeDecl,
+    Data, Elem, ElemMode, Entry, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module,
+    Table, TypeDecl,
 };
 use super::ops::{Class, ImmKind, Op, Sig, SymKind, Ty};
 use super::text::{has_suffix, term_name};
@@ -139,7 +139,7 @@ fn table(m: &mut Module, mut c: Cursor<'_>) -> Result<()> {
     let max = c.number_in(min.into(), u32::MAX.into())? as u32;
     let start = init(&mut c, Ty::I32)?;
     let grows = c.take_word("grows");
-    let contents = match c.peek().starts_with('(') {
+    let contents = match c.clone().take("(") {
         true => Some(listed(&mut c, |c| init(c, Ty::I32))?),
         false => None,
     };

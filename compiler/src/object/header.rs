@@ -4,7 +4,7 @@
 //! word of C or C++, is declared under a near identifier with an assembler label, so that everything can be called.
 //! Invariant: no two declarations share an identifier, and none is made twice. Checked by `tests/header.rs`.
 
-use crate::ir::{FuncType, Global, Module, Table, Ty};
+use crate::ir::{FuncType, Global, Module, Ty};
 use crate::options::Options;
 use rustc_hash::FxHashSet;
 use std::fmt::Write;
@@ -132,11 +132,8 @@ fn variable_type(g: &Global) -> String {
     format!("{constant}{}", c_type(g.ty))
 }
 
-/// A table that others see: its size now and at most, and its references, of which null is 0.
-fn table_type(t: &Table) -> String {
-    let entries = if t.import.is_some() { t.min } else { t.max };
-    format!("struct {{ uint32_t size, max, entries[{}]; }}", entries.max(1))
-}
+/// How a table that others see is declared.
+const TABLE: &str = "[/* size, greatest size, references */]";
 
 /// How a label is written, so that the assembler takes any text: gcc prints it as it stands, clang quotes it.
 const LABELS: &str = "\
@@ -194,7 +191,7 @@ pub fn text(m: &Module, options: &Options) -> String {
     }
     for t in &m.tables {
         if let Some(i) = &t.import {
-            h.variable(&table_type(t), &i.symbol(), "");
+            h.variable("uint32_t", &i.symbol(), TABLE);
         }
     }
     h.line("\n/* Exports. */");
@@ -210,7 +207,7 @@ pub fn text(m: &Module, options: &Options) -> String {
     }
     for t in &m.tables {
         for e in &t.exports {
-            h.variable(&table_type(t), e, "");
+            h.variable("uint32_t", e, TABLE);
         }
     }
     h.line("\n#ifdef __cplusplus\n}\n#endif\n#endif");

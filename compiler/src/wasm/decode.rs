@@ -8,8 +8,8 @@ use super::bodies::Bodies;
 use super::references::{self, Outside};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{
-    Data, Elem, ElemMode, Entry, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module, Table, Ty,
-    TypeDecl,
+    Data, Elem, ElemMode, Entry, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module,
+    Table, Ty, TypeDecl,
 };
 use crate::options::Options;
 use wasmparser as wp;
@@ -263,7 +263,9 @@ impl<'a> Decoder<'a> {
         self.funcref_tables.push(ty.element_type.is_func_ref());
         self.module.tables.push(Table {
             min,
-            max: ty.maximum.map_or(u32::MAX, |m| m.min(u32::MAX.into()) as u32),
+            max: ty
+                .maximum
+                .map_or(u32::MAX, |m| m.min(u32::MAX.into()) as u32),
             init,
             import,
             exports: Vec::new(),
@@ -372,7 +374,8 @@ impl<'a> Decoder<'a> {
         init: GlobalInit,
         at: u64,
     ) -> Result<()> {
-        self.funcref_globals.push(ty.content_type == wp::ValType::FUNCREF);
+        self.funcref_globals
+            .push(ty.content_type == wp::ValType::FUNCREF);
         let g = Global {
             ty: value_type(ty.content_type, at)?,
             mutable: ty.mutable,

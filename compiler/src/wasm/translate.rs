@@ -659,9 +659,7 @@ impl Translator<'_> {
             }
             other => {
                 let cx = self.cx;
-                if !cx.accesses.operator(self, other)
-                    && !cx.references.operator(self, other, at)?
-                {
+                if !cx.accesses.operator(self, other) && !cx.references.operator(self, other, at)? {
                     return Err(unsupported(&format!("operator {} is", mnemonic(other)), at));
                 }
             }

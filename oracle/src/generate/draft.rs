@@ -180,7 +180,9 @@ impl Draft {
         let all = self.elems.iter().enumerate();
         let fits = |e: &ElemDraft| e.active.is_none() && e.funcref == t.funcref && e.sig == t.sig;
         let live = |e: &ElemDraft| fits(e) && (self.wild || !e.dropped);
-        all.filter(|(_, e)| live(e)).map(|(i, _)| i as u32).collect()
+        all.filter(|(_, e)| live(e))
+            .map(|(i, _)| i as u32)
+            .collect()
     }
 
     /// Says that code refers to a function.
