@@ -231,7 +231,7 @@ fn tables(b: &mut Builder, module: &Module) {
         if !e.is_constant() {
             for (k, &item) in e.items.iter().enumerate() {
                 let (base, v) = (
-                    b.sym(SymKind::Elem.imm(i as u32) | 4 * k as i64),
+                    b.sym(SymKind::Elem.imm(i as u32) + 4 * k as i64),
                     b.init_value(module, item, Ty::I32),
                 );
                 b.pin(Op::GlobalStore, Ty::Void, &[base, v], 0);

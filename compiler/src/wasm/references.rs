@@ -270,8 +270,8 @@ impl References {
 
     /// Gives functions that call each other in their own place one stack area.
     fn areas(&mut self, module: &mut Module, scans: &[Option<&mut Scan>]) {
-        let tails = |s: &&mut Scan| !s.tail_calls.is_empty() || s.indirect.iter().any(|i| i.tail);
-        if !scans.iter().flatten().any(|s| tails(&s)) {
+        let tails = |s: &Scan| !s.tail_calls.is_empty() || s.indirect.iter().any(|i| i.tail);
+        if !scans.iter().flatten().any(|s| tails(s)) {
             return;
         }
         let n = module.funcs.len();
@@ -339,7 +339,7 @@ impl References {
                 && self.reach(s.table).differs(ty, &self.funcs)
         };
         let sites = scans.iter().flatten().flat_map(|s| &s.indirect);
-        let wanted = self.outside.shared || sites.into_iter().any(|s| asks(s));
+        let wanted = self.outside.shared || sites.into_iter().any(asks);
         let types = &module.types;
         for f in module.funcs.iter_mut().filter(|f| f.entry.referenced) {
             if wanted {

@@ -75,7 +75,7 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
         }
     }
     // Last, so that what they leave in tables meets no call of another function.
-    for _ in 0..draw.range(1, 4) {
+    for _ in 0..draw.range(1, 3) {
         let style = style(draw);
         direct(draw, &mut draft, &style, changed.clone());
     }

@@ -190,11 +190,12 @@ impl Body<'_, '_, '_> {
         count
     }
 
-    /// Parameter number `n`, brought near a size more often than not: just below it, at it, past it.
+    /// Parameter number `n`, brought near a size more often than not: below it, or also at it and past it.
     fn near(&mut self, n: u32, size: u32) {
         self.op(Instruction::LocalGet(n));
-        if self.draw.chance(85) {
-            self.op(Instruction::I32Const(size.wrapping_add(2) as i32));
+        let past = self.draw.pick(&[0, 0, 1, 2, 2]);
+        if self.draw.chance(93) {
+            self.op(Instruction::I32Const((size + past).max(1) as i32));
             self.op(Instruction::I32RemU);
         }
     }
