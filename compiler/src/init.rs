@@ -306,14 +306,20 @@ fn tables(b: &mut Builder, module: &Module) {
             }
         }
         if t.init != GlobalInit::NULL && t.min > 0 {
-            fill(b, module, t.init, t.min, SymKind::Table.imm(i as u32) | i64::from(t.first()));
+            fill(
+                b,
+                module,
+                t.init,
+                t.min,
+                SymKind::Table.imm(i as u32) | i64::from(t.first()),
+            );
         }
     }
     for (i, e) in module.elems.iter().enumerate() {
         if !e.is_constant() {
             for (k, &item) in e.items.iter().enumerate() {
                 let (base, v) = (
-                    b.sym(SymKind::Elem.imm(i as u32) | 4 * k as i64),
+                    b.sym(SymKind::Elem.imm(i as u32) + 4 * k as i64),
                     b.init_value(module, item, Ty::I32),
                 );
                 b.pin(Op::GlobalStore, Ty::Void, &[base, v], 0);
@@ -321,7 +327,9 @@ fn tables(b: &mut Builder, module: &Module) {
         }
     }
     for (i, e) in module.elems.iter().enumerate() {
-        let ElemMode::Active(table, offset) = e.mode else { continue };
+        let ElemMode::Active(table, offset) = e.mode else {
+            continue;
+        };
         let t = &module.tables[table as usize];
         if t.contents.is_some() || on(Bug::ActiveSegmentDropped) && i > 0 {
             continue;

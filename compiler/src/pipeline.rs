@@ -22,6 +22,7 @@ use crate::options::{Level, Options};
 pub use crate::plan::check_order;
 pub(crate) use crate::plan::passes_of;
 use crate::regalloc::{self, Allocation};
+use crate::seeded::{Bug, on};
 use crate::stages::Form;
 use crate::wasm::Bodies;
 use crate::seeded::{Bug, on};
@@ -522,7 +523,11 @@ fn keep_referenced(
             ir::GlobalInit::Const(_) | ir::GlobalInit::Global(_) | ir::GlobalInit::Expr(_) => None,
         });
         let funcs: Vec<Symbol> = funcs.collect();
-        work.extend(funcs.iter().filter_map(|s| place.get(&symbols.kinds[s.0 as usize])));
+        work.extend(
+            funcs
+                .iter()
+                .filter_map(|s| place.get(&symbols.kinds[s.0 as usize])),
+        );
     };
     for (t, table) in module.tables.iter().enumerate() {
         if table.is_shared() {
@@ -943,7 +948,8 @@ fn layout_func(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
         SymbolKind::Func(i) | SymbolKind::Thunk(i) => {
             let entry = &cx.module.funcs[i as usize].entry;
             let entered = entry.thunk == matches!(u.kind, SymbolKind::Thunk(_));
-            entry.id.filter(|_| entered)
+            let lost = on(Bug::ThunkWithoutId) && entry.thunk;
+            entry.id.filter(|_| entered && !lost)
         }
         _ => None,
     };

@@ -394,6 +394,9 @@ bugs! {
     917 LaterSegmentLost "references" "translate" "an element segment over another one is dropped";
     918 ActiveSegmentDropped "tables" "init" "initialization copies the first element segment only";
     919 ElementsShifted "tables" "init" "initialization copies an element segment from its second reference on";
+    920 TailPadding "tail calls" "emit" "the register that pads a frame may hold an argument of a tail call";
+    921 TailResults "tail calls" "abi" "results on the stack stand behind a function's own arguments, whatever area it has";
+    922 ThunkWithoutId "references" "object" "references to imports find no word that tells the type";
     1000 RangeAtEnd "bulk memory" "translate" "a range of no bytes at the end of memory traps";
     1001 RangeWraps "bulk memory" "translate" "the end of a range is computed modulo 2^32";
     1002 CopyOnlyForward "bulk memory" "helpers" "copies begin at the first byte, whatever overlaps";

@@ -16,7 +16,10 @@ fn listing(text: &str, level: Level) -> String {
 /// The mnemonics of a function, in order, without its stack check and its prologue.
 fn mnemonics(listing: &str, function: &str) -> Vec<String> {
     let head = format!("module.{function}:");
-    let lines = listing.lines().skip_while(|l| !l.starts_with(&head)).skip(1);
+    let lines = listing
+        .lines()
+        .skip_while(|l| !l.starts_with(&head))
+        .skip(1);
     let body = lines.take_while(|l| !l.is_empty());
     let words = body.filter_map(|l| l.split_whitespace().nth(1));
     let all: Vec<String> = words
@@ -51,8 +54,15 @@ fn a_table_of_one_type_costs_a_compare_and_a_load() {
 #[test]
 fn entries_without_a_function_and_of_other_types_cost_a_check_each() {
     let null = listing(&through("(ref.func $a) (ref.func $b)", 3), Level::O2);
-    assert_eq!(mnemonics(&null, "f"), ["cmp", "bhi", "ldr", "ldr", "cbz", "blx", "pop"], "{null}");
-    let types = listing(&through("(ref.func $a) (ref.func $b) (ref.func $c)", 3), Level::O2);
+    assert_eq!(
+        mnemonics(&null, "f"),
+        ["cmp", "bhi", "ldr", "ldr", "cbz", "blx", "pop"],
+        "{null}"
+    );
+    let types = listing(
+        &through("(ref.func $a) (ref.func $b) (ref.func $c)", 3),
+        Level::O2,
+    );
     assert!(types.contains("#-5]"), "{types}");
     let f = mnemonics(&types, "f");
     assert!(!f.contains(&"cbz".into()), "{types}");
@@ -64,16 +74,26 @@ fn what_has_one_target_is_called_by_name() {
     assert!(one.contains("-> module.a") && !one.contains("blx"), "{one}");
     assert!(!one.contains("table0"), "{one}");
     let other = listing(&through("(ref.func $a) (ref.func $c)", 2), Level::O0);
-    assert!(other.contains("-> module.a") && !other.contains("blx"), "{other}");
+    assert!(
+        other.contains("-> module.a") && !other.contains("blx"),
+        "{other}"
+    );
     let inlined = listing(&through("(ref.func $a) (ref.func $a)", 2), Level::O2);
-    assert!(!mnemonics(&inlined, "f").contains(&"bl".into()), "{inlined}");
+    assert!(
+        !mnemonics(&inlined, "f").contains(&"bl".into()),
+        "{inlined}"
+    );
 }
 
 #[test]
 fn what_nothing_calls_goes_with_its_table() {
-    let text = r#"(module (table 1 1 funcref) (elem (i32.const 0) $a) (func $a) (func (export "f")))"#;
+    let text =
+        r#"(module (table 1 1 funcref) (elem (i32.const 0) $a) (func $a) (func (export "f")))"#;
     let text = listing(text, Level::O2);
-    assert!(!text.contains("module.a:") && !text.contains("table0"), "{text}");
+    assert!(
+        !text.contains("module.a:") && !text.contains("table0"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -117,6 +137,8 @@ fn the_greatest_size_of_a_table_is_what_was_asked_for() {
 #[test]
 fn tables_that_no_memory_holds_are_refused() {
     let wasm = wat::parse_str("(module (table 100000000 funcref))").unwrap();
-    let e = thumbsmith::compile(&wasm, &Options::default()).err().unwrap();
+    let e = thumbsmith::compile(&wasm, &Options::default())
+        .err()
+        .unwrap();
     assert_eq!(e.kind, ErrorKind::Limit, "{e}");
 }

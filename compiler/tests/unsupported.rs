@@ -36,10 +36,19 @@ const DECLARATIONS: &[(&str, &str)] = &[
     ("(func (local f64))", "floats"),
     ("(func (param v128))", "vectors"),
     ("(func (param anyref))", "references other than"),
-    ("(func (result (ref func)) unreachable)", "references other than"),
-    ("(type $t (func)) (global (ref null $t) (ref.null $t))", "references other than"),
+    (
+        "(func (result (ref func)) unreachable)",
+        "references other than",
+    ),
+    (
+        "(type $t (func)) (global (ref null $t) (ref.null $t))",
+        "references other than",
+    ),
     ("(table 1 anyref)", "references other than"),
-    ("(import \"env\" \"t\" (table 1 eqref))", "references other than"),
+    (
+        "(import \"env\" \"t\" (table 1 eqref))",
+        "references other than",
+    ),
     ("(table i64 1 funcref)", "64-bit"),
     ("(func (local i31ref))", "references other than"),
     ("(global f32 (f32.const 1))", "f32.const"),

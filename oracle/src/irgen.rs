@@ -11,14 +11,8 @@ use smallvec::{SmallVec, smallvec};
 use thumbsmith::TrapKind;
 use thumbsmith::ir::floats::ALL;
 use thumbsmith::ir::{
-<<<<<<< HEAD
     Base, Block, Class, Edge, Entry, Func, FuncDecl, FuncType, Global, GlobalInit, Import, Memory,
-    Module, Node,
-    Op, Sig, Term, TermOp, Ty, Value,
-=======
-    Base, Block, Class, Edge, Func, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module,
-    Node, Op, Sig, Term, TermOp, Ty, Value,
->>>>>>> memory
+    Module, Node, Op, Sig, Term, TermOp, Ty, Value,
 };
 
 /// Most operations of a function outside of terminators.

@@ -48,7 +48,11 @@ pub fn internal(ty: &FuncType) -> Signature {
 /// where the first one's caller looks for them.
 pub fn within(ty: &FuncType, area: u32) -> Signature {
     let mut s = Signature::default();
-    let end = params(ty, 0, &mut s).max(area);
+    let own = params(ty, 0, &mut s);
+    let end = match on(Bug::TailResults) {
+        true => own,
+        false => own.max(area),
+    };
     let words: u32 = ty.results.iter().map(|t| t.words()).sum();
     let mut at = end;
     for w in 0..words {
@@ -59,7 +63,7 @@ pub fn within(ty: &FuncType, area: u32) -> Signature {
             Place::Stack(at - 4)
         });
     }
-    s.stack_bytes = at.next_multiple_of(8);
+    s.stack_bytes = at.max(area).next_multiple_of(8);
     s
 }
 

@@ -238,10 +238,10 @@ L1:
   Call s5 @0x30
 L3:
   pop {r4, pc}
-L2:
-  Trap 4
 L5:
   TailCall s6
+L2:
+  Trap 4
 end
 ";
 
@@ -267,7 +267,7 @@ end
             ("0xdeadbeef", "0xdeadbeef0", (10, 12)),
             ("BranchZero.ne", "BranchZero.lt", (12, 3)),
             ("@0x30", "@x", (15, 12)),
-            ("Trap 4", "Trap 256", (19, 8)),
+            ("Trap 4", "Trap 256", (21, 8)),
             ("end", "", (1, 1)),
         ] {
             assert!(GOOD.contains(from), "{from}");

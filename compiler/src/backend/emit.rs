@@ -47,7 +47,8 @@ impl Frame {
         let total = local + 4 * saved.len() as u32;
         if !total.is_multiple_of(8) && f.has_calls && !(on(Bug::FrameOdd) && a.slots > 0) {
             let r3_returns = f.blocks.iter().filter_map(|b| b.insts.last()).any(|i| {
-                (i.op == MOp::Ret || i.leaves()) && i.abi.as_ref().is_some_and(|a| a.uses.contains(&Reg(3)))
+                (i.op == MOp::Ret || i.leaves() && !on(Bug::TailPadding))
+                    && i.abi.as_ref().is_some_and(|a| a.uses.contains(&Reg(3)))
             });
             if local == 0 && (!r3_returns || on(Bug::ResultPopped)) {
                 // A register more to push and pop is shorter than moving the stack pointer.

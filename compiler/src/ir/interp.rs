@@ -183,7 +183,8 @@ impl Space {
         for (i, f) in module.funcs.iter().enumerate() {
             self.ids.push(f.entry.id);
             for kind in [SymKind::Func, SymKind::Thunk] {
-                self.base.insert(kind as u32 + i as u32, reference(i as u32));
+                self.base
+                    .insert(kind as u32 + i as u32, reference(i as u32));
             }
         }
         for (i, t) in module.tables.iter().enumerate() {

@@ -222,7 +222,10 @@ pub struct Elem {
 impl Elem {
     /// Whether its references are known before anything runs: then it lies in flash.
     pub fn is_constant(&self) -> bool {
-        !self.items.iter().any(|i| matches!(i, GlobalInit::Global(_)))
+        !self
+            .items
+            .iter()
+            .any(|i| matches!(i, GlobalInit::Global(_)))
     }
 }
 

@@ -174,7 +174,7 @@ fn table(m: &mut Module, mut c: Cursor<'_>) -> Result<()> {
     let max = c.number_in(min.into(), u32::MAX.into())? as u32;
     let start = init(m, &mut c, Ty::I32)?;
     let grows = c.take_word("grows");
-    let contents = match c.peek().starts_with('(') {
+    let contents = match c.clone().take("(") {
         true => Some(listed(&mut c, |c| init(m, c, Ty::I32))?),
         false => None,
     };

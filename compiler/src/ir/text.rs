@@ -68,7 +68,11 @@ pub fn module(m: &Module, locs: bool) -> String {
 
 fn type_decl(out: &mut String, t: &TypeDecl) {
     let (params, results) = (list(&t.ty.params), list(&t.ty.results));
-    let _ = writeln!(out, "type {params} -> {results} id {} area {}", t.id, t.area);
+    let _ = writeln!(
+        out,
+        "type {params} -> {results} id {} area {}",
+        t.id, t.area
+    );
 }
 
 fn table(out: &mut String, m: &Module, t: &Table) {
@@ -192,7 +196,10 @@ fn declaration(out: &mut String, d: &FuncDecl, index: usize, locs: bool) {
     if e.type_number != 0 {
         let _ = write!(tail, " type{}", e.type_number);
     }
-    for (word, _) in [("referenced", e.referenced), ("thunk", e.thunk)].iter().filter(|w| w.1) {
+    for (word, _) in [("referenced", e.referenced), ("thunk", e.thunk)]
+        .iter()
+        .filter(|w| w.1)
+    {
         let _ = write!(tail, " {word}");
     }
     if let Some(id) = e.id {

@@ -5,7 +5,7 @@
 //! Invariant: no two declarations share an identifier, and none is made twice. Checked by `tests/header.rs`.
 
 use crate::backend::symbols::numbered;
-use crate::ir::{Base, FuncType, Global, Memory, Module, Table, Ty};
+use crate::ir::{Base, FuncType, Global, Memory, Module, Ty};
 use crate::options::Options;
 use rustc_hash::FxHashSet;
 use std::fmt::Write;
@@ -168,11 +168,8 @@ fn variable_type(g: &Global) -> String {
     format!("{constant}{}", c_type(g.ty))
 }
 
-/// A table that others see: its size now and at most, and its references, of which null is 0.
-fn table_type(t: &Table) -> String {
-    let entries = if t.import.is_some() { t.min } else { t.max };
-    format!("struct {{ uint32_t size, max, entries[{}]; }}", entries.max(1))
-}
+/// How a table that others see is declared.
+const TABLE: &str = "[/* size, greatest size, references */]";
 
 /// How a label is written, so that the assembler takes any text: gcc prints it as it stands, clang quotes it.
 const LABELS: &str = "\
@@ -228,7 +225,7 @@ pub fn text(m: &Module, options: &Options) -> String {
     }
     for t in &m.tables {
         if let Some(i) = &t.import {
-            h.variable(&table_type(t), &i.symbol(), "");
+            h.variable("uint32_t", &i.symbol(), TABLE);
         }
     }
     h.line("\n/* Exports. */");
@@ -244,7 +241,7 @@ pub fn text(m: &Module, options: &Options) -> String {
     }
     for t in &m.tables {
         for e in &t.exports {
-            h.variable(&table_type(t), e, "");
+            h.variable("uint32_t", e, TABLE);
         }
     }
     h.line("\n#ifdef __cplusplus\n}\n#endif\n#endif");

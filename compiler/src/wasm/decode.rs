@@ -265,7 +265,9 @@ impl<'a> Decoder<'a> {
         self.funcref_tables.push(ty.element_type.is_func_ref());
         self.module.tables.push(Table {
             min,
-            max: ty.maximum.map_or(u32::MAX, |m| m.min(u32::MAX.into()) as u32),
+            max: ty
+                .maximum
+                .map_or(u32::MAX, |m| m.min(u32::MAX.into()) as u32),
             init,
             import,
             exports: Vec::new(),
@@ -410,7 +412,8 @@ impl<'a> Decoder<'a> {
         init: GlobalInit,
         at: u64,
     ) -> Result<()> {
-        self.funcref_globals.push(ty.content_type == wp::ValType::FUNCREF);
+        self.funcref_globals
+            .push(ty.content_type == wp::ValType::FUNCREF);
         let g = Global {
             ty: value_type(ty.content_type, at)?,
             mutable: ty.mutable,

@@ -92,10 +92,21 @@ pub(super) fn type_id(t: &wp::FuncType) -> u32 {
         _ => 6u32,
     };
     let params = t.params().iter().map(digit);
-    let digits: Vec<u32> = params.chain([0]).chain(t.results().iter().map(digit)).collect();
-    let exact = digits.iter().try_fold(0u32, |n, d| n.checked_mul(7)?.checked_add(*d));
-    let hash = || digits.iter().fold(0x811c_9dc5u32, |h, d| (h ^ d).wrapping_mul(0x0100_0193));
-    exact.filter(|n| n >> 31 == 0).unwrap_or_else(|| hash() | 1 << 31)
+    let digits: Vec<u32> = params
+        .chain([0])
+        .chain(t.results().iter().map(digit))
+        .collect();
+    let exact = digits
+        .iter()
+        .try_fold(0u32, |n, d| n.checked_mul(7)?.checked_add(*d));
+    let hash = || {
+        digits
+            .iter()
+            .fold(0x811c_9dc5u32, |h, d| (h ^ d).wrapping_mul(0x0100_0193))
+    };
+    exact
+        .filter(|n| n >> 31 == 0)
+        .unwrap_or_else(|| hash() | 1 << 31)
 }
 
 impl References {
@@ -113,11 +124,16 @@ impl References {
             outside,
             ..References::default()
         };
-        if module.types.iter().enumerate().any(|(i, t)| {
-            module.types[..i].iter().any(|u| u.id == t.id)
-        }) {
-            return Err(Error::new(ErrorKind::Limit, "two function types have one identity")
-                .help("change the order of parameters of one"));
+        if module
+            .types
+            .iter()
+            .enumerate()
+            .any(|(i, t)| module.types[..i].iter().any(|u| u.id == t.id))
+        {
+            return Err(
+                Error::new(ErrorKind::Limit, "two function types have one identity")
+                    .help("change the order of parameters of one"),
+            );
         }
         let named = r.tables(module, scans, options);
         r.referenced(module, scans, &named);
@@ -131,7 +147,10 @@ impl References {
         r.helpers(module, scans)?;
         // Calls that have one target only are calls of that.
         for scan in scans.iter_mut().flatten() {
-            let sites = scan.indirect.iter().map(|s| r.target(s.table, r.number(s.ty)));
+            let sites = scan
+                .indirect
+                .iter()
+                .map(|s| r.target(s.table, r.number(s.ty)));
             let direct: Vec<u32> = sites
                 .filter_map(|t| match t {
                     Target::One(f) => Some(f),
@@ -147,7 +166,11 @@ impl References {
 
     /// The number of a type of the binary.
     pub(super) fn number(&self, ty: u32) -> u32 {
-        self.outside.numbers.get(ty as usize).copied().unwrap_or(NONE)
+        self.outside
+            .numbers
+            .get(ty as usize)
+            .copied()
+            .unwrap_or(NONE)
     }
 
     /// What is known of tables and segments. Gives which tables anything names.
@@ -161,7 +184,9 @@ impl References {
         let mut changed = named.clone();
         let uses = scans.iter().flatten().flat_map(|s| &s.tables);
         for &(table, access) in uses {
-            let Some(t) = module.tables.get_mut(table as usize) else { continue };
+            let Some(t) = module.tables.get_mut(table as usize) else {
+                continue;
+            };
             named[table as usize] = true;
             changed[table as usize] |= access != Access::Read;
             t.grows |= access == Access::Grown;
@@ -177,7 +202,11 @@ impl References {
             }
         }
         for (i, &changed) in changed.iter().enumerate() {
-            if !changed || on(Bug::TableSetFixed) && !module.tables[i].grows && !module.tables[i].is_shared() {
+            if !changed
+                || on(Bug::TableSetFixed)
+                    && !module.tables[i].grows
+                    && !module.tables[i].is_shared()
+            {
                 module.tables[i].contents = contents(module, i as u32);
             }
         }
@@ -210,8 +239,17 @@ impl References {
             ElemMode::Passive => true,
             ElemMode::Declared => false,
         };
-        let tables = module.tables.iter().zip(named).filter(|t| *t.1).map(|t| t.0.init);
-        let items = module.elems.iter().filter(used).flat_map(|e| e.items.iter().copied());
+        let tables = module
+            .tables
+            .iter()
+            .zip(named)
+            .filter(|t| *t.1)
+            .map(|t| t.0.init);
+        let items = module
+            .elems
+            .iter()
+            .filter(used)
+            .flat_map(|e| e.items.iter().copied());
         let globals = module.globals.iter().map(|g| g.init);
         let all = tables.chain(items).chain(globals);
         let mut found: Vec<u32> = all
@@ -232,8 +270,8 @@ impl References {
 
     /// Gives functions that call each other in their own place one stack area.
     fn areas(&mut self, module: &mut Module, scans: &[Option<&mut Scan>]) {
-        let tails = |s: &&mut Scan| !s.tail_calls.is_empty() || s.indirect.iter().any(|i| i.tail);
-        if !scans.iter().flatten().any(|s| tails(&s)) {
+        let tails = |s: &Scan| !s.tail_calls.is_empty() || s.indirect.iter().any(|i| i.tail);
+        if !scans.iter().flatten().any(|s| tails(s)) {
             return;
         }
         let n = module.funcs.len();
@@ -301,7 +339,7 @@ impl References {
                 && self.reach(s.table).differs(ty, &self.funcs)
         };
         let sites = scans.iter().flatten().flat_map(|s| &s.indirect);
-        let wanted = self.outside.shared || sites.into_iter().any(|s| asks(s));
+        let wanted = self.outside.shared || sites.into_iter().any(asks);
         let types = &module.types;
         for f in module.funcs.iter_mut().filter(|f| f.entry.referenced) {
             if wanted {
@@ -352,7 +390,8 @@ impl References {
         }
         Reach {
             funcs: Some(funcs.into()),
-            null: contents.contains(&GlobalInit::NULL) && !(on(Bug::LastNullForgotten) && contents.last() == Some(&GlobalInit::NULL)),
+            null: contents.contains(&GlobalInit::NULL)
+                && !(on(Bug::LastNullForgotten) && contents.last() == Some(&GlobalInit::NULL)),
         }
     }
 
@@ -364,7 +403,9 @@ impl References {
         let Some(funcs) = self.reach(table).funcs else {
             return Target::Many;
         };
-        let mut matching = funcs.iter().filter(|f| self.funcs[**f as usize].entry.type_number == ty);
+        let mut matching = funcs
+            .iter()
+            .filter(|f| self.funcs[**f as usize].entry.type_number == ty);
         match (matching.next(), matching.next()) {
             (None, _) => Target::None,
             (Some(&f), None) => Target::One(f),
@@ -375,7 +416,12 @@ impl References {
     /// Whether a tail call through a table can be one: not where it goes to an import, nor where results on the stack would
     /// stand elsewhere than others expect them.
     pub(super) fn leaves(&self, table: u32, ty: u32) -> bool {
-        let words: u32 = self.types[ty as usize].ty.results.iter().map(|t| t.words()).sum();
+        let words: u32 = self.types[ty as usize]
+            .ty
+            .results
+            .iter()
+            .map(|t| t.words())
+            .sum();
         match self.target(table, ty) {
             Target::One(f) if self.funcs[f as usize].import => false,
             Target::One(_) | Target::None | Target::Many => !self.outside.shared || words <= 4,

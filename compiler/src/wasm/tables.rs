@@ -37,7 +37,10 @@ impl References {
         use wp::Operator as O;
         match *op {
             O::RefNull { hty } => {
-                super::decode::value_type(wp::RefType::new(true, hty).map_or(wp::ValType::V128, wp::ValType::Ref), at)?;
+                super::decode::value_type(
+                    wp::RefType::new(true, hty).map_or(wp::ValType::V128, wp::ValType::Ref),
+                    at,
+                )?;
                 let null = t.iconst(Ty::I32, 0);
                 t.push(null);
             }
@@ -227,7 +230,9 @@ impl References {
         let place = self.checked_place(t, table, index, TrapKind::UndefinedElement);
         let reach = self.reach(table);
         let target = self.target(table, ty);
-        if let (Target::One(f), false, false) = (&target, reach.null, reach.differs(ty, &self.funcs)) {
+        if let (Target::One(f), false, false) =
+            (&target, reach.null, reach.differs(ty, &self.funcs))
+        {
             return Callee::Func(*f);
         }
         let mut r = t.pin(Op::GlobalLoad, Ty::I32, &[place], 0);
@@ -240,7 +245,9 @@ impl References {
             };
             r = t.guard(r, bad, kind);
         }
-        if reach.differs(ty, &self.funcs) && !(on(Bug::CallTypeUnchecked) && self.types[ty as usize].ty.params.len() > 1) {
+        if reach.differs(ty, &self.funcs)
+            && !(on(Bug::CallTypeUnchecked) && self.types[ty as usize].ty.params.len() > 1)
+        {
             let bad = match target {
                 Target::One(f) => {
                     let only = self.function(t, f);
@@ -344,7 +351,11 @@ fn range(t: &mut Translator<'_>, start: Value, count: Value, size: Value) -> Val
 }
 
 /// The value of a global's initial value, if the global never changes and it is known.
-pub(super) fn constant(t: &mut Translator<'_>, references: &References, init: GlobalInit) -> Option<Value> {
+pub(super) fn constant(
+    t: &mut Translator<'_>,
+    references: &References,
+    init: GlobalInit,
+) -> Option<Value> {
     match init {
         GlobalInit::Func(f) => Some(references.function(t, f)),
         GlobalInit::Const(_) | GlobalInit::Global(_) | GlobalInit::Expr(_) => None,

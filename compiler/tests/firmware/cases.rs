@@ -12,7 +12,9 @@ pub struct Case {
     pub traps: &'static [u8],
 }
 
-pub const CASES: &[Case] = &[CALLS, IMPORTS, STATE, TRAPS, STACK, GROW, TWO];
+pub const CASES: &[Case] = &[
+    CALLS, IMPORTS, STATE, TRAPS, STACK, GROW, TWO, SHARED, DEEP, HANDLES,
+];
 
 const CALLS: Case = Case {
     name: "calls",
@@ -351,4 +353,178 @@ const TWO: Case = Case {
         }"#,
     prints: "two=1cc\none=dd\napart=1\n",
     traps: &[],
+};
+
+/// Two modules and the firmware share a table: references of each are called by all.
+const SHARED: Case = Case {
+    name: "shared",
+    parts: &[
+        Part {
+            name: "a",
+            wat: r#"(module
+                (type $u (func (param i32) (result i32)))
+                (type $m (func (param i32) (result i32 i64 i32 i32)))
+                (import "env" "twice" (func $twice (type $u)))
+                (table (export "t") 4 6 funcref)
+                (elem (i32.const 0) $inc $many $twice)
+                (func $inc (type $u) (i32.add (local.get 0) (i32.const 1)))
+                (func $many (type $m)
+                  (local.get 0) (i64.shl (i64.extend_i32_u (local.get 0)) (i64.const 32)) (i32.const 3) (i32.const 4))
+                (func (export "a_call") (param i32 i32) (result i32)
+                  (call_indirect (type $u) (local.get 0) (local.get 1)))
+                (func (export "a_grow") (param i32) (result i32) (table.grow (ref.func $inc) (local.get 0))))"#,
+        },
+        Part {
+            name: "b",
+            wat: r#"(module
+                (type $m (func (param i32) (result i32 i64 i32 i32)))
+                (type $u (func (param i32) (result i32)))
+                (import "env" "t" (table 4 funcref))
+                (func $dec (type $u) (i32.sub (local.get 0) (i32.const 1)))
+                (elem declare func $dec)
+                (func (export "b_call") (param i32 i32) (result i32)
+                  (call_indirect (type $u) (local.get 0) (local.get 1)))
+                (func (export "b_many") (param i32 i32) (result i64) (local $last i64)
+                  (call_indirect (type $m) (local.get 0) (local.get 1))
+                  (local.set $last (i64.extend_i32_u (i32.add)))
+                  (local.set $last (i64.add (local.get $last)))
+                  (i64.add (i64.extend_i32_u) (local.get $last)))
+                (func (export "b_set") (param i32) (table.set (local.get 0) (ref.func $dec)))
+                (func (export "b_size") (result i32) (table.size 0)))"#,
+        },
+    ],
+    c: r#"
+        #include "a.h"
+        #include "b.h"
+        uint32_t a_stack_limit, b_stack_limit;
+        uint32_t twice(uint32_t x) { return 2 * x; }
+        static void wrong(void) { a_call(1, 1); }
+        static void null(void) { a_call(1, 3); }
+        static void past(void) { a_call(1, 5); }
+        int main(void) {
+            a_stack_limit = b_stack_limit = (uint32_t)(uintptr_t)stack_bottom + 256;
+            a_init();
+            b_init();
+            show("null", catch (null));
+            show("own", a_call(5, 0));
+            show("import", a_call(5, 2));
+            show("other", b_call(5, 0));
+            show("other's import", b_call(5, 2));
+            show("several", b_many(7, 1));
+            b_set(3);
+            show("set", a_call(5, 3));
+            show("from C", ((uint32_t (*)(uint32_t))(uintptr_t)t[2 + 3])(9));
+            show("grow", a_grow(1));
+            show("size", b_size());
+            show("grown", b_call(1, 4));
+            show("wrong", catch (wrong));
+            show("past", catch (past));
+            stop();
+        }"#,
+    prints: "null=7\nown=6\nimport=a\nother=6\nother's import=a\nseveral=70000000e\nset=4\nfrom C=8\ngrow=4\nsize=5\ngrown=2\n\
+             wrong=8\npast=6\n",
+    traps: &[0x11, 0x11, 0x11],
+};
+
+/// A million tail calls, by name and by reference, with more words than the first caller has, use no stack.
+const DEEP: Case = Case {
+    name: "deep",
+    parts: &[Part {
+        name: "m",
+        wat: r#"(module
+            (type $six (func (param i32 i32 i32 i32 i32 i32) (result i32 i32 i32 i32 i32)))
+            (table 1 1 funcref) (elem (i32.const 0) $odd)
+            (func $even (param i32 i32) (result i32 i32 i32 i32 i32)
+              (if (i32.eqz (local.get 0))
+                (then (return (i32.const 1) (i32.const 2) (i32.const 3) (i32.const 4) (local.get 1))))
+              (return_call_indirect (type $six) (i32.sub (local.get 0) (i32.const 1))
+                (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 1) (local.get 1) (i32.const 0)))
+            (func $odd (type $six)
+              (return_call $even (i32.sub (local.get 0) (local.get 4)) (i32.add (local.get 5) (local.get 4))))
+            (func (export "deep") (param i32) (result i32)
+              (call $even (local.get 0) (i32.const 0))
+              (drop) (drop) (drop) (drop))
+            (func (export "last") (param i32) (result i32) (local $last i32)
+              (call $even (local.get 0) (i32.const 0))
+              (local.set $last) (drop) (drop) (drop) (drop) (local.get $last)))"#,
+    }],
+    c: r#"
+        #include "m.h"
+        uint32_t m_stack_limit;
+        int main(void) {
+            uint32_t here;
+            m_stack_limit = (uint32_t)(uintptr_t)&here - 1024;
+            m_init();
+            show("first", deep(1000000));
+            show("last", last(1000000));
+            stop();
+        }"#,
+    prints: "first=1\nlast=7a120\n",
+    traps: &[],
+};
+
+/// Handles of the host and references to functions go wherever values go.
+const HANDLES: Case = Case {
+    name: "handles",
+    parts: &[Part {
+        name: "m",
+        wat: r#"(module
+            (type $u (func (param i32) (result i32)))
+            (import "env" "swap" (func $swap (param externref i32) (result externref)))
+            (import "env" "given" (global $given externref))
+            (table $h (export "h") 2 4 externref)
+            (table $f 1 1 funcref)
+            (global $kept (export "kept") (mut externref) (ref.null extern))
+            (global $f (mut funcref) (ref.func $inc))
+            (elem $again (ref null func) (ref.func $dec) (ref.null func))
+            (func $inc (type $u) (i32.add (local.get 0) (i32.const 1)))
+            (func $dec (type $u) (i32.sub (local.get 0) (i32.const 1)))
+            (func $choose (param i32) (result funcref)
+              (block (result funcref)
+                (br_if 0 (ref.func $dec) (local.get 0))
+                (drop) (global.get $f)))
+            (func (export "keep") (param externref i32) (result externref) (local $l externref)
+              (local.set $l (select (result externref) (local.get 0) (global.get $given) (local.get 1)))
+              (global.set $kept (local.get $l))
+              (table.set $h (i32.const 1) (local.get $l))
+              (call $swap (local.get $l) (i32.const 3)))
+            (func (export "known") (param externref) (result i32)
+              (if (result i32) (ref.is_null (local.get 0)) (then (i32.const 0))
+                (else (i32.add (table.grow $h (local.get 0) (i32.const 2)) (i32.const 10)))))
+            (func (export "apply") (param i32 i32) (result i32)
+              (table.set $f (i32.const 0) (call $choose (local.get 0)))
+              (call_indirect $f (type $u) (local.get 1) (i32.const 0)))
+            (func (export "again") (param i32) (result i32)
+              (table.init $f $again (i32.const 0) (local.get 0) (i32.const 1))
+              (elem.drop $again)
+              (call_indirect $f (type $u) (i32.const 5) (i32.const 0))))"#,
+    }],
+    c: r#"
+        #include "m.h"
+        uint32_t m_stack_limit;
+        const uint32_t given = 0x600df00d;
+        uint32_t swap(uint32_t handle, uint32_t by) { return handle + by; }
+        static void twice(void) { again(0); }
+        int main(void) {
+            m_stack_limit = (uint32_t)(uintptr_t)stack_bottom + 256;
+            m_init();
+            show("first", h[2 + 1]);
+            show("keep", keep(0xdeadbee0, 1));
+            show("kept", kept);
+            show("entry", h[2 + 1]);
+            show("given", keep(7, 0));
+            show("null", known(0));
+            show("grown", known(0xffffffff));
+            show("size", h[0]);
+            show("last", h[2 + 3]);
+            show("full", known(1));
+            show("decrement", apply(1, 9));
+            show("increment", apply(0, 9));
+            show("segment", again(0));
+            show("dropped", catch (twice));
+            stop();
+        }"#,
+    prints: "first=0\nkeep=deadbee3\nkept=deadbee0\nentry=deadbee0\ngiven=600df010\nnull=0\ngrown=c\nsize=4\nlast=ffffffff\nfull=9\n\
+             decrement=8\nincrement=a\nsegment=4\ndropped=9\n",
+    traps: &[0xfc],
 };

@@ -3,16 +3,10 @@
 use crate::engine::CALLS_BACK;
 use crate::program::{FUEL, Sig, Ty};
 use wasm_encoder::{
-<<<<<<< HEAD
     CodeSection, ConstExpr, DataCountSection, DataSection, ElementSection, Elements, EntityType,
     ExportKind, ExportSection, Function, FunctionSection, GlobalSection, GlobalType, HeapType, Ieee32,
     Ieee64, ImportSection, Instruction, MemorySection, MemoryType, Module, RefType, StartSection,
     TableSection, TableType, TypeSection, ValType,
-=======
-    CodeSection, ConstExpr, DataCountSection, DataSection, EntityType, ExportKind, ExportSection,
-    Function, FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction,
-    MemorySection, MemoryType, Module, StartSection, TypeSection, ValType,
->>>>>>> memory
 };
 
 /// A function that is ready.
@@ -56,7 +50,6 @@ pub struct MemoryDraft {
     pub data: (u32, Vec<u8>),
 }
 
-<<<<<<< HEAD
 /// A table of the module.
 #[derive(Clone)]
 pub struct TableDraft {
@@ -113,8 +106,6 @@ impl ElemDraft {
     }
 }
 
-=======
->>>>>>> memory
 /// A module under construction.
 #[derive(Default)]
 pub struct Draft {
@@ -225,7 +216,9 @@ impl Draft {
         let all = self.elems.iter().enumerate();
         let fits = |e: &ElemDraft| e.active.is_none() && e.funcref == t.funcref && e.sig == t.sig;
         let live = |e: &ElemDraft| fits(e) && (self.wild || !e.dropped);
-        all.filter(|(_, e)| live(e)).map(|(i, _)| i as u32).collect()
+        all.filter(|(_, e)| live(e))
+            .map(|(i, _)| i as u32)
+            .collect()
     }
 
     /// Says that code refers to a function.
@@ -273,10 +266,7 @@ impl Draft {
             section.function(*ty);
         }
         module.section(&section);
-<<<<<<< HEAD
         self.encode_tables(&mut module);
-=======
->>>>>>> memory
         let mut memories = MemorySection::new();
         if let Some(ty) = self.memory_type().filter(|_| !self.memory_imported) {
             memories.memory(ty);
@@ -294,10 +284,7 @@ impl Draft {
                 function_index: (self.imports.len() + start) as u32,
             });
         }
-<<<<<<< HEAD
         self.encode_elements(&mut module);
-=======
->>>>>>> memory
         if !self.passive.is_empty() {
             module.section(&DataCountSection {
                 count: (self.active() + self.passive.len()) as u32,
@@ -341,14 +328,7 @@ impl Draft {
     pub fn bytes(&self, memory: u32) -> u32 {
         let (pages, small) = match memory.checked_sub(1) {
             None => (self.memory.map_or(0, |m| m.0), self.small_pages),
-<<<<<<< HEAD
             Some(n) => (self.others[n as usize].min, self.others[n as usize].small_pages),
-=======
-            Some(n) => (
-                self.others[n as usize].min,
-                self.others[n as usize].small_pages,
-            ),
->>>>>>> memory
         };
         (pages << if small { 0 } else { 16 }) as u32
     }
@@ -396,7 +376,6 @@ impl Draft {
         if let Some(ty) = self.memory_type().filter(|_| self.memory_imported) {
             section.import("env", "hostmemory", EntityType::Memory(ty));
         }
-<<<<<<< HEAD
         if !section.is_empty() {
             module.section(&section);
         }
@@ -448,8 +427,6 @@ impl Draft {
         if !self.referred.is_empty() {
             section.declared(Elements::Functions(self.referred.clone().into()));
         }
-=======
->>>>>>> memory
         if !section.is_empty() {
             module.section(&section);
         }
@@ -464,11 +441,8 @@ impl Draft {
                 (Some((_, steps)), _) => ConstExpr::extended(steps.iter().cloned()),
                 (None, Ty::I32) => ConstExpr::i32_const(global.value as i32),
                 (None, Ty::I64) => ConstExpr::i64_const(global.value as i64),
-<<<<<<< HEAD
                 (None, Ty::F32) => ConstExpr::f32_const(Ieee32::new(global.value as u32)),
                 (None, Ty::F64) => ConstExpr::f64_const(Ieee64::new(global.value)),
-=======
->>>>>>> memory
             };
             section.global(global_type(global), &value);
         }
@@ -526,7 +500,6 @@ fn memory_type(minimum: u64, maximum: Option<u64>, small_pages: bool) -> MemoryT
     }
 }
 
-<<<<<<< HEAD
 fn reference_type(funcref: bool) -> RefType {
     match funcref {
         true => RefType::FUNCREF,
@@ -534,8 +507,6 @@ fn reference_type(funcref: bool) -> RefType {
     }
 }
 
-=======
->>>>>>> memory
 fn global_type(global: &GlobalDraft) -> GlobalType {
     GlobalType {
         val_type: val_type(global.ty),

@@ -4,11 +4,7 @@
 //! and grown in between; data segments under it all. In wild modules accesses miss the memory.
 
 use super::body::{Expr, Stmt, Style};
-<<<<<<< HEAD
 use super::draft::{constant, Draft, MemoryDraft};
-=======
-use super::draft::{Draft, MemoryDraft};
->>>>>>> memory
 use super::draw::Draw;
 use super::{Shape, function, sig, surroundings};
 use crate::program::Ty;
@@ -98,7 +94,6 @@ fn constants(draw: &mut Draw<'_>, draft: &mut Draft) {
     if draw.chance(50) {
         draft.outside = outside.map(|g| g as u32);
     }
-<<<<<<< HEAD
     for (i, g) in draft.globals.iter().enumerate().filter(|(_, g)| !g.imported) {
         if draw.chance(40) {
             continue;
@@ -107,32 +102,6 @@ fn constants(draw: &mut Draw<'_>, draft: &mut Draft) {
         let operators = match g.ty.words() {
             1 => [Instruction::I32Sub, Instruction::I32Add, Instruction::I32Mul],
             _ => [Instruction::I64Sub, Instruction::I64Add, Instruction::I64Mul],
-=======
-    for (i, g) in draft
-        .globals
-        .iter()
-        .enumerate()
-        .filter(|(_, g)| !g.imported)
-    {
-        if draw.chance(40) {
-            continue;
-        }
-        let constant = |v: u64| match g.ty {
-            Ty::I32 => Instruction::I32Const(v as i32),
-            Ty::I64 => Instruction::I64Const(v as i64),
-        };
-        let operators = match g.ty {
-            Ty::I32 => [
-                Instruction::I32Sub,
-                Instruction::I32Add,
-                Instruction::I32Mul,
-            ],
-            Ty::I64 => [
-                Instruction::I64Sub,
-                Instruction::I64Add,
-                Instruction::I64Mul,
-            ],
->>>>>>> memory
         };
         let first = match outside {
             Some(o) if g.ty == Ty::I32 && draw.chance(50) => Instruction::GlobalGet(o as u32),

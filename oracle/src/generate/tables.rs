@@ -75,7 +75,27 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
             _ => through(draw, &mut draft, &style, changed.clone()),
         }
     }
+    // Last, so that what they leave in tables meets no call of another function.
+    for _ in 0..draw.range(1, 3) {
+        let style = style(draw);
+        direct(draw, &mut draft, &style, changed.clone());
+    }
     draft
+}
+
+/// One operator on a table, whose operands are parameters brought near its ends.
+fn direct(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style, changed: std::ops::Range<usize>) {
+    let table = draw.below(draft.tables.len());
+    let changes = changed.contains(&table);
+    let sig = Sig {
+        params: vec![Ty::I32; 3],
+        results: vec![Ty::I32],
+    };
+    let mut body = Body::new(draw, draft, style, sig);
+    body.one_operator(table as u32, changes);
+    body.results(8);
+    let ready = body.finish(true);
+    draft.funcs.push(ready);
 }
 
 fn last_exported(draft: &mut Draft, exported: bool) {
@@ -123,7 +143,11 @@ fn table(draw: &mut Draw<'_>, draft: &mut Draft, pool: &[Sig]) {
     }
     if funcref && draw.chance(30) {
         // Another segment below, which the next one covers.
-        let other = ElemDraft::active(number, 0, vec![Some(draw.pick(&own)); 1 + draw.below(callable as usize)]);
+        let other = ElemDraft::active(
+            number,
+            0,
+            vec![Some(draw.pick(&own)); 1 + draw.below(callable as usize)],
+        );
         draft.elems.push(other);
     }
     if funcref {
@@ -133,7 +157,7 @@ fn table(draw: &mut Draw<'_>, draft: &mut Draft, pool: &[Sig]) {
         funcref,
         min,
         max,
-        exported: draw.chance(25),
+        exported: draw.chance(30),
         sig: sig.clone(),
         callable,
     });
@@ -155,12 +179,7 @@ fn global(draw: &mut Draw<'_>, draft: &mut Draft, pool: &[Sig]) {
 }
 
 /// Calls through tables, and what changes them.
-fn through(
-    draw: &mut Draw<'_>,
-    draft: &mut Draft,
-    style: &Style,
-    changed: std::ops::Range<usize>,
-) {
+fn through(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style, changed: std::ops::Range<usize>) {
     let sig = sig(draw, 4, 2, style.longs);
     let mut body = Body::new(draw, draft, style, sig);
     for _ in 0..body.draw.range(2, 6) {

@@ -8,13 +8,8 @@ use super::structure::Segment;
 use std::rc::Rc;
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::{
-<<<<<<< HEAD
-    CodeSection, DataCountSection, Encode, ExportKind, ExportSection, Function, FunctionSection, Instruction,
-    RawSection, SectionId, TypeSection, ValType,
-=======
     CodeSection, DataCountSection, Encode, ExportKind, ExportSection, Function, FunctionSection,
     Instruction, RawSection, SectionId, TypeSection, ValType,
->>>>>>> memory
 };
 use wasmparser::{Operator, Parser, Payload};
 

@@ -6,7 +6,7 @@
 use super::super::draft::TableDraft;
 use super::Body;
 use crate::program::{Sig, Ty};
-use wasm_encoder::{HeapType, Instruction, RefType};
+use wasm_encoder::{BlockType, HeapType, Instruction, RefType};
 
 impl Body<'_, '_, '_> {
     fn table_draft(&self, table: u32) -> TableDraft {
@@ -24,7 +24,9 @@ impl Body<'_, '_, '_> {
     /// A number below `most`, which is not 0; near it or anywhere if that is loose.
     fn entry_below(&mut self, most: u32, around: u32) {
         if self.loose() {
-            let near = around.wrapping_add(self.draw.below(4) as u32).wrapping_sub(2);
+            let near = around
+                .wrapping_add(self.draw.below(4) as u32)
+                .wrapping_sub(2);
             let far = [0x7fff_ffff, 0x8000_0000, u32::MAX, 0x4000_0000, 0x4000_0001];
             match self.draw.below(4) {
                 0 => self.op(Instruction::I32Const(near as i32)),
@@ -188,6 +190,110 @@ impl Body<'_, '_, '_> {
         count
     }
 
+    /// Parameter number `n`, brought near a size more often than not: below it, or also at it and past it.
+    fn near(&mut self, n: u32, size: u32) {
+        self.op(Instruction::LocalGet(n));
+        let past = self.draw.pick(&[0, 0, 1, 2, 2]);
+        if self.draw.chance(93) {
+            self.op(Instruction::I32Const((size + past).max(1) as i32));
+            self.op(Instruction::I32RemU);
+        }
+    }
+
+    /// One operator on a table, with parameters as operands; one that changes it only if it may.
+    pub fn one_operator(&mut self, table: u32, changes: bool) {
+        let t = self.table_draft(table);
+        let which = match changes {
+            true => self.draw.below(8),
+            false => self.draw.pick(&[0, 7]),
+        };
+        match which {
+            0 | 1 if t.funcref => {
+                for ty in &t.sig.params {
+                    self.leaf(*ty);
+                }
+                self.near(0, t.min);
+                self.cost += self.draft.deepest(&t.sig);
+                let (_, ty) = self.called(table);
+                self.op(Instruction::CallIndirect {
+                    type_index: ty,
+                    table_index: table,
+                });
+                self.keep(&t.sig.results);
+            }
+            2 => {
+                self.near(0, t.min);
+                self.reference(&t);
+                self.op(Instruction::TableSet(table));
+            }
+            3 => {
+                self.reference(&t);
+                self.near(0, t.max.unwrap_or(t.min) - t.min);
+                self.op(Instruction::TableGrow(table));
+                self.keep(&[Ty::I32]);
+            }
+            4 => {
+                self.near(0, t.min);
+                self.reference(&t);
+                self.near(1, t.min);
+                self.op(Instruction::TableFill(table));
+            }
+            5 => {
+                let all = self.draft.tables.iter().enumerate();
+                let same = |o: &TableDraft| o.funcref == t.funcref;
+                let menu: Vec<u32> = all.filter(|o| same(o.1)).map(|o| o.0 as u32).collect();
+                let from = self.draw.pick(&menu);
+                let source = self.table_draft(from).min;
+                self.near(0, t.min);
+                self.near(1, source);
+                self.near(2, t.min.min(source));
+                self.op(Instruction::TableCopy {
+                    src_table: from,
+                    dst_table: table,
+                });
+            }
+            6 => {
+                let all = 0..self.draft.elems.len() as u32;
+                let elems = &self.draft.elems;
+                let menu: Vec<u32> = all
+                    .filter(|e| elems[*e as usize].funcref == t.funcref)
+                    .collect();
+                if menu.is_empty() {
+                    return;
+                }
+                let elem = self.draw.pick(&menu);
+                let long = self.draft.elems[elem as usize].items.len() as u32;
+                if self.draw.chance(30) {
+                    // Only sometimes, and then for ever.
+                    self.op(Instruction::LocalGet(2));
+                    self.op(Instruction::I32Const(7));
+                    self.op(Instruction::I32And);
+                    self.op(Instruction::I32Eqz);
+                    self.op(Instruction::If(BlockType::Empty));
+                    self.op(Instruction::ElemDrop(elem));
+                    self.op(Instruction::End);
+                }
+                self.near(0, t.min);
+                self.near(1, long);
+                self.near(2, t.min.min(long));
+                self.op(Instruction::TableInit {
+                    elem_index: elem,
+                    table,
+                });
+            }
+            _ => {
+                self.near(0, t.min);
+                self.op(Instruction::TableGet(table));
+                self.op(Instruction::RefIsNull);
+                self.keep(&[Ty::I32]);
+            }
+        }
+        if self.draw.chance(50) {
+            self.op(Instruction::TableSize(table));
+            self.keep(&[Ty::I32]);
+        }
+    }
+
     /// An operator that changes a table, or reads its size.
     pub fn change_table(&mut self, table: u32) {
         let t = self.table_draft(table);
@@ -263,7 +369,8 @@ impl Body<'_, '_, '_> {
                 }
                 let elem = self.draw.below(all) as u32;
                 // What is read later in a tame module must not be gone.
-                if self.draft.wild || !self.draft.elems[elem as usize].used && self.draw.chance(30) {
+                if self.draft.wild || !self.draft.elems[elem as usize].used && self.draw.chance(30)
+                {
                     self.op(Instruction::ElemDrop(elem));
                     self.draft.elems[elem as usize].dropped = true;
                 }
