@@ -25,7 +25,6 @@ use crate::regalloc::{self, Allocation};
 use crate::seeded::{Bug, on};
 use crate::stages::Form;
 use crate::wasm::Bodies;
-use crate::seeded::{Bug, on};
 use crate::{helpers, init, softfloat};
 use std::rc::Rc;
 

@@ -152,8 +152,6 @@ enum Command {
         skipped: bool,
     },
     /// Compile speed and peak memory on a module of at least a megabyte made of copies of a kernel. One core.
-    Spec(SpecArgs),
-    /// X
     Speed {
         /// The module to copy.
         #[arg(default_value = "corpus/kernels/fixed.wasm")]
