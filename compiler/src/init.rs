@@ -6,8 +6,8 @@
 
 use crate::ir::ops::SymKind;
 use crate::ir::{
-    Args, Block, Edge, ElemMode, ExprOp, Func, FuncType, GlobalInit, Memory, Module, Node, Op, Term,
-    TermOp, Ty, Value,
+    Args, Block, Edge, ElemMode, ExprOp, Func, FuncType, GlobalInit, Memory, Module, Node, Op,
+    Term, TermOp, Ty, Value,
 };
 use crate::opt::address::sym_imm;
 use crate::seeded::{Bug, on};

@@ -91,7 +91,11 @@ fn single(x: f32) -> u64 {
 
 /// The bits of a result.
 fn double(x: f64) -> u64 {
-    if x.is_nan() { 0x7ff8 << 48 } else { x.to_bits() }
+    if x.is_nan() {
+        0x7ff8 << 48
+    } else {
+        x.to_bits()
+    }
 }
 
 /// The bits of a result of 32 bits.

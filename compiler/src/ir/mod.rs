@@ -17,7 +17,7 @@ pub use cfg::Cfg;
 pub use floats::Fp;
 pub use func::{Args, Block, BlockData, Edge, Func, Node, Term, TermOp, Value};
 pub use module::{
-    Base, Data, Elem, ElemMode, Entry, ExprOp, FuncDecl, FuncType, Global, GlobalInit, Import, MACHINE,
-    Memory, Module, Table, TypeDecl,
+    Base, Data, Elem, ElemMode, Entry, ExprOp, FuncDecl, FuncType, Global, GlobalInit, Import,
+    MACHINE, Memory, Module, Table, TypeDecl,
 };
 pub use ops::{Class, ImmKind, Op, Sig, Ty};

@@ -9,8 +9,8 @@ use super::cursor::{Cursor, Spot, error_at};
 use super::floats::Fp;
 use super::func::{Args, Block, Edge, Func, Node, Term, TermOp, Value};
 use super::module::{
-    Base, Data, Elem, ElemMode, Entry, ExprOp, FuncDecl, FuncType, Global, GlobalInit, Import, MACHINE,
-    Memory, Module, Table, TypeDecl,
+    Base, Data, Elem, ElemMode, Entry, ExprOp, FuncDecl, FuncType, Global, GlobalInit, Import,
+    MACHINE, Memory, Module, Table, TypeDecl,
 };
 use super::ops::{Class, ImmKind, Op, Sig, SymKind, Ty};
 use super::text::{has_suffix, term_name};
@@ -301,7 +301,10 @@ fn value_type(c: &mut Cursor<'_>) -> Result<Ty> {
 }
 
 /// What stands between parentheses, with commas.
-fn listed<T>(c: &mut Cursor<'_>, mut item: impl FnMut(&mut Cursor<'_>) -> Result<T>) -> Result<Vec<T>> {
+fn listed<T>(
+    c: &mut Cursor<'_>,
+    mut item: impl FnMut(&mut Cursor<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
     let mut out = Vec::new();
     c.need("(")?;
     while !c.take(")") {

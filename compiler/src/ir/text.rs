@@ -21,8 +21,8 @@ use super::cfg::Cfg;
 use super::floats::Fp;
 use super::func::{Block, Func, Node, TermOp, Value};
 use super::module::{
-    Base, Data, Elem, ElemMode, ExprOp, FuncDecl, Global, GlobalInit, Import, MACHINE, Memory, Module,
-    Table, TypeDecl,
+    Base, Data, Elem, ElemMode, ExprOp, FuncDecl, Global, GlobalInit, Import, MACHINE, Memory,
+    Module, Table, TypeDecl,
 };
 use super::ops::{ImmKind, Op, Sig, SymKind, Ty, memory_of};
 use super::order::Order;

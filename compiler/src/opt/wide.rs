@@ -295,7 +295,9 @@ impl Wide<'_, '_> {
 
     /// An operation on floats: operands in words, and a result of 64 bits as a pair.
     fn float_operation(&mut self, n: &Node, args: &[Words]) -> Words {
-        let words = args.iter().flat_map(|&(lo, hi)| std::iter::once(lo).chain(hi));
+        let words = args
+            .iter()
+            .flat_map(|&(lo, hi)| std::iter::once(lo).chain(hi));
         let words: Args = words.collect();
         if n.ty != Ty::I64 {
             return (self.e.make(n.op, n.ty, &words, n.imm, n.loc), None);

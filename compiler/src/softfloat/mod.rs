@@ -11,8 +11,8 @@
 pub mod text;
 
 use crate::backend::code::Code;
-use crate::backend::symbols::SymbolKind;
 use crate::backend::layout;
+use crate::backend::symbols::SymbolKind;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Cpu;
 
@@ -170,7 +170,9 @@ pub const STACK: u32 = 24;
 pub fn code_of(wanted: &[u32], cpu: Cpu, listing: bool) -> Result<Vec<(SymbolKind, Code)>> {
     let mut out = Vec::new();
     for (i, (file, text)) in FILES.iter().enumerate() {
-        let here = wanted.iter().filter(|&&h| HELPERS[h as usize].file == *file);
+        let here = wanted
+            .iter()
+            .filter(|&&h| HELPERS[h as usize].file == *file);
         let here: Vec<u32> = here.copied().collect();
         if here.is_empty() {
             continue;

@@ -10,8 +10,8 @@ use super::references::{self, Outside};
 use super::sizes::MAX_PAGES;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{
-    Base, Data, Elem, ElemMode, Entry, FuncDecl, FuncType, Global, GlobalInit, Import, Memory, Module,
-    Table, Ty, TypeDecl,
+    Base, Data, Elem, ElemMode, Entry, FuncDecl, FuncType, Global, GlobalInit, Import, Memory,
+    Module, Table, Ty, TypeDecl,
 };
 use crate::options::Options;
 use wasmparser as wp;

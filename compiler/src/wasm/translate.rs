@@ -765,9 +765,7 @@ impl Translator<'_> {
             GlobalInit::Const(_)
             | GlobalInit::Global(_)
             | GlobalInit::Expr(_)
-            | GlobalInit::Func(_) => {
-                self.pin(Op::GlobalGet, g.ty.bits(), &[], index as i64)
-            }
+            | GlobalInit::Func(_) => self.pin(Op::GlobalGet, g.ty.bits(), &[], index as i64),
         };
         self.push(v);
     }

@@ -8,9 +8,7 @@
 
 use super::executor::{ExecutorCore, View};
 use super::link::{CANARY, GAP, Image, apply};
-use super::machine::{
-    FIRST_GLOBAL, GUARD, Machine, STUB, firmware_bytes, outside_memory, stub,
-};
+use super::machine::{FIRST_GLOBAL, GUARD, Machine, STUB, firmware_bytes, outside_memory, stub};
 use super::memory::{Kind, Map, Memory};
 use super::{Core, LR, PC, Regs, Stop};
 use crate::program::Program;
@@ -24,8 +22,8 @@ use thumbsmith::backend::mir::Symbol;
 use thumbsmith::backend::symbols::{SymbolKind, text};
 use thumbsmith::backend::verify;
 use thumbsmith::ir::floats::{ALL, Relation};
-use thumbsmith::ir::{Fp, GlobalInit};
 use thumbsmith::ir::ops::SymKind;
+use thumbsmith::ir::{Fp, GlobalInit};
 use thumbsmith::isa::exec::Flags;
 use thumbsmith::pipeline::reference;
 use thumbsmith::regalloc;
@@ -457,7 +455,12 @@ fn serve(helper: &Helper, regs: &mut Regs) {
     }
     let words = &words[..at];
     let value = |fp: &Fp| fp.eval(words).unwrap_or(0);
-    for (r, junk) in [(0, 0x5bd1_e995), (1, 0x27d4_eb2f), (2, 0x1656_67b1), (3, 0x9e37_79b1)] {
+    for (r, junk) in [
+        (0, 0x5bd1_e995),
+        (1, 0x27d4_eb2f),
+        (2, 0x1656_67b1),
+        (3, 0x9e37_79b1),
+    ] {
         regs[r] ^= junk;
     }
     regs[12] ^= 0x85eb_ca77;
@@ -467,7 +470,11 @@ fn serve(helper: &Helper, regs: &mut Regs) {
             all.any(|fp| fp.row().relation == Some(relation) && value(fp) == 1)
         };
         // The flags that VCMP and VMRS leave, where a run takes its flags from.
-        let nzcv = match (holds(Relation::Eq), holds(Relation::Lt), holds(Relation::Gt)) {
+        let nzcv = match (
+            holds(Relation::Eq),
+            holds(Relation::Lt),
+            holds(Relation::Gt),
+        ) {
             (true, _, _) => 0b0110,
             (_, true, _) => 0b1000,
             (_, _, true) => 0b0010,

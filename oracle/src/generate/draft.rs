@@ -4,9 +4,9 @@ use crate::engine::CALLS_BACK;
 use crate::program::{FUEL, Sig, Ty};
 use wasm_encoder::{
     CodeSection, ConstExpr, DataCountSection, DataSection, ElementSection, Elements, EntityType,
-    ExportKind, ExportSection, Function, FunctionSection, GlobalSection, GlobalType, HeapType, Ieee32,
-    Ieee64, ImportSection, Instruction, MemorySection, MemoryType, Module, RefType, StartSection,
-    TableSection, TableType, TypeSection, ValType,
+    ExportKind, ExportSection, Function, FunctionSection, GlobalSection, GlobalType, HeapType,
+    Ieee32, Ieee64, ImportSection, Instruction, MemorySection, MemoryType, Module, RefType,
+    StartSection, TableSection, TableType, TypeSection, ValType,
 };
 
 /// A function that is ready.
@@ -328,7 +328,10 @@ impl Draft {
     pub fn bytes(&self, memory: u32) -> u32 {
         let (pages, small) = match memory.checked_sub(1) {
             None => (self.memory.map_or(0, |m| m.0), self.small_pages),
-            Some(n) => (self.others[n as usize].min, self.others[n as usize].small_pages),
+            Some(n) => (
+                self.others[n as usize].min,
+                self.others[n as usize].small_pages,
+            ),
         };
         (pages << if small { 0 } else { 16 }) as u32
     }

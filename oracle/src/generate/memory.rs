@@ -4,7 +4,7 @@
 //! and grown in between; data segments under it all. In wild modules accesses miss the memory.
 
 use super::body::{Expr, Stmt, Style};
-use super::draft::{constant, Draft, MemoryDraft};
+use super::draft::{Draft, MemoryDraft, constant};
 use super::draw::Draw;
 use super::{Shape, function, sig, surroundings};
 use crate::program::Ty;
@@ -94,14 +94,27 @@ fn constants(draw: &mut Draw<'_>, draft: &mut Draft) {
     if draw.chance(50) {
         draft.outside = outside.map(|g| g as u32);
     }
-    for (i, g) in draft.globals.iter().enumerate().filter(|(_, g)| !g.imported) {
+    for (i, g) in draft
+        .globals
+        .iter()
+        .enumerate()
+        .filter(|(_, g)| !g.imported)
+    {
         if draw.chance(40) {
             continue;
         }
         let constant = |v: u64| constant(g.ty, v);
         let operators = match g.ty.words() {
-            1 => [Instruction::I32Sub, Instruction::I32Add, Instruction::I32Mul],
-            _ => [Instruction::I64Sub, Instruction::I64Add, Instruction::I64Mul],
+            1 => [
+                Instruction::I32Sub,
+                Instruction::I32Add,
+                Instruction::I32Mul,
+            ],
+            _ => [
+                Instruction::I64Sub,
+                Instruction::I64Add,
+                Instruction::I64Mul,
+            ],
         };
         let first = match outside {
             Some(o) if g.ty == Ty::I32 && draw.chance(50) => Instruction::GlobalGet(o as u32),

@@ -107,7 +107,11 @@ impl<'d, 'a, 'm> Filled<'d, 'a, 'm> {
                 Some(p) => body.op(Instruction::LocalGet(p)),
                 None => body.constant(ty),
             }
-            let factor = if ty == Ty::I32 { 0x0123_4567 } else { 0x0123_4567_89ab };
+            let factor = if ty == Ty::I32 {
+                0x0123_4567
+            } else {
+                0x0123_4567_89ab
+            };
             body.op(constant(ty, (i as u64).wrapping_mul(factor)));
             body.combine(ty);
             body.op(Instruction::LocalSet(l));
