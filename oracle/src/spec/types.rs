@@ -200,10 +200,19 @@ pub fn matches(given: &Extern, wanted: &Extern) -> bool {
     }
 }
 
+/// The type of a value as the machine holds it; `None` if it is of a kind that has no place here. A reference is a word: the
+/// address of a function, or a handle of the host.
+pub fn value(ty: ValType) -> Option<Ty> {
+    match ty {
+        ValType::FUNCREF | ValType::EXTERNREF => Some(Ty::I32),
+        other => Ty::from_parser(other).ok(),
+    }
+}
+
 /// The type of a function as the machine calls it; `None` if a value is of a kind that is not called yet.
 pub fn signature(ty: &FuncType) -> Option<Sig> {
     let list = |types: &[ValType]| {
-        let each = types.iter().map(|t| Ty::from_parser(*t).ok());
+        let each = types.iter().map(|t| value(*t));
         each.collect::<Option<Vec<_>>>()
     };
     Some(Sig {

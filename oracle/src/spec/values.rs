@@ -13,8 +13,15 @@ pub fn argument(arg: &WastArg<'_>) -> Option<u64> {
         WastArg::Core(WastArgCore::I64(v)) => Some(*v as u64),
         WastArg::Core(WastArgCore::F32(v)) => Some(u64::from(v.bits)),
         WastArg::Core(WastArgCore::F64(v)) => Some(v.bits),
+        WastArg::Core(WastArgCore::RefNull(_)) => Some(0),
+        WastArg::Core(WastArgCore::RefExtern(n)) => Some(handle(*n)),
         _ => None,
     }
+}
+
+/// The handle of a host's value: none of them is null.
+fn handle(n: u32) -> u64 {
+    u64::from(n) + 1
 }
 
 /// Whether a result is as expected; `None` for kinds of values that nothing here returns yet.
@@ -41,6 +48,9 @@ fn one(bits: u64, expected: &WastRetCore<'_>) -> Option<bool> {
         WastRetCore::F64(NanPattern::ArithmeticNan) => {
             bits & 0x7ff8_0000_0000_0000 == 0x7ff8_0000_0000_0000
         }
+        WastRetCore::RefNull(_) => low == 0,
+        WastRetCore::RefExtern(Some(n)) => bits == handle(*n),
+        WastRetCore::RefExtern(None) | WastRetCore::RefFunc(None) => low != 0,
         WastRetCore::Either(all) => {
             let each: Option<Vec<bool>> = all.iter().map(|e| one(bits, e)).collect();
             each?.contains(&true)

@@ -5,7 +5,7 @@
 //! code. The module `spectest` of the specification's tests is the machine's own: functions that do nothing, a memory, globals.
 //! Invariant: the types of imports are matched before anything is compiled, as a linker cannot.
 
-use super::types::{Extern, Named, Surface, matches, signature};
+use super::types::{Extern, Named, Surface, matches, signature, value};
 use crate::arm::abi::{Convention, Results};
 use crate::arm::link::{Image, link};
 use crate::arm::machine::{GUARD, STUB};
@@ -25,6 +25,8 @@ const SIZES: [usize; 5] = [4096, 12 << 20, 192 << 20, 192 << 20, 1 << 20];
 /// Most bytes of a memory that declares no maximum: more pages than any test grows one to; and less, for when that does
 /// not fit behind the memories of other modules.
 const MOST: [u64; 2] = [832 << 16, 24 << 16];
+/// Most entries of a table that declares no maximum: more than any test grows one to.
+const ENTRIES: u32 = 1 << 16;
 /// A call takes no longer.
 const LIMIT: Duration = Duration::from_secs(20);
 /// Functions of `spectest`: nothing happens in them.
@@ -180,10 +182,15 @@ impl World {
         };
         self.used[Kind::Linear as usize] = 2 << 16;
         exports.insert("memory".to_owned(), place);
+        // Its size, its greatest size, its entries.
+        let address = self.variable(10);
+        for word in [20].into_iter().chain([0; 20]) {
+            self.variable(word);
+        }
         let place = Place {
             ty: Extern::Table(10, Some(20), ValType::FUNCREF),
-            address: 0,
-            sizes: (None, None),
+            address,
+            sizes: (Some(address), None),
         };
         exports.insert("table".to_owned(), place);
         Instance { exports }
@@ -195,6 +202,7 @@ impl World {
             (Extern::Memory(_, max, page), Some(pages)) => {
                 Extern::Memory(pages.into(), *max, *page)
             }
+            (Extern::Table(_, max, ty), Some(entries)) => Extern::Table(entries.into(), *max, *ty),
             (ty, _) => ty.clone(),
         }
     }
@@ -245,6 +253,7 @@ impl World {
             name: name.to_owned(),
             memory_max: Some(most),
             memory_open: self.shared,
+            table_max: Some(ENTRIES),
             ..Options::default()
         };
         let compiled = thumbsmith::compile(wasm, &options);
@@ -312,7 +321,11 @@ impl World {
                 )));
             }
             let symbol = import_symbol(&import.module, &import.name);
-            for (suffix, at) in [("_pages", place.sizes.0), ("_max_pages", place.sizes.1)] {
+            let sizes = match place.ty {
+                Extern::Memory(..) => place.sizes,
+                _ => (None, None),
+            };
+            for (suffix, at) in [("_pages", sizes.0), ("_max_pages", sizes.1)] {
                 if let Some(at) = at {
                     symbols.insert(format!("{symbol}{suffix}"), at);
                 }
@@ -367,6 +380,11 @@ impl World {
                         ),
                     })
                 }
+                (_, Some(address), Extern::Table(..)) => Some(Place {
+                    ty: export.ty.clone(),
+                    address,
+                    sizes: (Some(address), None),
+                }),
                 (_, Some(address), Extern::Func(_) | Extern::Global(..)) => Some(Place {
                     ty: export.ty.clone(),
                     address,
@@ -380,7 +398,7 @@ impl World {
             };
             match place {
                 Some(place) => instance.exports.insert(export.name.clone(), place),
-                None if matches!(export.ty, Extern::Table(..) | Extern::Other) => continue,
+                None if export.ty == Extern::Other => continue,
                 None => {
                     let what = format!("the object lacks {}", export.name);
                     return Err(Missing::Broken(what));
@@ -417,7 +435,7 @@ impl World {
         let Extern::Global(ty, _) = &place.ty else {
             return Err("the export is no global".into());
         };
-        let ty = Ty::from_parser(*ty)?;
+        let ty = value(*ty).ok_or("a global of a kind that is not read")?;
         self.read(place.address, ty)
             .ok_or_else(|| "a global outside of everything".into())
     }
