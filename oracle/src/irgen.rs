@@ -404,6 +404,9 @@ impl<'d, 'a, 'm> Maker<'d, 'a, 'm> {
     fn branch(&mut self) {
         self.depth += 1;
         let condition = self.value(Ty::I32);
+        if self.draw.chance(12) {
+            return self.either(condition);
+        }
         let (then, to) = (self.f.add_block(), self.join());
         let live = self.live.clone();
         let first = self.edge(then);
@@ -423,6 +426,21 @@ impl<'d, 'a, 'm> Maker<'d, 'a, 'm> {
         if let Some(other) = other {
             self.arm(other, &live, to);
         }
+        self.enter(to, &live);
+        self.depth -= 1;
+    }
+
+    /// Both edges of a branch to one block, each with values of its own.
+    fn either(&mut self, condition: Value) {
+        let to = self.join();
+        let live = self.live.clone();
+        let edges = smallvec![self.edge(to), self.edge(to)];
+        self.f.block_mut(self.at).term = Term {
+            op: TermOp::Br,
+            args: smallvec![condition],
+            edges,
+            loc: 0,
+        };
         self.enter(to, &live);
         self.depth -= 1;
     }
