@@ -411,19 +411,20 @@ const DISPLACEMENTS: [i32; 12] = [
 
 /// The instructions that an item may stand for.
 fn instructions(item: &code::Item) -> Vec<Inst> {
+    let branches = |op, cond| {
+        let to = |&d: &i32| Inst {
+            cond,
+            ..Inst::new(op, &[], d)
+        };
+        DISPLACEMENTS.iter().map(to).collect()
+    };
     match &item.kind {
         code::Kind::Inst(inst) => vec![*inst],
-        code::Kind::Branch(cond, _) => DISPLACEMENTS
-            .iter()
-            .map(|&d| Inst {
-                cond: *cond,
-                ..Inst::new(isa::Op::B, &[], d)
-            })
-            .collect(),
+        code::Kind::Branch(cond, _) => branches(isa::Op::B, *cond),
+        code::Kind::Call(_) => branches(isa::Op::Bl, isa::Cond::Al),
         code::Kind::Label(_)
         | code::Kind::HalfAddress(..)
         | code::Kind::BranchZero(..)
-        | code::Kind::Call(_)
         | code::Kind::Load(..)
         | code::Kind::Table(..)
         | code::Kind::Trap(_) => Vec::new(),
