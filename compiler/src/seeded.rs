@@ -301,12 +301,13 @@ bugs! {
     511 ResultPopped "frame" "frame" "the fourth result word is overwritten by the register that pads the frame";
     512 FarStoreOffset "frame" "emit" "a store far from the stack pointer forgets the word pushed for it";
     513 BorrowedItself "frame" "emit" "a store far from the stack pointer borrows the register it stores";
+    514 LiteralOutOfReach "pools" "emit" "a function of few instructions has a literal pool, however long they are";
     517 FarFrame "frame" "emit" "a frame beyond one immediate is as large as the first part";
     518 LiteralHalves "pools" "emit" "a constant in two halves adds one to the upper if the lower is negative";
     519 SlotBelow "frame" "emit" "the only spill slot lies below the stack pointer";
     520 FarSymbolOffset "pools" "emit" "an offset from a symbol keeps its first part only";
     528 ItTooLong "IT blocks" "finish" "an IT block over a comparison takes in the next instruction";
-    529 ConditionalFlags "IT blocks" "finish" "a conditional instruction that sets flags ends the life of those before it";
+    529 ConditionalReads "IT blocks" "finish" "the flags that an instruction is conditional on count as dead before it";
     535 RelaxOnce "relaxation" "layout" "branches are measured once";
     536 TableByteLimit "jump tables" "layout" "a table of bytes reaches one halfword too far";
     539 PoolOffsets "pools" "layout" "literals of one symbol share a word though their offsets differ";
@@ -323,6 +324,7 @@ bugs! {
     572 SweepsSkipped "spills" "liveness" "liveness around loops is believed after one sweep";
     573 SlotOneEarly "spills" "slots" "a slot is free one instruction before its last load";
     574 RematUnsaved "moves" "moves" "a register in which a value is made again is not noted as written";
+    575 LastBlockStays "moves" "assign" "where the last block leaves its values is believed on every edge";
     581 ContainedSegment "initialization" "init" "a data segment inside another cuts it short";
     585 GlobalsOverlap "initialization" "address" "a 64-bit global takes four bytes";
     586 SecondNameThumb "relocations" "object" "the second name of a function has no Thumb bit";
@@ -339,7 +341,7 @@ bugs! {
     605 MaskBeforeOffset "bounds checks" "translate" "an address is masked before its offset is added";
     610 FoldRotr "widths" "fold" "a rotation right of a 64-bit constant is folded modulo 32";
     616 PlacedAtLastUse "schedule" "schedule" "a value is placed for its last use only";
-    620 ZeroBranchToNext "relaxation" "layout" "CBZ is taken to reach the next instruction";
+    620 JumpToNext "relaxation" "layout" "a jump to the next instruction, left where none is removed, lands a halfword late";
     621 SkippedElse "control" "translate" "the else of an if in unreachable code makes what follows reachable";
     622 EqualEdges "control" "simplify" "of several edges between two blocks only the first one's values count";
     650 FloatGreater "floats" "lower" "greater or equal of floats is true where they are unordered";

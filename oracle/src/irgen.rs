@@ -3,7 +3,7 @@
 //! In: decisions. Out: a module that the verifier accepts, with what translation from WebAssembly never or rarely makes: joins
 //! and loops whose parameters have nothing to do with locals, floating values far from their uses, guards
 //! on any condition, minima and fused comparisons in the source, switches with equal targets, equal edges with different
-//! arguments. Invariants: a value is used only where its definition dominates; loops count down from at most eight; calls go
+//! arguments, functions without a way out. Invariants: a value is used only where its definition dominates; loops count down from at most eight; calls go
 //! to earlier functions and imports only; divisors are guarded or odd; addresses stay within the memory.
 
 use crate::generate::draw::Draw;
@@ -149,6 +149,10 @@ impl<'d, 'a, 'm> Maker<'d, 'a, 'm> {
 
     fn function(mut self, results: &[Ty]) -> Func {
         self.statements(14);
+        if self.draw.chance(12) {
+            self.endless();
+            return self.f;
+        }
         let values: SmallVec<[Value; 2]> = results.iter().map(|t| self.digest(*t)).collect();
         self.f.block_mut(self.at).term = Term {
             op: TermOp::Return,
@@ -419,6 +423,9 @@ impl<'d, 'a, 'm> Maker<'d, 'a, 'm> {
     fn branch(&mut self) {
         self.depth += 1;
         let condition = self.value(Ty::I32);
+        if self.draw.chance(12) {
+            return self.either(condition);
+        }
         let (then, to) = (self.f.add_block(), self.join());
         let live = self.live.clone();
         let first = self.edge(then);
@@ -438,6 +445,21 @@ impl<'d, 'a, 'm> Maker<'d, 'a, 'm> {
         if let Some(other) = other {
             self.arm(other, &live, to);
         }
+        self.enter(to, &live);
+        self.depth -= 1;
+    }
+
+    /// Both edges of a branch to one block, each with values of its own.
+    fn either(&mut self, condition: Value) {
+        let to = self.join();
+        let live = self.live.clone();
+        let edges = smallvec![self.edge(to), self.edge(to)];
+        self.f.block_mut(self.at).term = Term {
+            op: TermOp::Br,
+            args: smallvec![condition],
+            edges,
+            loc: 0,
+        };
         self.enter(to, &live);
         self.depth -= 1;
     }
@@ -473,6 +495,49 @@ impl<'d, 'a, 'm> Maker<'d, 'a, 'm> {
         self.enter(exit, &inside);
         self.iterations /= times;
         self.depth -= 1;
+    }
+
+    /// A loop that only a guard ends, with two ways back: the function has no way out, and its last block closes the loop.
+    fn endless(&mut self) {
+        self.depth += 1;
+        let times = self.draw.range(1, 6);
+        let header = self.join();
+        let counter = self.f.add_param(header, Ty::I32);
+        let live = self.live.clone();
+        let mut entry = self.edge(header);
+        let last = entry.args.len() - 1;
+        entry.args[last] = self.f.iconst(Ty::I32, times as u64);
+        self.f.block_mut(self.at).term = Term::jump(entry.to, entry.args);
+        self.enter(header, &live);
+        self.iterations *= times;
+        self.statements(5);
+        let (zero, one) = (self.f.iconst(Ty::I32, 0), self.f.iconst(Ty::I32, 1));
+        let next = self.float(Op::Sub, Ty::I32, &[counter, one]);
+        let over = self.float(Op::Eq, Ty::I32, &[next, zero]);
+        let kind = i64::from(TrapKind::DivideByZero as u8);
+        let next = self.pin(Op::Guard, Ty::I32, &[next, over], kind);
+        let condition = self.value(Ty::I32);
+        let arms = [self.f.add_block(), self.f.add_block()];
+        self.f.block_mut(self.at).term = Term {
+            op: TermOp::Br,
+            args: smallvec![condition],
+            edges: arms
+                .iter()
+                .map(|&to| Edge {
+                    to,
+                    args: SmallVec::new(),
+                })
+                .collect(),
+            loc: 0,
+        };
+        let live = self.live.clone();
+        for arm in arms {
+            self.enter(arm, &live);
+            self.statements(4);
+            let mut back = self.edge(header);
+            back.args[last] = next;
+            self.f.block_mut(self.at).term = Term::jump(back.to, back.args);
+        }
     }
 
     fn switch(&mut self) {

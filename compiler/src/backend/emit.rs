@@ -115,7 +115,7 @@ pub fn emit(
     let few = size(f, a) < FEW;
     let items = emit_with(f, a, frame, stack_check, few);
     let bytes: u32 = items.iter().map(Item::most_bytes).sum();
-    if few && bytes > LITERAL_REACH {
+    if few && bytes > LITERAL_REACH && !on(Bug::LiteralOutOfReach) {
         return emit_with(f, a, frame, stack_check, false);
     }
     items

@@ -263,13 +263,10 @@ fn narrow(items: &mut [Item], cpu: Cpu, choices: &mut Choices) {
                 {
                     *i = n;
                 }
-                let always = i.cond == Cond::Al || on(Bug::ConditionalFlags);
-                let ends = isa::writes_flags(i) && always;
-                if ends {
+                if isa::writes_flags(i) && i.cond == Cond::Al {
                     live = false;
                 }
-                if isa::reads_flags(i) || i.cond != Cond::Al && !(ends && on(Bug::ConditionalFlags))
-                {
+                if isa::reads_flags(i) && !(i.cond != Cond::Al && on(Bug::ConditionalReads)) {
                     live = true;
                 }
             }

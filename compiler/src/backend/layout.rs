@@ -220,8 +220,7 @@ impl Layout<'_> {
             Kind::BranchZero(r, zero, l) => {
                 let displacement = self.displacement(at, *l)?;
                 let inst = zero_branch(*r, *zero, displacement);
-                let reaches = isa::encode(&inst, self.cpu, Place::Outside).is_ok()
-                    || displacement == -2 && on(Bug::ZeroBranchToNext);
+                let reaches = isa::encode(&inst, self.cpu, Place::Outside).is_ok();
                 if r.is_low() && reaches {
                     2
                 } else {
@@ -345,9 +344,13 @@ impl Layout<'_> {
                     self.put(&Inst::new(I::B, &[], -4), 4, Place::Outside, loc)?;
                 }
                 Kind::Branch(c, l) => {
+                    let displacement = match self.displacement(at, *l)? {
+                        -2 if on(Bug::JumpToNext) => 0,
+                        displacement => displacement,
+                    };
                     let b = Inst {
                         cond: *c,
-                        ..Inst::new(I::B, &[], self.displacement(at, *l)?)
+                        ..Inst::new(I::B, &[], displacement)
                     };
                     self.put(&b, size, Place::Outside, loc)?;
                 }

@@ -200,8 +200,15 @@ impl Verifier<'_> {
         memory_of(imm) != MACHINE && memory.is_none_or(|m| m.base != Base::Identity)
     }
 
-    /// What the rows cannot say: calls, projections, globals.
+    /// What the rows cannot say: shift amounts, calls, projections, globals.
     fn special(&self, v: Value, n: &Node) -> Check {
+        // What selects instructions relies on it.
+        if self.stage > Stage::Source
+            && matches!(n.op, Op::Shl | Op::ShrS | Op::ShrU | Op::Rotl | Op::Rotr)
+            && self.f.as_const(n.args[1]).is_some_and(|k| k >= 32)
+        {
+            return self.fail(v, "its constant amount is not below the width");
+        }
         if n.op == Op::Proj {
             let call = self.f.node(n.args[0]);
             if !matches!(call.op, Op::Call | Op::CallIndirect) {

@@ -63,8 +63,15 @@ pub fn shaped(bytes: &[u8], shape: Shape) -> MFunc {
     g.push(inst);
     g.scope = defs;
     g.constant();
-    g.sequence(0);
-    g.finish();
+    if g.source.below(5) == 4 {
+        g.left /= 2;
+        g.sequence(0);
+        g.left = shape.budget / 2;
+        g.endless();
+    } else {
+        g.sequence(0);
+        g.finish();
+    }
     g.f
 }
 
@@ -383,6 +390,29 @@ impl Gen<'_> {
             let end = self.jump();
             ends.push((end, std::mem::replace(&mut self.scope, scope)));
             self.join(ends);
+        }
+    }
+
+    /// A loop with several ways back and none out: the last block of the function closes it.
+    fn endless(&mut self) {
+        let count = self.source.below(7);
+        let initial = self.some(count);
+        let before = self.jump();
+        let params = self.values(count);
+        self.depth += 1;
+        let head = self.open(&params);
+        self.edge(before, head, &initial);
+        self.scope.extend(&params);
+        // What breaks off inside goes on from the head.
+        self.breaks.push(Vec::new());
+        self.sequence(1);
+        let end = self.jump();
+        let mut ends = self.breaks.pop().unwrap_or_default();
+        ends.push((end, std::mem::take(&mut self.scope)));
+        for (end, scope) in ends {
+            self.scope = scope;
+            let args = self.some(count);
+            self.edge(end, head, &args);
         }
     }
 

@@ -43,6 +43,7 @@ fn family(op: Op) -> &'static str {
         Sem::AluI(_) | Sem::TestI(_) => "an operation",
         Sem::ShiftI(_) => "a shift",
         Sem::AluR(_) | Sem::TestR(_) => "a shifted operand",
+        _ if matches!(op, Op::B | Op::Bl) => "a branch",
         _ if op.name().starts_with("Ldrd") || op.name().starts_with("Strd") => "a pair",
         _ if op.name().contains("rh") || op.name().contains("rsh") => "a halfword",
         _ if op.name().starts_with("Ld") || op.name().starts_with("St") => "an access",

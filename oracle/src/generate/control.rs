@@ -1,7 +1,7 @@
 //! Family `control`: every way control can split, carry values and meet again.
 //!
 //! Valued blocks, loops whose parameters the back edge permutes, `br_table` with no, one and many targets, branches out
-//! of several blocks at once, early returns, code after unconditional branches. Some modules are functions that grow by one
+//! of several blocks at once, early returns, code after unconditional branches, loops that only a trap ends. Some modules are functions that grow by one
 //! instruction from one to the next, so that a distance in them passes what a short form reaches, whatever the rest is.
 
 use super::body::{Body, Expr, Stmt, Style};
@@ -67,7 +67,23 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
         let sig = sig(draw, 4, 3, style.longs);
         function(draw, &mut draft, &style, sig);
     }
+    if draft.wild {
+        for _ in 0..draw.below(4) {
+            without_end(draw, &mut draft);
+        }
+    }
     draft
+}
+
+/// A function without a way out: its last block closes a loop.
+fn without_end(draw: &mut Draw<'_>, draft: &mut Draft) {
+    let style = style(draw);
+    let sig = sig(draw, 4, 3, style.longs);
+    let mut body = Body::new(draw, draft, &style, sig);
+    body.stmts(4, style.depth);
+    body.endless(style.depth);
+    let ready = body.finish(true);
+    draft.funcs.push(ready);
 }
 
 /// Functions of one shape, each one operator longer than the one before, around a distance that an encoding just reaches.

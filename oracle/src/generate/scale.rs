@@ -2,12 +2,13 @@
 //!
 //! Functions of more than 700 instructions (addresses by MOVW and MOVT in place of pools), branches over a hundred bytes
 //! to several thousand in both directions, `br_table` beyond what bytes and halfwords reach, frames beyond 508, 1020 and
-//! 4095 bytes by arguments, results and spills. A few functions a module and few decisions a function: most operators
+//! 4095 bytes by arguments, results and spills, few instructions that take more bytes than a literal load reaches. A few functions a module and few decisions a function: most operators
 //! come from a stream of their own, so that a case does not run out of bytes.
 
 use super::body::{Body, Expr, Stmt, Style};
 use super::draft::{Draft, constant};
 use super::draw::Draw;
+use super::pressure::{call_seldom, distant};
 use super::table::{Partial, ROWS, Row};
 use super::{Shape, sig, surroundings};
 use crate::program::{Sig, Ty};
@@ -54,8 +55,12 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
         },
     );
     for _ in 0..draw.range(1, 3) {
+        let kind = draw.below(5);
+        if kind == 4 {
+            far(draw, &mut draft);
+            continue;
+        }
         let style = style(draw);
-        let kind = draw.below(4);
         let (params, results) = match kind {
             3 => draw.pick(&[(3, 2), (20, 6), (70, 3), (140, 40), (280, 8), (6, 150)]),
             _ => (4, 2),
@@ -75,6 +80,45 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
     }
     draft
 }
+
+/// Few instructions of many bytes behind constants: values that all wait in slots, beyond what one offset reaches, while a
+/// function is called that has too many results. Folded from the last to the first, so that all are alive at once.
+fn far(draw: &mut Draw<'_>, draft: &mut Draft) {
+    let callee = distant(draw, draft);
+    let style = style(draw);
+    let sig = Sig {
+        params: vec![Ty::I32; 4],
+        results: vec![Ty::I32],
+    };
+    let mut body = Body::new(draw, draft, &style, sig);
+    let values = body.draw.range(140, 170);
+    let mut last = 0;
+    let mut all = Vec::new();
+    for i in 0..values {
+        body.op(Instruction::LocalGet(last));
+        if i < CONSTANTS {
+            body.constant(Ty::I32);
+        } else {
+            body.op(Instruction::LocalGet(i as u32 % 4));
+        }
+        body.combine(Ty::I32);
+        last = body.local(Ty::I32);
+        body.op(Instruction::LocalSet(last));
+        all.push(last);
+    }
+    let kept = call_seldom(&mut body, callee);
+    body.op(Instruction::LocalGet(kept));
+    body.op(Instruction::I32WrapI64);
+    for value in all.into_iter().rev() {
+        body.op(Instruction::LocalGet(value));
+        body.combine(Ty::I32);
+    }
+    let ready = body.finish(true);
+    draft.funcs.push(ready);
+}
+
+/// Constants at the start of [`far`].
+const CONSTANTS: usize = 8;
 
 /// A body with locals to compute on and a stream of operators.
 struct Filled<'d, 'a, 'm> {

@@ -11,10 +11,11 @@ use super::verdict::Party;
 use super::words;
 use crate::arm::link::link;
 use crate::arm::memory::{self, Map};
-use crate::check;
-use crate::compare::{Difference, Kind};
+use crate::check::{self, Ask};
+use crate::compare::{Difference, Kind, Step};
 use crate::encoding::misread;
 use crate::objects;
+use crate::program::{Info, Ty};
 use crate::reduce::Cause;
 use crate::reduce::blame::Guilty;
 use crate::statics::StaticJudge;
@@ -22,7 +23,7 @@ use crate::{check::Judge, proof::Subject};
 use thumbsmith::Options;
 use thumbsmith::backend::code;
 use thumbsmith::ir::{Node, Op};
-use thumbsmith::isa::{self, Place};
+use thumbsmith::isa::{self, Inst, Place};
 use thumbsmith::pipeline::{Gives, PASSES};
 use thumbsmith::stages::{self, Form};
 
@@ -90,7 +91,11 @@ impl Culprit {
                 )
             }
             What::Rewrite(_) | What::Rule(_) => format!("{}-{name}", self.what.sort()),
-            What::Check(_) | What::Place(_) => format!("{}-{name}", self.pass),
+            // A pass is the same wherever it stands in the list: `simplify`, `simplify-inlined`.
+            What::Check(_) | What::Place(_) => {
+                let pass = self.pass.split('-').next().unwrap_or_default();
+                format!("{pass}-{name}")
+            }
         };
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         key.chars()
@@ -125,10 +130,10 @@ fn makes(pass: &str, rewrite: &str) -> bool {
     rewrite != "inline" || pass == "inline"
 }
 
-/// Decisions that no fuel counts, and the passes that make them.
+/// Decisions that no fuel counts, and the passes that make them. `hoist` is none of them: it moves what floats, which the
+/// verifier sees where it goes too far; else it only brings other operands before what `lower` gets wrong.
 fn decisions(pass: &str) -> &'static [&'static str] {
     match pass {
-        "lower" => &["hoist"],
         "finish" => &["jumps", "narrow"],
         _ if edits(pass) => &["share"],
         _ => &[],
@@ -173,7 +178,8 @@ pub(super) fn find(
         };
     }
     if pass == "lower"
-        && let Some(found) = lowered(judge, cause, &options)
+        && let Some(found) =
+            lowered(judge, cause, &options).or_else(|| convention(judge, cause, &options))
     {
         return found;
     }
@@ -224,6 +230,14 @@ fn checked(cause: &Cause, options: &Options, pass: &str) -> Option<Culprit> {
         how: text,
     };
     if let Some(text) = check_says(&cause.difference, cause.broken.as_deref()) {
+        // A value whose block is gone says that control was changed wrongly, as a wrong answer does.
+        if edits(pass) && text.contains("stands in no block") {
+            return Some(Culprit {
+                pass: pass.to_owned(),
+                what: What::Place(CONTROL.to_owned()),
+                how: text,
+            });
+        }
         return Some(check(pass.to_owned(), text));
     }
     if edits(pass) || pass == "lower" || pass == "translate" {
@@ -242,13 +256,9 @@ fn checked(cause: &Cause, options: &Options, pass: &str) -> Option<Culprit> {
 /// What the case is about, in the words of the pass.
 fn place(cause: &Cause, options: &Options, pass: String, marked: Option<&str>) -> Culprit {
     if pass == "layout"
-        && let Some(name) = misencoded(cause, options)
+        && let Some(found) = encoder(cause, options)
     {
-        return Culprit {
-            pass,
-            what: What::Place(name),
-            how: "the instruction is not encoded as it was asked for".into(),
-        };
+        return found;
     }
     let about = operator(&cause.case.wasm);
     let name = match (pass.as_str(), marked) {
@@ -261,6 +271,7 @@ fn place(cause: &Cause, options: &Options, pass: String, marked: Option<&str>) -
         ("layout" | "finish", None) if CALLS.contains(&about.as_str()) => "call".to_owned(),
         ("lower", _) if about != "br_table" => word_operation(cause, options).unwrap_or(about),
         ("layout" | "finish" | "regalloc", Some(marked)) => words::mnemonic(marked),
+        (pass, _) if edits(pass) && JUMPS.contains(&about.as_str()) => CONTROL.to_owned(),
         ("translate", _) => telling(&cause.case.wasm, TRANSLATED).map_or(about, str::to_owned),
         _ => about,
     };
@@ -382,17 +393,104 @@ fn lowered(judge: &mut Judge, cause: &Cause, options: &Options) -> Option<Culpri
     ))
 }
 
+/// The encoder, if it does not make of an instruction what was asked for: then the table that decodes is right, although the
+/// executor, which decodes by it, speaks against everybody else.
+pub(super) fn encoder(cause: &Cause, options: &Options) -> Option<Culprit> {
+    let name = misencoded(cause, options)?;
+    Some(Culprit {
+        pass: "layout".into(),
+        what: What::Place(name),
+        how: "the instruction is not encoded as it was asked for".into(),
+    })
+}
+
+/// Displacements of branches on both sides of what each encoding reaches.
+const DISPLACEMENTS: [i32; 12] = [
+    -0x10_0000, -0x8000, -2050, -2048, -258, -256, -4, 254, 256, 2046, 2048, 0x8000,
+];
+
+/// The instructions that an item may stand for.
+fn instructions(item: &code::Item) -> Vec<Inst> {
+    let branches = |op, cond| {
+        let to = |&d: &i32| Inst {
+            cond,
+            ..Inst::new(op, &[], d)
+        };
+        DISPLACEMENTS.iter().map(to).collect()
+    };
+    match &item.kind {
+        code::Kind::Inst(inst) => vec![*inst],
+        code::Kind::Branch(cond, _) => branches(isa::Op::B, *cond),
+        code::Kind::Call(_) => branches(isa::Op::Bl, isa::Cond::Al),
+        code::Kind::Label(_)
+        | code::Kind::HalfAddress(..)
+        | code::Kind::BranchZero(..)
+        | code::Kind::Load(..)
+        | code::Kind::Table(..)
+        | code::Kind::Trap(_) => Vec::new(),
+    }
+}
+
+/// The calling convention, if functions of the exports' types that only hand on what they get are wrong too.
+fn convention(judge: &mut Judge, cause: &Cause, options: &Options) -> Option<Culprit> {
+    let info = Info::read(&cause.case.wasm).ok()?;
+    let (mut text, mut steps) = ("(module".to_owned(), Vec::new());
+    for export in &info.exports {
+        let params = &export.sig.params;
+        let types = |list: &[Ty]| list.iter().map(type_name).collect::<Vec<_>>().join(" ");
+        let mut function = |results: &[Ty], body: String| {
+            // Words that differ in every byte, and from argument to argument.
+            let args = (0..params.len() as u64)
+                .map(|k| 0x0123_4567_89ab_cdef_u64.rotate_left(4) ^ k << 8 ^ k << 40);
+            let args = args.zip(params).map(|(word, ty)| match ty {
+                Ty::I32 => word & u64::from(u32::MAX),
+                Ty::I64 => word,
+            });
+            text += &format!(
+                "(func (export \"f{}\") (param {}) (result {}) {body})",
+                steps.len(),
+                types(params),
+                types(results)
+            );
+            steps.push(Step::Call(steps.len(), args.collect()));
+        };
+        for (k, ty) in params.iter().enumerate() {
+            function(&[*ty], format!("local.get {k}"));
+        }
+        let constants = export.sig.results.iter().zip(1..);
+        let constants = constants.map(|(ty, k)| format!("{}.const {k} ", type_name(ty)));
+        function(&export.sig.results, constants.collect());
+    }
+    let wasm = wat::parse_str(text + ")").ok()?;
+    let said = judge.judge("triage", &wasm, options, &steps, Ask::THOROUGH);
+    let wrong = said.err()?;
+    Some(Culprit {
+        pass: "lower".into(),
+        what: What::Place("calling convention".into()),
+        how: format!(
+            "a function that only hands on what it gets: {}, not {}",
+            wrong.difference.got, wrong.difference.expected
+        ),
+    })
+}
+
+fn type_name(ty: &Ty) -> &'static str {
+    match ty {
+        Ty::I32 => "i32",
+        Ty::I64 => "i64",
+    }
+}
+
 /// The operation whose instruction is read back from its bytes as another one.
 fn misencoded(cause: &Cause, options: &Options) -> Option<String> {
     let backend = stages::backend(&cause.case.wasm, options).ok()?;
     let finished = backend.stages.iter().find(|s| s.pass == "finish")?;
     for (_, form) in &finished.functions {
         let Form::Linear(items) = form else { continue };
-        for item in items {
-            let code::Kind::Inst(inst) = &item.kind else {
-                continue;
-            };
-            let conditional = inst.cond != isa::Cond::Al && inst.op != isa::Op::It;
+        for inst in &items.iter().flat_map(instructions).collect::<Vec<_>>() {
+            // A branch has its condition in itself.
+            let conditional =
+                inst.cond != isa::Cond::Al && !matches!(inst.op, isa::Op::It | isa::Op::B);
             let place = if conditional {
                 Place::Last
             } else {
@@ -517,6 +615,10 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("global", &["GlobalGet", "GlobalSet"]),
 ];
 
+/// Groups of [`GROUPS`] that are control, and their common name.
+const JUMPS: &[&str] = &["br_table", "loop", "branch"];
+const CONTROL: &str = "control";
+
 /// Groups of [`GROUPS`] that end as calls.
 const CALLS: &[&str] = &["call", "i64.div", "indirect call"];
 
@@ -525,7 +627,7 @@ const CALLS: &[&str] = &["call", "i64.div", "indirect call"];
 const TRANSLATED: &[(&str, &[&str])] = &[
     ("memory size", &["MemoryGrow", "MemorySize"]),
     ("access", &["I32Load", "I64Load", "I32Store", "I64Store"]),
-    ("control", &["BrTable", "BrIf", "Br", "Loop", "If", "Block"]),
+    (CONTROL, &["BrTable", "BrIf", "Br", "Loop", "If", "Block"]),
     ("call", &["Call"]),
     ("division", &["I32Div", "I32Rem", "I64Div", "I64Rem"]),
 ];

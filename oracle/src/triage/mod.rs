@@ -105,7 +105,19 @@ fn triaged(judge: &mut Judge, case: &Case) -> Result<Triage, String> {
     };
     let trace = trace.ok().flatten();
     let marked = trace.as_ref().and_then(Trace::marked_mnemonic);
-    let culprit = quietly(|| culprit::find(judge, &small, party, marked))?;
+    let encoder = match party {
+        Party::Table => quietly(|| culprit::encoder(&small, &options))
+            .ok()
+            .flatten(),
+        _ => None,
+    };
+    let (party, culprit) = match encoder {
+        Some(culprit) => (Party::Compiler, culprit),
+        None => (
+            party,
+            quietly(|| culprit::find(judge, &small, party, marked))?,
+        ),
+    };
     case.guilty = culprit.to_string();
     Ok(Triage {
         operators: operators(&case.wasm),

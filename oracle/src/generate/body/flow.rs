@@ -306,6 +306,35 @@ impl Body<'_, '_, '_> {
         self.close();
     }
 
+    /// A loop that only a trap ends, with two ways back, as the end of a function: its counter becomes a divisor.
+    pub fn endless(&mut self, depth: usize) {
+        let times = self.draw.range(1, 4);
+        let counter = self.local(Ty::I32);
+        self.counters.push(counter);
+        self.op(Instruction::I32Const(times as i32));
+        self.op(Instruction::LocalSet(counter));
+        self.op(Instruction::Loop(BlockType::Empty));
+        self.open(&[], true);
+        self.iterations *= times as u64;
+        self.stmts(3, depth);
+        self.leaf(Ty::I32);
+        self.op(Instruction::LocalGet(counter));
+        self.op(Instruction::I32Const(1));
+        self.op(Instruction::I32Sub);
+        self.op(Instruction::LocalTee(counter));
+        self.op(Instruction::I32DivU);
+        let quotient = self.target(Ty::I32);
+        self.op(Instruction::LocalSet(quotient));
+        self.stmts(2, depth);
+        self.condition(depth);
+        self.op(Instruction::BrIf(0));
+        self.stmts(3, depth);
+        self.op(Instruction::Br(0));
+        self.iterations /= times as u64;
+        self.close();
+        self.op(Instruction::Unreachable);
+    }
+
     /// A loop with parameters that its back edge permutes.
     pub(super) fn swap_loop(&mut self, depth: usize) {
         if self.iterations > 60 {
