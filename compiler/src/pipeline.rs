@@ -769,7 +769,7 @@ impl Cx<'_> {
     fn stack_check(&mut self, u: &Unit, frame: u32) -> u32 {
         let callee = |s: &SymbolKind| match s {
             SymbolKind::Func(i) => self.depth[*i as usize],
-            SymbolKind::Float(_) if !on(Bug::FloatHelperKept) => softfloat::STACK,
+            SymbolKind::Float(_) => softfloat::STACK,
             _ => 0,
         };
         let calls = u

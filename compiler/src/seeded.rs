@@ -349,11 +349,10 @@ bugs! {
     652 TruncateNan "floats" "translate" "a conversion to an integer takes NaN for a number out of range";
     653 FloatFlags "floats" "lower" "less or equal of floats is true where they are unordered";
     654 FloatWordsSwapped "floats" "wide" "the words of a double that is an operator's second operand are exchanged";
-    655 FloatHelperKept "floats" "pipeline" "the stack that helpers of floats need is not checked for";
     656 FloatFoldMin "floats" "fold" "min of zeros folds to the second operand";
     657 FloatFoldNan "floats" "fold" "a NaN that folding makes keeps its sign";
     658 FloatShared "floats" "gvn" "two operations on the same floats are one";
-    659 FloatHalf "floats" "lower" "the high word of a double that a helper returns is the low one";
+    659 FloatHalf "floats" "wide" "the high word of a double that a helper returns is the low one";
     700 CompareLastWord "checkers" "compare" "the last word of memory is not compared";
     701 CompareGlobalHalf "checkers" "compare" "the high word of globals is not compared";
     702 CompareTrapKinds "checkers" "compare" "kinds of traps are not compared";

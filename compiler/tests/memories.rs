@@ -25,8 +25,11 @@ fn reserved(output: &Output, name: &str) -> Option<u64> {
 
 const GROWS: &str = "(func (export \"grow\") (result i32) (memory.grow (i32.const 1)))";
 
+/// A memory in text, `--memory-max`, whether something grows it, what comes of it.
+type Size = (&'static str, Option<u64>, bool, Result<u64, &'static str>);
+
 /// A memory, `--memory-max`, whether something grows it; the bytes that are reserved, or a part of the error.
-const SIZES: &[(&str, Option<u64>, bool, Result<u64, &str>)] = &[
+const SIZES: &[Size] = &[
     ("(memory 1 3)", None, true, Ok(3 << 16)),
     ("(memory 1 3)", None, false, Ok(1 << 16)),
     ("(memory 1)", None, true, Ok(1 << 16)),

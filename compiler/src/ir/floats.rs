@@ -11,6 +11,7 @@
 //! these rows, and by the oracle against another engine.
 
 use super::ops::Ty;
+use crate::seeded::{Bug, on};
 
 /// What a comparison asks of two floats that may be unordered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,7 +87,9 @@ fn d(x: u64) -> f64 {
 
 /// The bits of a result.
 fn single(x: f32) -> u64 {
-    u64::from(if x.is_nan() { 0x7fc0_0000 } else { x.to_bits() })
+    let sign = if on(Bug::FloatFoldNan) { 1 << 31 } else { 0 };
+    let nan = 0x7fc0_0000 | x.to_bits() & sign;
+    u64::from(if x.is_nan() { nan } else { x.to_bits() })
 }
 
 /// The bits of a result.
@@ -107,7 +110,7 @@ fn word(x: i32) -> u64 {
 fn min(a: f64, b: f64) -> f64 {
     match a.partial_cmp(&b) {
         None => f64::NAN,
-        Some(std::cmp::Ordering::Equal) if a.is_sign_negative() => a,
+        Some(std::cmp::Ordering::Equal) if a.is_sign_negative() && !on(Bug::FloatFoldMin) => a,
         Some(std::cmp::Ordering::Greater | std::cmp::Ordering::Equal) => b,
         Some(std::cmp::Ordering::Less) => a,
     }

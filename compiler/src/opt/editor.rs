@@ -42,6 +42,7 @@ pub struct Editor<'a> {
 fn shared_imm(n: &Node) -> i64 {
     match n.op {
         Op::Proj if on(Bug::SharedProjection) => 0,
+        Op::Fp if on(Bug::FloatShared) => n.imm / 2,
         _ => n.imm,
     }
 }

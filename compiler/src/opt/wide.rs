@@ -298,12 +298,16 @@ impl Wide<'_, '_> {
         let words = args
             .iter()
             .flat_map(|&(lo, hi)| std::iter::once(lo).chain(hi));
-        let words: Args = words.collect();
+        let mut words: Args = words.collect();
+        if on(Bug::FloatWordsSwapped) && words.len() == 4 {
+            words.swap(2, 3);
+        }
         if n.ty != Ty::I64 {
             return (self.e.make(n.op, n.ty, &words, n.imm, n.loc), None);
         }
         let p = self.e.make(n.op, Ty::Pair, &words, n.imm, n.loc);
-        (self.m(Op::Lo, &[p]), Some(self.m(Op::Hi, &[p])))
+        let high = if on(Bug::FloatHalf) { Op::Lo } else { Op::Hi };
+        (self.m(Op::Lo, &[p]), Some(self.m(high, &[p])))
     }
 
     fn sign_extended(&mut self, lo: Value) -> Words {

@@ -130,7 +130,7 @@ fn planted_bugs_are_found() {
         let text = text.replace(from, to);
         let mut of_file = HELPERS.iter().filter(|h| h.file == *file);
         let found = of_file.any(|helper| {
-            let made = assemble(file, &text, &[helper.name], Cpu::CortexM3);
+            let made = assemble(file, &text, &[helper.name], Cpu::CortexM3, false);
             let made = made.unwrap_or_else(|e| panic!("{what}: {e:?}"));
             let mut bench = Bench::of(helper, made.code.bytes, made.entries[0]);
             judge(&mut bench, 30_000).is_err()

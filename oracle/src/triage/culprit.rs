@@ -422,6 +422,7 @@ fn instructions(item: &code::Item) -> Vec<Inst> {
         code::Kind::Inst(inst) => vec![*inst],
         code::Kind::Branch(cond, _) => branches(isa::Op::B, *cond),
         code::Kind::Call(_) => branches(isa::Op::Bl, isa::Cond::Al),
+        code::Kind::TailCall(_) => branches(isa::Op::B, isa::Cond::Al),
         code::Kind::Label(_)
         | code::Kind::HalfAddress(..)
         | code::Kind::BranchZero(..)
@@ -442,10 +443,7 @@ fn convention(judge: &mut Judge, cause: &Cause, options: &Options) -> Option<Cul
             // Words that differ in every byte, and from argument to argument.
             let args = (0..params.len() as u64)
                 .map(|k| 0x0123_4567_89ab_cdef_u64.rotate_left(4) ^ k << 8 ^ k << 40);
-            let args = args.zip(params).map(|(word, ty)| match ty {
-                Ty::I32 => word & u64::from(u32::MAX),
-                Ty::I64 => word,
-            });
+            let args = args.zip(params).map(|(word, ty)| ty.wrap(word));
             text += &format!(
                 "(func (export \"f{}\") (param {}) (result {}) {body})",
                 steps.len(),
@@ -478,6 +476,8 @@ fn type_name(ty: &Ty) -> &'static str {
     match ty {
         Ty::I32 => "i32",
         Ty::I64 => "i64",
+        Ty::F32 => "f32",
+        Ty::F64 => "f64",
     }
 }
 
