@@ -4,6 +4,7 @@
 
 use thumbsmith::{Level, Options};
 use thumbsmith_oracle::check::{Ask, Judge};
+use thumbsmith_oracle::generate::draft;
 use thumbsmith_oracle::generate::table::{NAMES, ROWS, Row};
 use thumbsmith_oracle::plan;
 use thumbsmith_oracle::program::{Info, Ty};
@@ -16,9 +17,9 @@ use wasm_encoder::{
 const CALLS: usize = 6;
 
 fn constants(ty: Ty) -> Vec<i64> {
-    let (least, bits) = match ty {
-        Ty::I32 => (i64::from(i32::MIN), 32),
-        Ty::I64 => (i64::MIN, 64),
+    let (least, bits) = match ty.words() {
+        1 => (i64::from(i32::MIN), 32),
+        _ => (i64::MIN, 64),
     };
     let most = !least;
     let ends = [least, least + 1, most - 1, most];
@@ -27,20 +28,10 @@ fn constants(ty: Ty) -> Vec<i64> {
     ends.into_iter().chain(near).chain(widths).collect()
 }
 
-fn val_type(ty: Ty) -> ValType {
-    match ty {
-        Ty::I32 => ValType::I32,
-        Ty::I64 => ValType::I64,
-    }
-}
-
 /// The operator over its parameter and a constant on one side; as a condition it chooses between two numbers.
 fn function(row: &Row, constant: i64, left: bool, condition: bool) -> Function {
     let mut f = Function::new([]);
-    let number = match row.operands[0] {
-        Ty::I32 => Instruction::I32Const(constant as i32),
-        Ty::I64 => Instruction::I64Const(constant),
-    };
+    let number = draft::constant(row.operands[0], constant as u64);
     let operands = match left {
         true => [number, Instruction::LocalGet(0)],
         false => [Instruction::LocalGet(0), number],
@@ -65,12 +56,12 @@ fn module(row: &Row) -> Vec<u8> {
     let (mut types, mut functions) = (TypeSection::new(), FunctionSection::new());
     let (mut exports, mut code) = (ExportSection::new(), CodeSection::new());
     for result in [row.result, Ty::I32] {
-        let params = [val_type(row.operands[0])];
-        types.ty().function(params, [val_type(result)]);
+        let params = [draft::val_type(row.operands[0])];
+        types.ty().function(params, [draft::val_type(result)]);
     }
     let conditions: &[bool] = match row.result {
         Ty::I32 => &[false, true],
-        Ty::I64 => &[false],
+        Ty::I64 | Ty::F32 | Ty::F64 => &[false],
     };
     let mut number = 0;
     for constant in constants(row.operands[0]) {

@@ -101,6 +101,9 @@ pub struct Instance {
     exports: FxHashMap<String, Place>,
 }
 
+/// What gives the instance that modules import from under a name; nothing, if there is none of that name.
+pub type Find<'a> = &'a dyn Fn(&str) -> Result<Option<Rc<Instance>>, Missing>;
+
 /// All instances of a script on one core.
 pub struct World {
     core: UnicornCore,
@@ -211,11 +214,7 @@ impl World {
     ///
     /// # Errors
     /// Why there is no instance.
-    pub fn instantiate(
-        &mut self,
-        wasm: &[u8],
-        find: &dyn Fn(&str) -> Result<Option<Rc<Instance>>, Missing>,
-    ) -> Result<Instance, Missing> {
+    pub fn instantiate(&mut self, wasm: &[u8], find: Find<'_>) -> Result<Instance, Missing> {
         let name = format!("i{}", self.instances);
         self.instances += 1;
         let mut linked = Err(Missing::Unsupported(
@@ -245,7 +244,7 @@ impl World {
         wasm: &[u8],
         name: &str,
         most: u64,
-        find: &dyn Fn(&str) -> Result<Option<Rc<Instance>>, Missing>,
+        find: Find<'_>,
     ) -> Result<(Surface, Image), Missing> {
         let options = Options {
             cpu: self.cpu,
@@ -302,7 +301,7 @@ impl World {
     fn imports(
         &self,
         surface: &Surface,
-        find: &dyn Fn(&str) -> Result<Option<Rc<Instance>>, Missing>,
+        find: Find<'_>,
     ) -> Result<FxHashMap<String, u32>, Missing> {
         let mut symbols = FxHashMap::default();
         for import in &surface.imports {
@@ -362,7 +361,7 @@ impl World {
         surface: &Surface,
         image: &Image,
         name: &str,
-        find: &dyn Fn(&str) -> Result<Option<Rc<Instance>>, Missing>,
+        find: Find<'_>,
     ) -> Result<Instance, Missing> {
         let mut instance = Instance::default();
         for export in &surface.exports {
