@@ -211,7 +211,7 @@ fn text_that_is_wrong_is_refused_where_it_is() {
             (2, 15),
             "a number, found the end",
         ),
-        ("memory 1 1", "memory 2 1", (1, 10), "from 2 to 65535"),
+        ("memory 1 1", "memory 2 1", (1, 10), "from 2 to 4294967295"),
         ("export \"f\"", "export f", (4, 35), "text in quotes"),
         ("g0\n", "h0\n", (15, 23), "a global such as"),
     ] {
@@ -268,7 +268,7 @@ fn the_verifier_says_what_is_wrong() {
             "call f0 v0, v0",
             "the callee takes [I32, I64]",
         ),
-        ("call f0 v0, v5", "call f9 v0, v5", "there is no function 9"),
+        ("call f0 v0, v5", "call f9 v0, v5", "there is no callee 9"),
         ("proj.i64 v6 0", "proj.i64 v6 1", "the call returns [I64]"),
         ("proj.i64 v6 0", "proj.i64 v5 0", "projects what is no call"),
         ("global.get.i64 g0", "global.get.i64 g1", "not there"),

@@ -89,7 +89,8 @@ fn a_memory_elsewhere_is_not_reserved() {
     let symbol = file.symbols().find(|s| s.name() == Ok("m_memory"));
     let symbol = symbol.expect("an absolute symbol");
     assert_eq!(symbol.address(), 0x2001_0000);
-    assert!(symbol.is_definition() && symbol.is_global());
+    assert_eq!(symbol.section(), object::SymbolSection::Absolute);
+    assert!(symbol.is_global());
     let identity = at(Base::Identity);
     assert_eq!(reserved(&identity, "m_memory"), None);
     assert!(!identity.header.contains("m_memory"), "{}", identity.header);

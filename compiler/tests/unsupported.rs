@@ -4,14 +4,6 @@ use thumbsmith::{ErrorKind, Options, compile};
 
 /// Operators: a function body, and the operator that the error names.
 const OPERATORS: &[(&str, &str)] = &[
-    ("f32.const 1 drop", "f32.const"),
-    ("f64.const 1 drop", "f64.const"),
-    ("i32.const 0 f32.load drop", "f32.load"),
-    ("i32.const 0 f32.convert_i32_s drop", "f32.convert_i32_s"),
-    (
-        "i32.const 0 f32.reinterpret_i32 drop",
-        "f32.reinterpret_i32",
-    ),
     ("v128.const i32x4 0 0 0 0 drop", "v128.const"),
     ("i32.const 0 i8x16.splat drop", "i8x16.splat"),
     ("i32.const 0 i32.atomic.load drop", "i32.atomic"),
@@ -31,9 +23,6 @@ const OPERATORS: &[(&str, &str)] = &[
 
 /// Declarations: a module, and a part of the message.
 const DECLARATIONS: &[(&str, &str)] = &[
-    ("(func (param f32))", "floats"),
-    ("(func (result f64) (unreachable))", "floats"),
-    ("(func (local f64))", "floats"),
     ("(func (param v128))", "vectors"),
     ("(func (param anyref))", "references other than"),
     (
@@ -51,8 +40,6 @@ const DECLARATIONS: &[(&str, &str)] = &[
     ),
     ("(table i64 1 funcref)", "64-bit"),
     ("(func (local i31ref))", "references other than"),
-    ("(global f32 (f32.const 1))", "f32.const"),
-    ("(import \"env\" \"g\" (global f64))", "floats"),
     ("(import \"env\" \"e\" (tag))", "exception tags"),
     ("(memory i64 1)", "64-bit"),
     ("(memory 1 1 shared)", "threads"),

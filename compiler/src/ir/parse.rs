@@ -117,8 +117,8 @@ fn global(m: &mut Module, mut c: Cursor<'_>) -> Result<()> {
     c.word();
     let import = import(&mut c)?;
     let mutable = c.take_word("mut");
-    let ty = value_type(&mut c)?;
-    let init = init(m, &mut c, ty)?;
+    let ty = declared_type(&mut c)?;
+    let init = init(m, &mut c, ty.bits())?;
     let exports = exports(&mut c)?;
     m.globals.push(Global {
         ty,
@@ -300,6 +300,20 @@ fn value_type(c: &mut Cursor<'_>) -> Result<Ty> {
     }
 }
 
+/// The type of a parameter, a result or a global as it is declared.
+fn declared_type(c: &mut Cursor<'_>) -> Result<Ty> {
+    match [Ty::F32, Ty::F64]
+        .into_iter()
+        .find(|t| t.name() == c.peek())
+    {
+        Some(t) => {
+            c.word();
+            Ok(t)
+        }
+        None => value_type(c),
+    }
+}
+
 /// What stands between parentheses, with commas.
 fn listed<T>(
     c: &mut Cursor<'_>,
@@ -317,9 +331,9 @@ fn listed<T>(
 }
 
 fn signature(c: &mut Cursor<'_>) -> Result<FuncType> {
-    let params = listed(c, value_type)?;
+    let params = listed(c, declared_type)?;
     c.need("->")?;
-    let results = listed(c, value_type)?;
+    let results = listed(c, declared_type)?;
     Ok(FuncType { params, results })
 }
 

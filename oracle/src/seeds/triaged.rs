@@ -102,7 +102,7 @@ fn passes(stage: &str) -> &'static [&'static str] {
     ];
     match stage {
         "rewrite" | "gvn" | "fold" | "ranges" | "guards" | "simplify" => EDITOR,
-        "translate" | "init" => &["translate"],
+        "translate" | "init" | "helpers" => &["translate"],
         "wide" => &["wide"],
         "address" => &["address"],
         "lower" | "schedule" => &["lower"],

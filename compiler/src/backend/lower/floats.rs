@@ -59,7 +59,8 @@ impl Lower<'_, '_> {
             if let Some(d) = self.needed(v)
                 && let Some(flags) = self.float_compare(n)
             {
-                self.boolean_of(flags, d);
+                let zero = self.fresh();
+                self.boolean_of(zero, flags, d);
             }
             return;
         }

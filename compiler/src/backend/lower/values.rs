@@ -117,13 +117,13 @@ impl Lower<'_, '_> {
 
     /// A comparison as a value: 0, then 1 where the condition holds.
     fn boolean(&mut self, v: Value, d: VReg) {
+        let zero = self.fresh();
         let flags = self.flags(v);
-        self.boolean_of(flags, d);
+        self.boolean_of(zero, flags, d);
     }
 
-    /// 1 where the condition holds after the instructions, else 0.
-    pub(super) fn boolean_of(&mut self, (insts, cond): (FlagInsts, Cond), d: VReg) {
-        let zero = self.fresh();
+    /// 1 where the condition holds after the instructions, else 0, which is made first.
+    pub(super) fn boolean_of(&mut self, zero: VReg, (insts, cond): (FlagInsts, Cond), d: VReg) {
         let mut one = MInst::new(MOp::Isa(I::MovI), &[d], &[zero]);
         one.imm = 1;
         one.cond = cond;
