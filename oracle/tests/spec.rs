@@ -15,6 +15,10 @@ const SAMPLE: &[(&str, &[&str])] = &[
             "imports",
             "fac",
             "memory_redundancy",
+            "f32",
+            "f64_cmp",
+            "conversions",
+            "call_indirect",
         ],
     ),
     (
@@ -25,8 +29,12 @@ const SAMPLE: &[(&str, &[&str])] = &[
             "memory_init",
             "bulk",
             "linking",
+            "elem",
+            "table_copy",
+            "table_grow",
         ],
     ),
+    ("tail-call", &["return_call", "return_call_indirect"]),
     ("extended-const", &["data", "global"]),
     ("custom-page-sizes", &["custom-page-sizes"]),
     (

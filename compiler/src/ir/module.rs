@@ -295,6 +295,10 @@ impl Memory {
         } as u64)
             << self.page_log2
     }
+    /// Bytes that the object reserves for it: initialization copies whole words.
+    pub fn reserved_bytes(&self) -> u64 {
+        self.max_bytes().next_multiple_of(4)
+    }
     /// Whether the object reserves it.
     pub fn is_reserved(&self) -> bool {
         self.import.is_none() && self.base == Base::Symbol

@@ -235,7 +235,7 @@ impl Writer<'_> {
             } else {
                 0
             };
-            let id = self.zeroed(&self.text(&kind), m.max_bytes() + slack, true);
+            let id = self.zeroed(&self.text(&kind), m.reserved_bytes() + slack, true);
             self.bind(&kind, id);
         }
     }

@@ -220,7 +220,7 @@ impl<'a> Places<'a> {
             }
         }
         for i in 1..module.memories.len() {
-            let bytes = module.memories[i].max_bytes() as usize + slack(program);
+            let bytes = module.memories[i].reserved_bytes() as usize + slack(program);
             self.variable(SymbolKind::Memory(i as u32), bytes);
         }
         let end = self.image.ram.len() + GAP;
@@ -281,7 +281,7 @@ impl<'a> Places<'a> {
 
     fn linear_memory(&mut self, program: &Program) -> Result<(), String> {
         let memories = &self.backend.module.memories;
-        let bytes = memories.first().map_or(0, |m| m.max_bytes());
+        let bytes = memories.first().map_or(0, |m| m.reserved_bytes());
         let most = memories.iter().map(|m| m.max_bytes()).max();
         if most.is_some_and(|bytes| bytes > MEMORY_LIMIT) {
             return Err(format!("memory of {} pages is too large", bytes >> 16));
