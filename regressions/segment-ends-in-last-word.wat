@@ -3,7 +3,7 @@
 ;; options: cortex-m3 -O2 check choices=heuristic
 (module
   (memory 1)
-  (memory 255 (pagesize 1))
+  (memory 255 255 (pagesize 1))
   (data (memory 1) (i32.const 235) "0123456789abcdefgh")
   (func (export "f") (param i32) (result i32)
     local.get 0
