@@ -212,7 +212,7 @@ impl Loaded {
             let outside = m.import.is_some().then(|| info.memories[i].limit() as u32);
             let reserved = match outside {
                 Some(pages) => u64::from(pages) << m.page_log2,
-                None => m.max_bytes(),
+                None => m.reserved_bytes(),
             };
             if reserved > MEMORY_LIMIT {
                 return Err(format!("memory of {reserved} bytes is too large"));
