@@ -235,7 +235,10 @@ impl References {
     /// Finds the functions that something refers to which may be alive.
     fn referenced(&mut self, module: &mut Module, scans: &[Option<&mut Scan>], named: &[bool]) {
         let used = |e: &&Elem| match e.mode {
-            ElemMode::Active(t, _) => named[t as usize],
+            // Initialization copies what is not part of a table that never changes.
+            ElemMode::Active(t, _) => {
+                named[t as usize] || module.tables[t as usize].contents.is_none()
+            }
             ElemMode::Passive => true,
             ElemMode::Declared => false,
         };
