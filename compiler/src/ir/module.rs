@@ -295,9 +295,9 @@ impl Memory {
         } as u64)
             << self.page_log2
     }
-    /// Bytes that the object reserves for it: initialization copies whole words.
+    /// Bytes that the object reserves for it: initialization copies whole words. A section has no more than 32 bits say.
     pub fn reserved_bytes(&self) -> u64 {
-        self.max_bytes().next_multiple_of(4)
+        self.max_bytes().next_multiple_of(4).min(u32::MAX.into())
     }
     /// Whether the object reserves it.
     pub fn is_reserved(&self) -> bool {
