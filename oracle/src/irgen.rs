@@ -310,7 +310,13 @@ impl<'d, 'a, 'm> Maker<'d, 'a, 'm> {
             Op::LtU => self.f.iconst(t, 2),
             _ => b,
         };
-        let bad = self.float(op, Ty::I32, &[a, b]);
+        let mut bad = self.float(op, Ty::I32, &[a, b]);
+        if self.draw.chance(30) {
+            // Any bit says so, not the lowest alone.
+            let by = self.draw.range(1, 31) as u64;
+            let by = self.f.iconst(Ty::I32, by);
+            bad = self.float(Op::Shl, Ty::I32, &[bad, by]);
+        }
         let kind = self.draw.pick(&TrapKind::ALL[..4]);
         self.pin(Op::Guard, ty, &[v, bad], i64::from(kind as u8));
     }

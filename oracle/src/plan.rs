@@ -24,6 +24,8 @@ fn constants(wasm: &[u8]) -> Vec<Vec<u64>> {
             match reader.read() {
                 Ok(Operator::I32Const { value }) => found.push(u64::from(value as u32)),
                 Ok(Operator::I64Const { value }) => found.push(value as u64),
+                Ok(Operator::F32Const { value }) => found.push(u64::from(value.bits())),
+                Ok(Operator::F64Const { value }) => found.push(value.bits()),
                 Ok(_) => {}
                 Err(_) => break,
             }

@@ -307,6 +307,13 @@ impl Layout<'_> {
         });
     }
 
+    /// Whether a jump table ends right before this item.
+    fn follows_table(&self, i: usize) -> bool {
+        let mut before = self.items[..i].iter().rev();
+        let last = before.find(|item| !matches!(item.kind, Kind::Label(_)));
+        last.is_some_and(|item| matches!(item.kind, Kind::Table(..)))
+    }
+
     fn encode(&mut self) -> Result<()> {
         for i in 0..self.items.len() {
             let (at, size, loc) = (self.at[i], self.size[i], self.items[i].loc);
@@ -346,6 +353,7 @@ impl Layout<'_> {
                 Kind::Branch(c, l) => {
                     let displacement = match self.displacement(at, *l)? {
                         -2 if on(Bug::JumpToNext) => 0,
+                        -2 if on(Bug::JumpAfterTable) && self.follows_table(i) => 0,
                         displacement => displacement,
                     };
                     let b = Inst {

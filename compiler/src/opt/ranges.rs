@@ -377,7 +377,9 @@ impl Ranges<'_> {
         for &v in &d.insts {
             let n = self.f.node(v);
             if n.op == Op::Guard {
-                if self.fact(n.args[1], DEPTH).umax == 0 && choices.fuel("guard-by-range") {
+                let bad = self.fact(n.args[1], DEPTH);
+                let holds = bad.umax == 0 || on(Bug::GuardLowBit) && bad.zeros & 1 != 0;
+                if holds && choices.fuel("guard-by-range") {
                     self.known.held.insert(v);
                 }
                 self.learn(n.args[1], false, 3);

@@ -7,6 +7,7 @@
 
 mod access;
 mod bulk;
+mod convert;
 mod flow;
 mod reference;
 
@@ -287,11 +288,13 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
     /// The operator itself, with its operands on the stack, made total unless the module is wild.
     pub fn apply(&mut self, row: &'static Row) {
         let tame = !self.draft.wild || self.draw.chance(self.style.tame);
-        if tame && row.partial == Partial::Range {
-            return self.op(saturating(row).instruction.clone());
-        }
-        if tame && row.partial != Partial::Total {
-            self.guard_divisor(row);
+        match row.partial {
+            Partial::Range if tame && self.draw.chance(50) => {
+                return self.op(saturating(row).instruction.clone());
+            }
+            Partial::Range if tame => self.bring_into_range(row),
+            Partial::Zero | Partial::ZeroOrOverflow if tame => self.guard_divisor(row),
+            Partial::Total | Partial::Zero | Partial::ZeroOrOverflow | Partial::Range => {}
         }
         self.op(row.instruction.clone());
     }

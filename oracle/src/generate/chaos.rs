@@ -12,12 +12,13 @@ use thumbsmith::{Options, optimizations};
 use wasm_mutate::WasmMutate;
 
 /// Families whose modules are compiled this way: those that are not made of one large function.
-const MODULES: [Family; 8] = [
+const MODULES: [Family; 9] = [
     Family::Ops,
     Family::Pressure,
     Family::Control,
     Family::Memory,
     Family::Calls,
+    Family::Tables,
     Family::Rules,
     Family::Real,
     Family::Floats,

@@ -350,13 +350,19 @@ impl Facts<'_, '_, '_> {
         let held = [self.body.local(self.ty), self.body.local(self.ty)];
         let (before, left) = (self.body.local(self.ty), self.body.local(Ty::I32));
         let draw = &mut *self.body.draw;
+        // A counter whose step from right below its end leaves the type, or is the last that does not.
+        let leaves = draw.chance(20);
         let starts = [0, 1].map(|_| draw.pick(&[0, 0, 1, 5, 100, -8]));
-        let steps = [0, 1].map(|_| draw.pick(&[1, 1, 2, 3, 8, -1]));
+        let steps = [0, 1].map(|_| match leaves {
+            true => draw.pick(&[2, 3, 8]),
+            false => draw.pick(&[1, 1, 2, 3, 8, -1]),
+        });
         let rounds = draw.range(1, 6) as i64;
         // Where it comes to after some rounds, or where a step leaves the type; in the latter case it is told from what it
         // may be taken for by where it comes to all the same.
         let there = starts[0] + steps[0] * rounds;
         let end = match draw.below(5) {
+            _ if leaves => draw.pick(&[0, 1, 2]) - steps[0],
             0 | 1 => draw.pick(&[-1, -2, i64::MAX, i64::MIN, 0x7fff_ffff, -0x8000_0000]),
             _ => there + draw.pick(&[0, 0, 0, 1, -1]),
         };
@@ -382,15 +388,25 @@ impl Facts<'_, '_, '_> {
         self.body.op(Instruction::LocalGet(held[0]));
         self.body.op(Instruction::LocalSet(before));
         for i in [1, 0] {
-            let from = self.body.draw.pick(&[i, i, i, i, i, 1 - i]);
+            let from = match leaves {
+                true => i,
+                false => self.body.draw.pick(&[i, i, i, i, i, 1 - i]),
+            };
             self.body.op(Instruction::LocalGet(held[from]));
             self.number(steps[i]);
             self.named("Add");
             self.body.op(Instruction::LocalSet(held[i]));
         }
         let menu = [held[0], held[0], held[0], before, before, held[1]];
-        let tested = self.body.draw.pick(&menu);
-        self.again(tested, end);
+        let (tested, test) = match leaves {
+            true => (before, "LtU"),
+            false => {
+                let tested = self.body.draw.pick(&menu);
+                let tests = ["Ne", "LtU", "LtU", "LtS", "Eq"];
+                (tested, self.body.draw.pick(&tests))
+            }
+        };
+        self.again(tested, end, test);
         self.body.op(Instruction::End);
         self.body.op(Instruction::End);
         self.note(held[0], range);
@@ -408,11 +424,10 @@ impl Facts<'_, '_, '_> {
         self.body.op(Instruction::GlobalSet(self.global));
     }
 
-    /// Branches back while the local has not come to its end.
-    fn again(&mut self, local: u32, end: i64) {
+    /// Branches back while the local has not come to its end, as the comparison of this name says.
+    fn again(&mut self, local: u32, end: i64, until: &str) {
         self.body.op(Instruction::LocalGet(local));
         self.number(end);
-        let until = self.body.draw.pick(&["Ne", "LtU", "LtU", "LtS", "Eq"]);
         self.named(until);
         if until == "Eq" {
             self.body.op(Instruction::I32Eqz);

@@ -5,9 +5,9 @@
 //! results; more of them alive than there are registers, around calls, since each operation may be one.
 
 use super::body::{Body, Expr, Stmt, Style};
-use super::draft::{Draft, GlobalDraft};
+use super::draft::{Draft, GlobalDraft, constant};
 use super::draw::Draw;
-use super::table::FLOATS;
+use super::table::{FLOATS, Partial, Row};
 use super::{Shape, function, surroundings};
 use crate::program::{Sig, Ty};
 use wasm_encoder::Instruction;
@@ -86,8 +86,9 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
         });
     }
     for _ in 0..draw.range(5, 10) {
-        match draw.below(3) {
-            0 => single(draw, &mut draft),
+        match draw.below(6) {
+            0 | 1 => single(draw, &mut draft),
+            2 => folded(draw, &mut draft),
             _ => {
                 let (style, sig) = (style(draw), sig(draw));
                 function(draw, &mut draft, &style, sig);
@@ -97,19 +98,28 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
     draft
 }
 
+/// An operator: one in four is a conversion that traps, of which each has ends of its own.
+fn row(draw: &mut Draw<'_>) -> &'static Row {
+    let traps = |row: &&Row| row.partial == Partial::Range;
+    match draw.chance(25) {
+        true => draw.pick(&FLOATS.iter().filter(traps).collect::<Vec<_>>()),
+        false => &FLOATS[draw.below(FLOATS.len())],
+    }
+}
+
 /// A function of one operator, of parameters or of a constant on either side.
 fn single(draw: &mut Draw<'_>, draft: &mut Draft) {
-    let row = &FLOATS[draw.below(FLOATS.len())];
+    let row = row(draw);
     let sig = Sig {
         params: row.operands.to_vec(),
         results: vec![row.result],
     };
-    let constant = draw.below(2 * row.operands.len() + 2);
+    let fixed = draw.below(2 * row.operands.len() + 2);
     let same = draw.chance(10);
     let style = style(draw);
     let mut body = Body::new(draw, draft, &style, sig);
     for (i, ty) in row.operands.iter().enumerate() {
-        match i == constant {
+        match i == fixed {
             true => body.constant(*ty),
             false if same && row.operands.len() == 2 && row.operands[0] == row.operands[1] => {
                 body.op(Instruction::LocalGet(0))
@@ -120,4 +130,40 @@ fn single(draw: &mut Draw<'_>, draft: &mut Draft) {
     body.apply(row);
     let ready = body.finish(true);
     draft.funcs.push(ready);
+}
+
+/// A function of operators of constants alone, which fold.
+fn folded(draw: &mut Draw<'_>, draft: &mut Draft) {
+    let rows: Vec<_> = (0..draw.range(1, 6)).map(|_| row(draw)).collect();
+    let sig = Sig {
+        params: Vec::new(),
+        results: rows.iter().map(|r| r.result).collect(),
+    };
+    let style = style(draw);
+    let mut body = Body::new(draw, draft, &style, sig);
+    for row in rows {
+        let mut bits = 0;
+        for (i, ty) in row.operands.iter().enumerate() {
+            bits = beside(body.draw, *ty, (i > 0).then_some(bits));
+            body.op(constant(*ty, bits));
+        }
+        body.apply(row);
+    }
+    let ready = body.finish(true);
+    draft.funcs.push(ready);
+}
+
+/// The bits of an operand: a zero of either sign, any value, or the operand before it, or that with the other sign.
+fn beside(draw: &mut Draw<'_>, ty: Ty, before: Option<u64>) -> u64 {
+    let sign = match ty {
+        Ty::F32 | Ty::I32 => 1 << 31,
+        Ty::F64 | Ty::I64 => 1 << 63,
+    };
+    match (draw.below(8), before) {
+        (0, _) => 0,
+        (1, _) => sign,
+        (2, Some(bits)) => bits,
+        (3 | 4, Some(bits)) => bits ^ sign,
+        _ => draw.value(ty),
+    }
 }

@@ -196,11 +196,38 @@ pub fn named(name: &str) -> &'static Row {
     found.expect("the generators name operators of the table")
 }
 
+/// The name of a row of floats.
+fn float_name(row: &Row) -> &'static str {
+    let at = FLOATS.iter().position(|r| std::ptr::eq(r, row));
+    FLOAT_NAMES[at.expect("a row of the table")]
+}
+
 /// The conversion that saturates where this one traps.
 pub fn saturating(row: &Row) -> &'static Row {
-    let at = FLOATS.iter().position(|r| std::ptr::eq(r, row));
-    let name = FLOAT_NAMES[at.expect("a row of the table")];
-    named(&name.replace("Trunc", "TruncSat"))
+    named(&float_name(row).replace("Trunc", "TruncSat"))
+}
+
+/// The bits of the two floats between which a conversion to an integer does not trap: the greatest below its range and
+/// the least above it.
+pub fn ends(row: &Row) -> (u64, u64) {
+    let signed = float_name(row).ends_with('S');
+    let magnitude = 32 * row.result.words() as i32 - i32::from(signed);
+    let end = 2f64.powi(magnitude);
+    let least = if signed { -end } else { 0.0 };
+    // What is one below rounds to the end itself where floats lie further apart.
+    match row.operands[0] {
+        F32 => {
+            let least = least as f32;
+            let one = least - 1.0;
+            let below = if one < least { one } else { least.next_down() };
+            (below.to_bits().into(), (end as f32).to_bits().into())
+        }
+        _ => {
+            let one = least - 1.0;
+            let below = if one < least { one } else { least.next_down() };
+            (below.to_bits(), end.to_bits())
+        }
+    }
 }
 
 /// Rows with this result type; those of floats only if they are wanted.
