@@ -8,6 +8,7 @@ pub mod helpers;
 pub mod init;
 pub mod ir;
 pub mod isa;
+pub mod keep;
 pub mod object;
 pub mod opt;
 pub mod optimizations;

@@ -25,7 +25,7 @@ use crate::regalloc::{self, Allocation};
 use crate::seeded::{Bug, on};
 use crate::stages::Form;
 use crate::wasm::Bodies;
-use crate::{helpers, init, softfloat};
+use crate::{helpers, init, keep, softfloat};
 use std::rc::Rc;
 
 /// The state of one function on its way.
@@ -397,7 +397,7 @@ pub(crate) fn compile_module(
     let mut functions = cx.late(passes, &image)?;
     let mut references = Vec::new();
     if own.is_none() {
-        references = keep_referenced(&mut functions, &mut cx.symbols, &module);
+        references = keep::referenced(&mut functions, &mut cx.symbols, &module);
         cx.float_helpers(&mut functions)?;
     }
     let Cx {
@@ -481,78 +481,6 @@ fn helper_of(n: &Node, base: Option<u32>) -> Option<u32> {
         op => op,
     };
     helpers::index(op, base?)
-}
-
-/// Drops functions to which nothing in the finished code refers, nor any table or segment that it names. Gives those tables
-/// and segments, beside the tables that others see.
-fn keep_referenced(
-    functions: &mut Vec<(SymbolKind, Code)>,
-    symbols: &mut Symbols,
-    module: &Module,
-) -> Vec<SymbolKind> {
-    let place: rustc_hash::FxHashMap<&SymbolKind, usize> = functions
-        .iter()
-        .enumerate()
-        .map(|(i, (k, _))| (k, i))
-        .collect();
-    let kinds = symbols.kinds.clone();
-    let mut kept = vec![false; functions.len()];
-    let mut work: Vec<usize> = Vec::new();
-    for (i, (kind, _)) in functions.iter().enumerate() {
-        match kind {
-            SymbolKind::Func(f) if !module.funcs[*f as usize].exports_body() => {}
-            SymbolKind::Thunk(_) => {}
-            _ => work.push(i),
-        }
-    }
-    let mut held: Vec<SymbolKind> = Vec::new();
-    // What finds a table or segment keeps what that holds.
-    let mut hold = |kind: &SymbolKind, work: &mut Vec<usize>| {
-        if held.contains(kind) {
-            return;
-        }
-        let items = match kind {
-            SymbolKind::Table(t) => module.tables[*t as usize].contents.as_ref(),
-            SymbolKind::Elem(e) => Some(&module.elems[*e as usize].items),
-            _ => return,
-        };
-        held.push(kind.clone());
-        let funcs = items.into_iter().flatten().filter_map(|i| match i {
-            ir::GlobalInit::Func(f) => Some(symbols.get(reference(module, *f))),
-            ir::GlobalInit::Const(_) | ir::GlobalInit::Global(_) | ir::GlobalInit::Expr(_) => None,
-        });
-        let funcs: Vec<Symbol> = funcs.collect();
-        work.extend(
-            funcs
-                .iter()
-                .filter_map(|s| place.get(&symbols.kinds[s.0 as usize])),
-        );
-    };
-    for (t, table) in module.tables.iter().enumerate() {
-        if table.is_shared() {
-            hold(&SymbolKind::Table(t as u32), &mut work);
-        }
-    }
-    while let Some(i) = work.pop() {
-        if !std::mem::replace(&mut kept[i], true) {
-            for r in &functions[i].1.relocs {
-                let kind = kinds[r.symbol.0 as usize].clone();
-                work.extend(place.get(&kind));
-                hold(&kind, &mut work);
-            }
-        }
-    }
-    let mut kept = kept.into_iter();
-    functions.retain(|_| kept.next().unwrap_or(true));
-    held
-}
-
-/// The symbol whose address is a reference to a function.
-pub fn reference(module: &Module, func: u32) -> SymbolKind {
-    match module.funcs[func as usize].entry.thunk {
-        true => SymbolKind::Thunk(func),
-        false => SymbolKind::Func(func),
-    }
 }
 
 impl Cx<'_> {

@@ -345,7 +345,7 @@ bugs! {
     621 SkippedElse "control" "translate" "the else of an if in unreachable code makes what follows reachable";
     622 EqualEdges "control" "simplify" "of several edges between two blocks only the first one's values count";
     623 GuardLowBit "ranges" "simplify" "a guard whose condition is known to be even is taken to hold";
-    624 JumpAfterTable "jump tables" "layout" "right after a jump table, a jump to the next instruction, left where none is removed, lands late";
+    624 JumpBeforeTable "jump tables" "layout" "right before a jump table, a jump to the next instruction, left where none is removed, lands late";
     650 FloatGreater "floats" "lower" "greater or equal of floats is true where they are unordered";
     651 TruncateLeast "floats" "translate" "i32.trunc_f64_s traps on what only truncation brings into range";
     652 TruncateNan "floats" "translate" "a conversion to an integer takes NaN for a number out of range";

@@ -307,11 +307,11 @@ impl Layout<'_> {
         });
     }
 
-    /// Whether a jump table ends right before this item.
-    fn follows_table(&self, i: usize) -> bool {
-        let mut before = self.items[..i].iter().rev();
-        let last = before.find(|item| !matches!(item.kind, Kind::Label(_)));
-        last.is_some_and(|item| matches!(item.kind, Kind::Table(..)))
+    /// Whether a jump table's instruction is what comes next.
+    fn precedes_table(&self, i: usize) -> bool {
+        let mut after = self.items[i + 1..].iter();
+        let next = after.find(|item| !matches!(item.kind, Kind::Label(_)));
+        next.is_some_and(|item| matches!(item.kind, Kind::Table(..)))
     }
 
     fn encode(&mut self) -> Result<()> {
@@ -353,7 +353,7 @@ impl Layout<'_> {
                 Kind::Branch(c, l) => {
                     let displacement = match self.displacement(at, *l)? {
                         -2 if on(Bug::JumpToNext) => 0,
-                        -2 if on(Bug::JumpAfterTable) && self.follows_table(i) => 0,
+                        -2 if on(Bug::JumpBeforeTable) && self.precedes_table(i) => 0,
                         displacement => displacement,
                     };
                     let b = Inst {

@@ -38,8 +38,8 @@ pub struct Row {
     pub operands: &'static [Ty],
     /// Type of the result.
     pub result: Ty,
-    /// The helper that computes it: a name of [`crate::softfloat::HELPERS`].
-    pub helper: &'static str,
+    /// The helper that computes it: its place in [`crate::softfloat::HELPERS`].
+    pub helper: u32,
     /// For comparisons: what is asked of the order that the helper finds.
     pub relation: Option<Relation>,
     /// What it computes, from and to bits.
@@ -68,7 +68,7 @@ macro_rules! floats {
             name: $text,
             operands: &[$(Ty::$operand),*],
             result: Ty::$result,
-            helper: stringify!($helper),
+            helper: crate::softfloat::place(stringify!($helper)),
             relation: relation!($($relation)?),
             eval: $eval,
         },)*];

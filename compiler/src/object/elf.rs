@@ -284,7 +284,7 @@ impl Writer<'_> {
             let bits = match *item {
                 GlobalInit::Const(bits) => bits as u32,
                 GlobalInit::Func(f) => {
-                    let kind = crate::pipeline::reference(&self.c.module, f);
+                    let kind = crate::keep::reference(&self.c.module, f);
                     self.references.push((section, bytes.len() as u64, kind));
                     0
                 }

@@ -175,7 +175,11 @@ impl Wide<'_, '_> {
     /// Both words of an operation that makes a pair.
     fn pair(&mut self, op: Op, args: &[Value], loc: u32) -> Words {
         let p = self.e.make(op, Ty::Pair, args, 0, loc);
-        (self.m(Op::Lo, &[p]), Some(self.m(Op::Hi, &[p])))
+        self.halves(p)
+    }
+
+    fn halves(&mut self, pair: Value) -> Words {
+        (self.m(Op::Lo, &[pair]), Some(self.m(Op::Hi, &[pair])))
     }
 
     fn float(&mut self, v: Value) -> Words {
@@ -306,8 +310,8 @@ impl Wide<'_, '_> {
             return (self.e.make(n.op, n.ty, &words, n.imm, n.loc), None);
         }
         let p = self.e.make(n.op, Ty::Pair, &words, n.imm, n.loc);
-        let high = if on(Bug::FloatHalf) { Op::Lo } else { Op::Hi };
-        (self.m(Op::Lo, &[p]), Some(self.m(high, &[p])))
+        let (lo, hi) = self.halves(p);
+        (lo, if on(Bug::FloatHalf) { Some(lo) } else { hi })
     }
 
     fn sign_extended(&mut self, lo: Value) -> Words {

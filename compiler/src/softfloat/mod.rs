@@ -151,6 +151,24 @@ impl Helper {
     }
 }
 
+/// The place in [`HELPERS`] of the helper of this name. Asked at compile time: a name that there is not does not compile.
+pub(crate) const fn place(name: &str) -> u32 {
+    let name = name.as_bytes();
+    let mut at = 0;
+    while at < HELPERS.len() {
+        let other = HELPERS[at].name.as_bytes();
+        let mut same = 0;
+        while same < name.len() && same < other.len() && name[same] == other[same] {
+            same += 1;
+        }
+        if same == name.len() && same == other.len() {
+            return at as u32;
+        }
+        at += 1;
+    }
+    panic!("no helper has this name")
+}
+
 /// Code of one or more helpers.
 #[derive(Debug)]
 pub struct Assembled {

@@ -4,6 +4,7 @@
 //! The rows themselves are judged by another engine in hunts, and by the specification's tests.
 
 use thumbsmith::ir::floats::{ALL, Relation, Row};
+use thumbsmith::softfloat::HELPERS;
 
 /// The conditions that hold, from the lowest bit on: equal, less, greater, at most, at least, unordered.
 const CONDITIONS: [Relation; 5] = [
@@ -19,7 +20,7 @@ pub fn expected(name: &str, operands: [u64; 2]) -> u64 {
     let rows = || {
         ALL.iter()
             .map(|fp| fp.row())
-            .filter(|row| row.helper == name)
+            .filter(|row| HELPERS[row.helper as usize].name == name)
     };
     let value = |row: &Row| (row.eval)(&operands[..row.operands.len()]);
     let Some(first) = rows().next() else {

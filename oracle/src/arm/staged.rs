@@ -25,7 +25,7 @@ use thumbsmith::ir::floats::{ALL, Relation};
 use thumbsmith::ir::ops::SymKind;
 use thumbsmith::ir::{Fp, GlobalInit};
 use thumbsmith::isa::exec::Flags;
-use thumbsmith::pipeline::reference;
+use thumbsmith::keep::reference;
 use thumbsmith::regalloc;
 use thumbsmith::softfloat::{self, HELPERS, Helper};
 use thumbsmith::stages::{Backend, Form, MachineStage};
@@ -445,7 +445,7 @@ impl Core for StageCore {
 
 /// What a helper of floats does: its result, junk in all else that it may change, and back.
 fn serve(helper: &Helper, regs: &mut Regs) {
-    let of = |fp: &&Fp| fp.row().helper == helper.name;
+    let of = |fp: &&Fp| HELPERS[fp.row().helper as usize].name == helper.name;
     let (mut words, mut at) = ([0; 4], 0);
     for kind in helper.operands {
         for _ in 0..kind.words() {

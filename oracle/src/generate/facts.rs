@@ -352,11 +352,12 @@ impl Facts<'_, '_, '_> {
         let draw = &mut *self.body.draw;
         // A counter whose step from right below its end leaves the type, or is the last that does not.
         let leaves = draw.chance(20);
-        let starts = [0, 1].map(|_| draw.pick(&[0, 0, 1, 5, 100, -8]));
-        let steps = [0, 1].map(|_| match leaves {
-            true => draw.pick(&[2, 3, 8]),
-            false => draw.pick(&[1, 1, 2, 3, 8, -1]),
-        });
+        let (starts, steps): (&[i64], &[i64]) = match leaves {
+            true => (&[0, 1], &[2, 3, 8]),
+            false => (&[0, 0, 1, 5, 100, -8], &[1, 1, 2, 3, 8, -1]),
+        };
+        let starts = [0, 1].map(|_| draw.pick(starts));
+        let steps = [0, 1].map(|_| draw.pick(steps));
         let rounds = draw.range(1, 6) as i64;
         // Where it comes to after some rounds, or where a step leaves the type; in the latter case it is told from what it
         // may be taken for by where it comes to all the same.

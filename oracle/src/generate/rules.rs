@@ -47,7 +47,7 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
     );
     let style = style();
     for _ in 0..draw.range(16, 32) {
-        if draw.chance(15) {
+        if draw.chance(22) {
             facts::one(draw, &mut draft, &style);
             continue;
         }

@@ -44,24 +44,39 @@ impl Lower<'_, '_> {
     pub(super) fn ret(&mut self, values: &[Value]) {
         let mut regs = Abi::default();
         let mut ret = MInst::new(MOp::Ret, &[], &[]);
+        let results = &self.sig.results;
+        let stores = self.pass(&mut ret, &mut regs, values, results, MOp::InStore);
+        ret.abi = Some(Box::new(regs));
+        self.emit(ret);
+        self.emit_all(stores);
+    }
+
+    /// Makes an instruction use values where they have registers to be in. Returns what puts the others into their places on
+    /// the stack, by the operation `store`.
+    pub(super) fn pass(
+        &mut self,
+        inst: &mut MInst,
+        regs: &mut Abi,
+        values: &[Value],
+        places: &[Place],
+        store: MOp,
+    ) -> Vec<MInst> {
         let mut stores = Vec::new();
-        for (&v, &place) in values.iter().zip(&self.sig.results) {
+        for (&v, &place) in values.iter().zip(places) {
             let r = self.reg_here(v);
             match place {
                 Place::Reg(reg) => {
                     regs.uses.push(reg);
-                    ret.uses.push(r);
+                    inst.uses.push(r);
                 }
                 Place::Stack(offset) => {
-                    let mut m = MInst::new(MOp::InStore, &[], &[r]);
+                    let mut m = MInst::new(store, &[], &[r]);
                     m.imm = offset as i32;
                     stores.push(m);
                 }
             }
         }
-        ret.abi = Some(Box::new(regs));
-        self.emit(ret);
-        self.emit_all(stores);
+        stores
     }
 
     pub(super) fn call(&mut self, v: Value, n: &Node) {
@@ -99,27 +114,13 @@ impl Lower<'_, '_> {
             TermOp::Jump | TermOp::Br | TermOp::Switch | TermOp::Return | TermOp::Trap(_) => return,
         };
         let mut regs = Abi::default();
-        let mut uses = Vec::new();
-        let mut stores = Vec::new();
+        let mut call = MInst::new(m, &[], &[]);
         for &reference in &args[..first] {
             regs.uses.push(Reg::R12);
-            uses.push(self.reg_here(reference));
+            call.uses.push(self.reg_here(reference));
         }
-        for (&a, &place) in args[first..].iter().zip(&sig.params) {
-            let r = self.reg_here(a);
-            match place {
-                Place::Reg(reg) => {
-                    regs.uses.push(reg);
-                    uses.push(r);
-                }
-                Place::Stack(offset) => {
-                    let mut m = MInst::new(MOp::InStore, &[], &[r]);
-                    m.imm = offset as i32;
-                    stores.push(m);
-                }
-            }
-        }
-        let mut call = MInst::new(m, &[], &uses);
+        let args = &args[first..];
+        let stores = self.pass(&mut call, &mut regs, args, &sig.params, MOp::InStore);
         if let TermOp::TailCall(f) = op {
             call.sym = Some(self.cx.symbols.get(SymbolKind::Func(f)));
         }
@@ -199,21 +200,7 @@ impl Lower<'_, '_> {
             regs.uses.push(Reg::R0);
             call.uses.push(pointer);
         }
-        for (&a, &place) in args.iter().zip(&sig.params) {
-            match place {
-                Place::Reg(reg) => {
-                    let r = self.reg_here(a);
-                    regs.uses.push(reg);
-                    call.uses.push(r);
-                }
-                Place::Stack(offset) => {
-                    let r = self.reg_here(a);
-                    let mut m = MInst::new(MOp::OutArg, &[], &[r]);
-                    m.imm = offset as i32;
-                    stores.push(m);
-                }
-            }
-        }
+        stores.extend(self.pass(&mut call, &mut regs, args, &sig.params, MOp::OutArg));
         let mut loads = Vec::new();
         for w in 0..result_words {
             let place = match &sig.struct_words {

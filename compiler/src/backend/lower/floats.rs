@@ -13,7 +13,6 @@ use crate::ir::floats::{Relation, Row};
 use crate::ir::{Fp, FuncType, Node, Op, Ty, Value};
 use crate::isa::{Cond, RegSet};
 use crate::seeded::{Bug, on};
-use crate::softfloat::HELPERS;
 
 /// The condition that holds on the flags that a comparison leaves, where floats are so related: as VCMP and VMRS leave
 /// them (Arm v7-M manual, A2.5.1).
@@ -28,13 +27,6 @@ fn condition(relation: Relation) -> Cond {
         Relation::Ge if on(Bug::FloatGreater) => Cond::Pl,
         Relation::Ge => Cond::Ge,
     }
-}
-
-/// The helper of a row.
-fn helper(row: &Row) -> SymbolKind {
-    let at = HELPERS.iter().position(|h| h.name == row.helper);
-    debug_assert!(at.is_some(), "{} has a helper", row.name);
-    SymbolKind::Float(at.unwrap_or(0) as u32)
 }
 
 /// The type of a row's helper.
@@ -68,7 +60,7 @@ impl Lower<'_, '_> {
         if (0..words).all(|w| self.word(v, w).is_none()) {
             return;
         }
-        let callee = Callee::Symbol(helper(row));
+        let callee = Callee::Symbol(SymbolKind::Float(row.helper));
         self.call_with(v, &n.args, callee, &signature(row), words);
     }
 
@@ -83,25 +75,27 @@ impl Lower<'_, '_> {
     pub(super) fn float_compare(&mut self, n: &Node) -> Option<(FlagInsts, Cond)> {
         let row = Fp::from_imm(n.imm)?.row();
         let relation = row.relation?;
-        let call = self.flag_call(helper(row), &signature(row), &n.args);
+        let call = self.flag_call(row, &n.args);
         Some((FlagInsts::from_iter([call]), condition(relation)))
     }
 
-    fn flag_call(&mut self, callee: SymbolKind, sig: &abi::Signature, args: &[Value]) -> MInst {
+    fn flag_call(&mut self, row: &Row, args: &[Value]) -> MInst {
         self.has_calls = true;
         let mut call = MInst::new(MOp::Call, &[], &[]);
         call.s = true;
-        call.sym = Some(self.cx.symbols.get(callee));
-        let mut regs = Abi::default();
-        for (&a, &place) in args.iter().zip(&sig.params) {
-            let abi::Place::Reg(reg) = place else {
-                debug_assert!(false, "a comparison takes at most four words");
-                continue;
-            };
-            regs.uses.push(reg);
-            call.uses.push(self.reg_here(a));
-        }
-        regs.clobbers = RegSet::CALLER_SAVED;
+        call.sym = Some(self.cx.symbols.get(SymbolKind::Float(row.helper)));
+        let mut regs = Abi {
+            clobbers: RegSet::CALLER_SAVED,
+            ..Abi::default()
+        };
+        let stores = self.pass(
+            &mut call,
+            &mut regs,
+            args,
+            &signature(row).params,
+            MOp::OutArg,
+        );
+        debug_assert!(stores.is_empty(), "a comparison takes at most four words");
         call.abi = Some(Box::new(regs));
         call
     }
