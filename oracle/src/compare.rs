@@ -271,6 +271,27 @@ pub fn lockstep(
     Ok(())
 }
 
+/// Judges what an engine did, and what it left, against the reference, where both took a step. Gives whether there is more
+/// to compare.
+///
+/// # Errors
+/// The difference.
+pub fn judge(
+    program: &Program,
+    engines: (&mut dyn Engine, &mut dyn Engine),
+    step: usize,
+    (expected, got): (&Outcome, &Outcome),
+) -> Result<bool, Box<Difference>> {
+    let mut pair = Pair {
+        program,
+        reference: engines.0,
+        other: engines.1,
+        visible: &program.info.visible_globals(),
+        step: Some(step),
+    };
+    Ok(pair.judge(expected, got, true)? == Next::Go)
+}
+
 impl Pair<'_> {
     fn difference(&self, kind: Kind, expected: String, got: String) -> Box<Difference> {
         Box::new(Difference {

@@ -58,6 +58,9 @@ impl Engine for Told {
     fn memory(&mut self, _: usize) -> &[u8] {
         &self.steps[self.at].memory
     }
+    fn write_memory(&mut self, _: u32, _: &[u8]) -> bool {
+        false
+    }
     fn global(&mut self, global: usize) -> u64 {
         self.now().globals[global]
     }

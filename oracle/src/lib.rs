@@ -21,6 +21,7 @@ pub mod judges;
 pub mod ledger;
 pub mod objects;
 pub mod optimizer;
+pub mod packages;
 pub mod plan;
 pub mod program;
 pub mod proof;

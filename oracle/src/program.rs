@@ -169,6 +169,8 @@ pub struct Info {
     pub tables: Vec<TableInfo>,
     /// Number of functions defined in the module.
     pub defined: usize,
+    /// Whether imports answer nothing but zeros and touch nothing.
+    pub silent: bool,
 }
 
 /// The symbol of an import: its field for module `env`, else `module_field`.

@@ -364,6 +364,14 @@ impl Engine for Reference {
         }
     }
 
+    fn write_memory(&mut self, at: u32, bytes: &[u8]) -> bool {
+        let Some(running) = &mut self.running else {
+            return false;
+        };
+        let memory = running.memories.first();
+        memory.is_some_and(|m| m.write(&mut running.store, at as usize, bytes).is_ok())
+    }
+
     fn global(&mut self, global: usize) -> u64 {
         let Some(Running {
             store,

@@ -323,6 +323,14 @@ impl Engine for StageEngine {
         linear.map_or(&[], |bytes| &bytes[..size])
     }
 
+    fn write_memory(&mut self, at: u32, bytes: &[u8]) -> bool {
+        let size = self.world.memory_size(&self.state, 0);
+        let linear = self.state.linear_mut(0);
+        let range = at as usize..(at as usize).saturating_add(bytes.len());
+        let place = linear.and_then(|all| all.get_mut(..size)?.get_mut(range));
+        place.map(|place| place.copy_from_slice(bytes)).is_some()
+    }
+
     fn global(&mut self, global: usize) -> u64 {
         self.state.globals.get(global).copied().unwrap_or(0)
     }

@@ -708,6 +708,12 @@ impl<C: Core> Engine for Machine<C> {
         self.linear(memory).get(..size).unwrap_or(&[])
     }
 
+    fn write_memory(&mut self, at: u32, bytes: &[u8]) -> bool {
+        let end = at as usize + bytes.len();
+        let address = self.base(Kind::Linear).wrapping_add(at);
+        end <= self.memory_size(0) && self.memory.write(address, bytes)
+    }
+
     fn global(&mut self, global: usize) -> u64 {
         let ty = self.info.globals[global].ty;
         self.globals[global]
