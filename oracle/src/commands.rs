@@ -548,41 +548,19 @@ pub fn specification(
     script: Option<&str>,
     cpus: &[String],
     levels: &[String],
-    skipped: bool,
 ) -> Outcome {
     let cpus = named("CPU", cpus, &Cpu::ALL, Cpu::name)?;
     let levels = named("level", levels, &Level::ALL, Level::name)?;
     let mut all = spec::Counts::default();
     let chosen = |s: &&spec::Suite| suites.is_empty() || suites.iter().any(|n| n == s.name);
     for suite in spec::SUITES.iter().filter(chosen) {
-        let mut counts = spec::Counts::default();
-        for file in suite.scripts() {
-            let name = file.name().trim_end_matches(".wast");
-            if script.is_some_and(|s| s != name && s != file.name()) {
-                continue;
-            }
-            for (&cpu, &level) in cpus.iter().flat_map(|c| levels.iter().map(move |l| (c, l))) {
-                let place = |e: String| format!("{}/{name}: {e}", suite.name);
-                counts.add(spec::run(suite, &file, cpu, level).map_err(place)?);
-            }
-        }
-        let left: u64 = counts.skipped.values().sum();
-        println!(
-            "{:18} {:7} held, {left} left out, {} wrong",
-            suite.name,
-            counts.total(),
-            counts.wrong.len()
-        );
+        let counts = suite.run(&|name| script.is_none_or(|s| s == name), &cpus, &levels)?;
+        let (held, wrong) = (counts.total(), counts.wrong.len());
+        println!("{:18} {held:7} held, {wrong} wrong", suite.name);
         all.add(counts);
     }
     for (kind, n) in &all.held {
         println!("  {kind:18} {n}");
-    }
-    let mut reasons: Vec<_> = all.skipped.iter().collect();
-    reasons.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
-    let shown = if skipped { reasons.len() } else { 12 };
-    for (reason, n) in reasons.into_iter().take(shown) {
-        println!("  left out {n:7}: {reason}");
     }
     let mut wrong = all.wrong;
     wrong.sort();

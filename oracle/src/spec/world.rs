@@ -17,7 +17,7 @@ use rustc_hash::FxHashMap;
 use std::rc::Rc;
 use std::time::Duration;
 use thumbsmith::backend::symbols::numbered;
-use thumbsmith::{Cpu, ErrorKind, Level, Options, TrapKind};
+use thumbsmith::{ErrorKind, Options, TrapKind};
 use wasmparser::ValType;
 
 /// Bytes of each region, in the order of [`Kind::ALL`]: stubs, code, RAM, linear memories, stack.
@@ -108,10 +108,8 @@ pub type Find<'a> = &'a dyn Fn(&str) -> Result<Option<Rc<Instance>>, Missing>;
 pub struct World {
     core: UnicornCore,
     memory: Memory,
-    cpu: Cpu,
-    level: Level,
-    /// Whether modules import each other's memories.
-    shared: bool,
+    /// How modules are compiled, but for their names and sizes.
+    options: Options,
     /// Bytes used of each region.
     used: [usize; 5],
     instances: u32,
@@ -119,21 +117,19 @@ pub struct World {
 }
 
 impl World {
-    /// An empty machine.
+    /// An empty machine, for modules compiled with these options.
     ///
     /// # Errors
     /// Text of the simulator.
-    pub fn new(cpu: Cpu, level: Level, shared: bool) -> Result<World, String> {
+    pub fn new(options: Options) -> Result<World, String> {
         let mut memory = Memory::new(Map::SPARSE, SIZES);
         for pair in memory.bytes_mut(Kind::Stubs).chunks_exact_mut(2) {
             pair.copy_from_slice(&STUB.to_le_bytes());
         }
         let mut world = World {
-            core: UnicornCore::new(cpu, LIMIT)?,
+            core: UnicornCore::new(options.cpu, LIMIT)?,
             memory,
-            cpu,
-            level,
-            shared,
+            options,
             used: [0; 5],
             instances: 0,
             spectest: Rc::default(),
@@ -247,13 +243,10 @@ impl World {
         find: Find<'_>,
     ) -> Result<(Surface, Image), Missing> {
         let options = Options {
-            cpu: self.cpu,
-            level: self.level,
             name: name.to_owned(),
             memory_max: Some(most),
-            memory_open: self.shared,
             table_max: Some(ENTRIES),
-            ..Options::default()
+            ..self.options.clone()
         };
         let compiled = thumbsmith::compile(wasm, &options);
         if let Err(e) = &compiled
@@ -368,7 +361,12 @@ impl World {
             let import = surface.imports.iter().find(|i| same_kind(i, export));
             let symbol = |s: &str| image.symbols.get(s).copied();
             let place = match (import, symbol(&export.name), &export.ty) {
-                (_, _, Extern::Memory(..)) if import.is_none() => {
+                // What is exported as it was imported is where it was: the object has no symbol of its own for it.
+                (Some(import), None, _)
+                | (Some(import), _, Extern::Memory(..) | Extern::Table(..) | Extern::Global(..)) => {
+                    find(&import.module)?.and_then(|i| i.exports.get(&import.name).cloned())
+                }
+                (None, _, Extern::Memory(..)) => {
                     let memory = numbered(name, export.index);
                     symbol(&memory).map(|address| Place {
                         ty: export.ty.clone(),
@@ -389,11 +387,7 @@ impl World {
                     address,
                     sizes: (None, None),
                 }),
-                // What is exported as it was imported is where it was.
-                (Some(import), _, _) => {
-                    find(&import.module)?.and_then(|i| i.exports.get(&import.name).cloned())
-                }
-                (None, _, _) => None,
+                (_, _, Extern::Other) | (None, None, _) => None,
             };
             match place {
                 Some(place) => instance.exports.insert(export.name.clone(), place),
