@@ -147,6 +147,9 @@ enum Command {
         /// Levels to compile at.
         #[arg(long, value_delimiter = ',', default_value = "0,2,z")]
         level: Vec<String>,
+        /// Run them on QEMU's boards, which must leave the same registers and memory.
+        #[arg(long)]
+        qemu: bool,
     },
     /// Compile speed and peak memory on a module of at least a megabyte made of copies of a kernel. One core.
     Speed {
@@ -385,7 +388,8 @@ fn main() -> ExitCode {
             script,
             cpu,
             level,
-        } => specification(&suite, script.as_deref(), &cpu, &level),
+            qemu,
+        } => specification(&suite, script.as_deref(), &cpu, &level, qemu),
         Command::Gate {
             root,
             functions,

