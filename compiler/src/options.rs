@@ -2,6 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 pub use crate::ir::Base;
+pub use wasmparser::WasmFeatures;
 
 /// A supported core.
 #[allow(missing_docs)]
@@ -157,6 +158,8 @@ pub struct Options {
     pub level: Level,
     /// The bounds mode.
     pub bounds: Bounds,
+    /// What modules may use: one that is valid only with more is refused as invalid.
+    pub features: WasmFeatures,
     /// The most entries that a table may grow to, instead of what the module says.
     pub table_max: Option<u32>,
     /// Prefix of all symbols that the module's text does not name.
@@ -188,6 +191,7 @@ impl Default for Options {
             cpu: Cpu::default(),
             level: Level::default(),
             bounds: Bounds::default(),
+            features: WasmFeatures::all(),
             table_max: None,
             name: "module".into(),
             stack_check: true,

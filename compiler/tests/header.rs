@@ -6,6 +6,7 @@ mod firmware;
 
 use firmware::{Folder, Toolchain, run};
 use std::process::Command;
+use thumbsmith::object::names;
 use thumbsmith::{Cpu, Options};
 
 /// Names that are no identifiers, meet after they are made ones, are words of C or C++, or library functions.
@@ -34,6 +35,10 @@ const NAMES: &[&str] = &[
     "wasm_int",
     "log",
     "exp",
+    "",
+    "zero\0byte",
+    "$t",
+    "$d.1",
 ];
 
 fn module() -> Vec<u8> {
@@ -47,6 +52,7 @@ fn module() -> Vec<u8> {
          (func (export \"grow\") (result i32) (memory.grow (i32.const 1)))
          (global (export \"variable\") (mut i64) (i64.const 1))
          (global (export \"volatile\") i32 (i32.const 1))
+         (export \"limit again\" (global 0)) (export \"\\00\" (global 0))
          (export \"import again\" (func 1))\n",
     );
     for (i, name) in NAMES.iter().enumerate() {
@@ -57,7 +63,7 @@ fn module() -> Vec<u8> {
         ];
         text += &format!(
             "(func (export \"{}\") {})\n",
-            name.replace('\t', "\\t"),
+            name.replace('\t', "\\t").replace('\0', "\\00"),
             ty[i % 3]
         );
     }
@@ -105,7 +111,7 @@ fn exports_keep_their_names() {
     let defined: Vec<_> = file
         .symbols()
         .filter(|s| s.is_global() && s.is_definition())
-        .filter_map(|s| s.name().ok().map(str::to_owned))
+        .filter_map(|s| names::name(s.name_bytes().unwrap()))
         .collect();
     let others = [
         "import again",
@@ -148,7 +154,10 @@ fn tools_read_the_object() {
         };
         let out = thumbsmith::compile(&module(), &options).unwrap();
         std::fs::write(&path, &out.object).unwrap();
-        let text = |c: &mut Command| String::from_utf8(run(c.arg(&path)).unwrap().stdout).unwrap();
+        // Symbols of names that no object can hold are no UTF-8.
+        let text = |c: &mut Command| {
+            String::from_utf8_lossy(&run(c.arg(&path)).unwrap().stdout).into_owned()
+        };
         let gnu = text(Command::new("arm-none-eabi-readelf").arg("-Ah"));
         for line in [
             format!("Tag_CPU_name: \"{}\"", cpu.name()),

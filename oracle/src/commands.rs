@@ -13,6 +13,7 @@ use thumbsmith_oracle::generate::Family;
 use thumbsmith_oracle::hunt::{Hunt, run, write_report};
 use thumbsmith_oracle::program::Info;
 use thumbsmith_oracle::proof::{Proof, Subject, results};
+use thumbsmith_oracle::qemu::board::Board;
 use thumbsmith_oracle::{
     bench, gate, ledger, plan, reduce, regression, replay, seeds, spec, speed, triage,
 };
@@ -548,41 +549,24 @@ pub fn specification(
     script: Option<&str>,
     cpus: &[String],
     levels: &[String],
-    skipped: bool,
+    qemu: bool,
 ) -> Outcome {
     let cpus = named("CPU", cpus, &Cpu::ALL, Cpu::name)?;
     let levels = named("level", levels, &Level::ALL, Level::name)?;
+    let scripts = |name: &str| script.is_none_or(|s| s == name);
+    if qemu {
+        return specification_on_boards(suites, &scripts, &cpus, &levels);
+    }
     let mut all = spec::Counts::default();
     let chosen = |s: &&spec::Suite| suites.is_empty() || suites.iter().any(|n| n == s.name);
     for suite in spec::SUITES.iter().filter(chosen) {
-        let mut counts = spec::Counts::default();
-        for file in suite.scripts() {
-            let name = file.name().trim_end_matches(".wast");
-            if script.is_some_and(|s| s != name && s != file.name()) {
-                continue;
-            }
-            for (&cpu, &level) in cpus.iter().flat_map(|c| levels.iter().map(move |l| (c, l))) {
-                let place = |e: String| format!("{}/{name}: {e}", suite.name);
-                counts.add(spec::run(suite, &file, cpu, level).map_err(place)?);
-            }
-        }
-        let left: u64 = counts.skipped.values().sum();
-        println!(
-            "{:18} {:7} held, {left} left out, {} wrong",
-            suite.name,
-            counts.total(),
-            counts.wrong.len()
-        );
+        let counts = suite.run(&scripts, &cpus, &levels)?;
+        let (held, wrong) = (counts.total(), counts.wrong.len());
+        println!("{:18} {held:7} held, {wrong} wrong", suite.name);
         all.add(counts);
     }
     for (kind, n) in &all.held {
         println!("  {kind:18} {n}");
-    }
-    let mut reasons: Vec<_> = all.skipped.iter().collect();
-    reasons.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
-    let shown = if skipped { reasons.len() } else { 12 };
-    for (reason, n) in reasons.into_iter().take(shown) {
-        println!("  left out {n:7}: {reason}");
     }
     let mut wrong = all.wrong;
     wrong.sort();
@@ -593,5 +577,45 @@ pub fn specification(
     match all.held.is_empty() {
         true => Err("no script asserted anything".into()),
         false => Ok(wrong.is_empty()),
+    }
+}
+
+/// Runs scripts of the specification on QEMU's boards, and prints what was compared.
+fn specification_on_boards(
+    suites: &[String],
+    chosen: &dyn Fn(&str) -> bool,
+    cpus: &[Cpu],
+    levels: &[Level],
+) -> Outcome {
+    let selected = |s: &&spec::Suite| suites.is_empty() || suites.iter().any(|n| n == s.name);
+    let suites: Vec<&spec::Suite> = spec::SUITES.iter().filter(selected).collect();
+    let (mut calls, mut agree) = (0, true);
+    for &cpu in cpus {
+        let board =
+            Board::of(cpu).ok_or_else(|| format!("QEMU has no board with {}", cpu.name()))?;
+        for &level in levels {
+            let counts = spec::boards::all(&suites, chosen, &board, level)?;
+            println!(
+                "{} -O{}: {} calls of {} scripts as in unicorn, {} have no room, {} wrong",
+                cpu.name(),
+                level.name(),
+                counts.calls,
+                counts.scripts,
+                counts.left_out,
+                counts.wrong.len()
+            );
+            for line in &counts.wrong {
+                println!("  wrong {line}");
+            }
+            for line in &counts.reasons {
+                println!("  no room {line}");
+            }
+            calls += counts.calls;
+            agree &= counts.wrong.is_empty();
+        }
+    }
+    match calls {
+        0 => Err("no script ran anything".into()),
+        _ => Ok(agree),
     }
 }

@@ -1,7 +1,7 @@
 //! The gate: what a change of the compiler must pass beside the tests.
 //!
-//! In: the folders of the repository. Out: [`Report`]: what ran, and what failed. Seven parts: every regression on every CPU
-//! and level; every workload of the corpus on every CPU, level and bounds mode, beside wasmtime; a hunt of one thread that
+//! In: the folders of the repository. Out: [`Report`]: what ran, and what failed. Eight parts: every regression on every CPU
+//! and level; every workload of the corpus on every CPU, level and bounds mode, beside wasmtime; the specification's tests; a hunt of one thread that
 //! goes on until every rule was observed; a differential run of fixed size from fixed seeds, in which no family may
 //! degenerate; QEMU's boards on all regressions, the corpus and a sample of that run; LLVM's opinion on every different
 //! instruction of these; size and speed of the workloads against the committed baseline. Each part has a least amount
@@ -14,6 +14,7 @@ use crate::hunt::{Bag, Hunt, run};
 use crate::ledger;
 use crate::qemu::board::BOARDS;
 use crate::replay;
+use crate::spec;
 use crate::statics::{Word, second};
 use crate::statistics::{ENOUGH, Statistics};
 use rustc_hash::FxHashSet;
@@ -23,6 +24,12 @@ use thumbsmith::{Bounds, Cpu, Level, Options, optimizations};
 
 /// Least number of different instructions given to the second judge of encodings.
 const ENCODINGS: u64 = 5_000;
+
+/// Least number of directives of the specification's tests that hold, on each CPU and level.
+const ASSERTIONS: u64 = 55_400;
+
+/// Least number of calls of these tests that a board of QEMU runs.
+const QEMU_CALLS: u64 = 40_000;
 
 /// One module of the differential run of so many is given to QEMU's boards.
 const QEMU_SHARE: u64 = 3;
@@ -89,6 +96,7 @@ pub fn gate(root: &Path, demand: &Demand) -> Result<Report, String> {
     regressions(root, &mut judge, &mut report)?;
     let workloads = bench::workloads(&root.join("corpus"))?;
     corpus(&workloads, &mut judge, &mut report)?;
+    specification(&mut report)?;
     let mut words = rules(demand, &mut report);
     words.extend(hunt(demand, &mut report));
     words.extend(judge.statics.seen());
@@ -189,6 +197,33 @@ fn corpus(
         what,
     );
     report.boards("corpus in QEMU", judge, runs)
+}
+
+/// The specification's tests, all of them.
+fn specification(report: &mut Report) -> Result<(), String> {
+    let mut all = spec::Counts::default();
+    for suite in spec::SUITES {
+        all.add(suite.run(&|_| true, &spec::CPUS, &spec::LEVELS)?);
+    }
+    let runs = (spec::CPUS.len() * spec::LEVELS.len()) as u64;
+    let wrong = all.wrong.iter();
+    let wrong = wrong.map(|w| format!("specification: {w}"));
+    report.failures.extend(wrong);
+    report.part(
+        "specification",
+        all.total(),
+        runs * ASSERTIONS,
+        json!(all.held),
+    );
+    let suites: Vec<_> = spec::SUITES.iter().collect();
+    let heard = spec::boards::all(&suites, &|_| true, &BOARDS[0], Level::O2)?;
+    let wrong = heard.wrong.iter();
+    let wrong = wrong.map(|w| format!("specification in QEMU: {w}"));
+    report.failures.extend(wrong);
+    let what =
+        json!({ "scripts": heard.scripts, "calls": heard.calls, "left_out": heard.left_out });
+    report.part("specification in QEMU", heard.calls, QEMU_CALLS, what);
+    Ok(())
 }
 
 /// Seconds on one core in which every rule must have been observed.

@@ -17,6 +17,7 @@ use made::made;
 use object::read::elf::ElfFile32;
 use object::{LittleEndian, Object, ObjectSymbol, elf};
 use std::collections::{BTreeMap, BTreeSet};
+use thumbsmith::object::names;
 use thumbsmith::{Bounds, Cpu, ErrorKind, Level, Options, TrapKind};
 
 /// What a symbol stands for.
@@ -34,8 +35,8 @@ struct Surface {
     needed: BTreeMap<String, Thing>,
     /// Symbols that need two types, or are needed and defined.
     clash: Option<String>,
-    /// Whether each symbol has all names that the module gives it.
-    odd: Option<String>,
+    /// The symbol of an import for each other name under which it is exported: the header declares it again.
+    again: Vec<String>,
 }
 
 /// The prefix of modules here.
@@ -84,7 +85,7 @@ impl Surface {
             let global = &info.globals[*index as usize];
             match &global.import {
                 Some((m, f)) if import_symbol(m, f) == *name => {}
-                Some(_) => self.odd = Some(name.clone()),
+                Some((m, f)) => self.again.push(import_symbol(m, f)),
                 None => {
                     let size = 4 * global.ty.words() as u64;
                     self.defined.insert(name.clone(), Thing::Variable(size));
@@ -101,23 +102,13 @@ impl Surface {
         let own =
             ["init", "memory", "memory_pages", "stack_limit"].map(|n| format!("{PREFIX}_{n}"));
         let all: Vec<&String> = s.defined.keys().chain(s.needed.keys()).collect();
-        let reserved = |name: &str| {
-            let rest = ["$a", "$d", "$t", "$x"]
-                .iter()
-                .find_map(|m| name.strip_prefix(m));
-            rest.is_some_and(|r| r.is_empty() || r.starts_with('.'))
-        };
-        let unsaid = |name: &str| name.is_empty() || name.contains('\0') || reserved(name);
-        let taken = all
-            .iter()
-            .find(|n| own.contains(n) || unsaid(n))
-            .map(|n| (*n).clone());
+        let taken = all.iter().find(|n| own.contains(n)).map(|n| (*n).clone());
         let both = s
             .defined
             .keys()
             .find(|n| s.needed.contains_key(*n))
             .cloned();
-        s.clash = s.clash.or(taken).or(both).or(s.odd.take());
+        s.clash = s.clash.or(taken).or(both);
         s.defined.insert(format!("{PREFIX}_init"), Thing::Function);
         if let Some(memory) = info.memory() {
             let grown = memory.max.filter(|most| made.grows && *most > memory.min);
@@ -157,7 +148,7 @@ pub fn judge(bytes: &[u8]) -> Result<usize, String> {
     let info = Info::read(&made.wasm).map_err(|e| format!("{e} {}", text()))?;
     let surface = Surface::new(&made, &info);
     let output = match (thumbsmith::compile(&made.wasm, &options), &surface.clash) {
-        (Err(e), Some(_)) if matches!(e.kind, ErrorKind::Options | ErrorKind::Unsupported) => {
+        (Err(e), Some(_)) if e.kind == ErrorKind::Options => {
             return Ok(0);
         }
         (Err(e), _) => return Err(format!("{e} {}", text())),
@@ -203,7 +194,9 @@ fn symbols(
     let elf = ElfFile32::<LittleEndian>::parse(object).map_err(|e| e.to_string())?;
     let mut defined = BTreeSet::new();
     for symbol in elf.symbols().filter(|s| s.is_global()) {
-        let name = symbol.name().map_err(|e| e.to_string())?.to_owned();
+        let bytes = symbol.name_bytes().map_err(|e| e.to_string())?;
+        let name =
+            names::name(bytes).ok_or_else(|| format!("symbol {bytes:x?} is that of no name"))?;
         if symbol.is_undefined() {
             if !needed.contains_key(&name) {
                 return Err(format!(
@@ -303,50 +296,41 @@ fn declared(line: &str) -> Option<String> {
     Some(name.to_owned())
 }
 
+/// The name whose symbol a label gives.
 fn unescaped(label: &str) -> Option<String> {
-    let mut out = String::new();
-    let mut rest = label.chars();
-    while let Some(c) = rest.next() {
-        if c != '\\' {
-            out.push(c);
+    let mut out = Vec::new();
+    let mut rest = label.bytes();
+    while let Some(b) = rest.next() {
+        if b != b'\\' {
+            out.push(b);
             continue;
         }
+        let digit = |b: u8| char::from(b).to_digit(8);
         let next = rest.next()?;
-        match next.to_digit(8) {
+        match digit(next) {
             None => out.push(next),
             Some(high) => {
-                let (middle, low) = (rest.next()?.to_digit(8)?, rest.next()?.to_digit(8)?);
-                out.push(char::from_u32(high << 6 | middle << 3 | low)?);
+                let (middle, low) = (digit(rest.next()?)?, digit(rest.next()?)?);
+                out.push(u8::try_from(high << 6 | middle << 3 | low).ok()?);
             }
         }
     }
-    Some(out)
+    names::name(&out)
 }
 
-/// The header declares what the object defines and needs, each once.
+/// The header declares what the object defines and needs, each under all its names.
 fn header(text: &str, surface: &Surface, needed: &BTreeMap<String, Thing>) -> Result<(), String> {
-    let mut found = BTreeSet::new();
     let lines = text.lines().filter(|l| !l.starts_with(['#', '/', '}']));
-    for name in lines.filter_map(declared) {
-        if !found.insert(name.clone()) {
-            return Err(format!("the header declares {name:?} twice"));
-        }
-    }
-    let wanted: BTreeSet<String> = surface
-        .defined
-        .keys()
-        .chain(needed.keys())
-        .cloned()
-        .collect();
-    let mut differ = found.symmetric_difference(&wanted);
-    match differ.next() {
-        Some(name) if wanted.contains(name) => {
-            Err(format!("the header does not declare {name:?}\n{text}"))
-        }
-        Some(name) => Err(format!(
-            "the header declares {name:?}, which is not there\n{text}"
+    let mut found: Vec<String> = lines.filter_map(declared).collect();
+    let names = surface.defined.keys().chain(needed.keys());
+    let mut wanted: Vec<&String> = names.chain(&surface.again).collect();
+    found.sort();
+    wanted.sort();
+    match found.iter().eq(wanted.iter().copied()) {
+        true => Ok(()),
+        false => Err(format!(
+            "the header declares {found:?}, not {wanted:?}\n{text}"
         )),
-        None => Ok(()),
     }
 }
 
@@ -382,6 +366,8 @@ mod tests {
         );
         let line = r#"uint32_t a_b(void) THUMBSMITH_SYMBOL("a\"\012b");"#;
         assert_eq!(declared(line).as_deref(), Some("a\"\nb"));
+        let line = r#"extern uint32_t a_b THUMBSMITH_SYMBOL("a\300\200\303\244");"#;
+        assert_eq!(declared(line).as_deref(), Some("a\0ä"));
         assert_eq!(
             declared("struct f_results { uint32_t r0; uint32_t r1; };"),
             None

@@ -71,6 +71,7 @@ impl Item {
             Kind::Call(_) | Kind::TailCall(_) => 4,
             // The load and its word; a comparison and a branch.
             Kind::Load(..) | Kind::BranchZero(..) => 8,
+            // Its entries reach in code that is not much larger than what loads of literals reach.
             Kind::Table(_, labels) => 4 + 2 * labels.len() as u32,
         }
     }

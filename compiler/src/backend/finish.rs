@@ -39,35 +39,48 @@ fn labels(items: &[Item]) -> usize {
     numbers.max().unwrap_or(0)
 }
 
-/// Branches to a block that only jumps go where it jumps. Entries of tables stay, as they reach forward only.
-fn thread(items: &mut [Item]) {
-    let mut jumps: Vec<Option<Label>> = vec![None; labels(items)];
-    let mut waiting: Vec<Label> = Vec::new();
-    for i in items.iter() {
-        match &i.kind {
-            Kind::Label(l) => waiting.push(*l),
-            Kind::Branch(Cond::Al, to) => {
-                for l in waiting.drain(..) {
-                    jumps[l.0 as usize] = Some(*to);
+/// By label: where the code behind it jumps at once.
+pub(super) struct Jumps(Vec<Option<Label>>);
+
+impl Jumps {
+    /// Of this code.
+    pub(super) fn of(items: &[Item]) -> Jumps {
+        let mut jumps: Vec<Option<Label>> = vec![None; labels(items)];
+        let mut waiting: Vec<Label> = Vec::new();
+        for i in items.iter() {
+            match &i.kind {
+                Kind::Label(l) => waiting.push(*l),
+                Kind::Branch(Cond::Al, to) => {
+                    for l in waiting.drain(..) {
+                        jumps[l.0 as usize] = Some(*to);
+                    }
                 }
+                _ => waiting.clear(),
             }
-            _ => waiting.clear(),
         }
+        Jumps(jumps)
     }
-    let resolve = |l: Label| {
+
+    /// Where control that goes to a label goes in the end.
+    pub(super) fn resolve(&self, l: Label) -> Label {
         let mut to = l;
         // An endless loop of jumps ends where it began.
         for _ in 0..64 {
-            match jumps.get(to.0 as usize) {
+            match self.0.get(to.0 as usize) {
                 Some(&Some(n)) if n != to => to = n,
                 _ => break,
             }
         }
         to
-    };
+    }
+}
+
+/// Branches to a block that only jumps go where it jumps. Entries of tables stay, as they reach forward only.
+fn thread(items: &mut [Item]) {
+    let jumps = Jumps::of(items);
     for i in items.iter_mut() {
         match &mut i.kind {
-            Kind::Branch(_, l) | Kind::BranchZero(_, _, l) => *l = resolve(*l),
+            Kind::Branch(_, l) | Kind::BranchZero(_, _, l) => *l = jumps.resolve(*l),
             _ => {}
         }
     }

@@ -1,15 +1,18 @@
 //! Layout: addresses, sizes of branches, literal pools, bytes.
 //!
 //! In: finished items. Out: [`Code`]. Branches start short and grow until all reach; sizes only grow, so this ends. A
-//! zero branch that does not reach becomes a comparison and a branch. Jump tables stand behind their TBB or TBH, literals at
-//! the end. Invariant: the size that layout assumes of an instruction is the size that is encoded (each is asked of
+//! zero branch that does not reach becomes a comparison and a branch. Jump tables stand behind their TBB or TBH, and behind
+//! a table the branches through which entries go that do not reach; literals at the end. Invariant: the size that layout assumes of an instruction is the size that is encoded (each is asked of
 //! the one encoder, and the encoder is told the size).
 
 use super::code::{Code, Item, Kind, Label, Literal, Reloc, RelocKind};
+use super::finish::Jumps;
 use crate::error::{Error, ErrorKind, Result};
 use crate::isa::{self, Cond, Encoded, Inst, Op as I, Place, Reg};
 use crate::options::Cpu;
 use crate::seeded::{Bug, on};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::cell::OnceCell;
 
 /// The place of a label that stands nowhere: no function is so large.
 const NOWHERE: u32 = u32::MAX;
@@ -17,7 +20,7 @@ const NOWHERE: u32 = u32::MAX;
 /// Lays out a function. With `listing`, its text is kept.
 ///
 /// # Errors
-/// `Limit` if a jump table's targets are too far away; `Internal` if an instruction has no encoding.
+/// `Limit` if a jump table is too large; `Internal` if an instruction has no encoding.
 pub fn layout(items: &[Item], cpu: Cpu, name: &str, listing: bool) -> Result<Code> {
     layout_with_labels(items, cpu, name, listing).map(|(code, _)| code)
 }
@@ -42,6 +45,7 @@ pub fn layout_with_labels(
         encoded: vec![None; items.len()],
         at: vec![0; items.len()],
         labels: Vec::new(),
+        jumps: OnceCell::new(),
         flexible: Vec::new(),
         literals: Vec::new(),
         pool: 0,
@@ -83,6 +87,8 @@ struct Layout<'a> {
     at: Vec<u32>,
     /// By label: where it stands; [`NOWHERE`] if it does not.
     labels: Vec<u32>,
+    /// Where blocks that only jump go, if a table needs to know.
+    jumps: OnceCell<Jumps>,
     /// Items whose size depends on where things are.
     flexible: Vec<usize>,
     /// Pool entries in order, each once.
@@ -93,18 +99,23 @@ struct Layout<'a> {
     listing: bool,
 }
 
-fn table_entry(item: &Item, size: u32) -> Option<(u32, u32)> {
-    match &item.kind {
-        Kind::Table(_, ls) => {
-            let bytes = (ls.len() as u32).next_multiple_of(2);
-            // A table of bytes with its TBB, or else of halfwords.
-            Some(if size == 4 + bytes {
-                (1, 4 + bytes)
-            } else {
-                (2, 4 + 2 * ls.len() as u32)
-            })
-        }
-        _ => None,
+/// The most bytes that an entry of a jump table reaches, from the table's first byte: halfwords count halfwords.
+const TABLE_REACH: i64 = 2 * 0xffff;
+
+/// How a jump table is encoded.
+struct Table {
+    /// Bytes of an entry.
+    entry: u32,
+    /// Bytes of all entries.
+    bytes: u32,
+    /// Where the branches behind the table go, for entries that do not reach.
+    far: Vec<Label>,
+}
+
+impl Table {
+    /// Bytes with the branch that reads it.
+    fn size(&self) -> u32 {
+        4 + self.bytes + 4 * self.far.len() as u32
     }
 }
 
@@ -235,23 +246,19 @@ impl Layout<'_> {
                 isa::size(&load, self.cpu, Place::Outside).map_err(|e| self.internal(e))?
             }
             Kind::Table(_, ls) => {
-                let mut far = false;
-                for l in ls {
-                    let offset = self.target(*l)? as i64 - (at as i64 + 4);
-                    if !(0..=2 * 0xffff).contains(&offset) {
-                        return Err(Error::new(
-                            ErrorKind::Limit,
-                            format!("function {} is too large for a jump table", self.name),
-                        )
-                        .help("split the function"));
-                    }
-                    far |= offset > 2 * (0xff + on(Bug::TableByteLimit) as i64);
+                let table = self.table(at, ls)?;
+                let last = 4 * table.far.len().saturating_sub(1) as i64;
+                if !table.far.is_empty() && i64::from(table.bytes) + last > TABLE_REACH {
+                    return Err(Error::new(
+                        ErrorKind::Limit,
+                        format!("function {} has too large a jump table", self.name),
+                    )
+                    .help("split the function"));
                 }
-                if far {
-                    4 + 2 * ls.len() as u32
-                } else {
-                    4 + (ls.len() as u32).next_multiple_of(2)
+                for l in &table.far {
+                    self.branch_size(Cond::Al, self.displacement(at, *l)?)?;
                 }
+                table.size()
             }
             Kind::Inst(_)
             | Kind::HalfAddress(..)
@@ -260,6 +267,38 @@ impl Layout<'_> {
             | Kind::TailCall(_)
             | Kind::Trap(_) => self.size[i],
         })
+    }
+
+    /// How a jump table at `at` is encoded where everything is now.
+    fn table(&self, at: u32, ls: &[Label]) -> Result<Table> {
+        let n = ls.len() as u32;
+        let (mut wide, mut far) = (false, Vec::new());
+        let mut known = FxHashSet::default();
+        for l in ls {
+            let offset = self.table_offset(at, *l)?;
+            wide |= offset > 2 * (0xff + on(Bug::TableByteLimit) as i64);
+            if !(0..=TABLE_REACH).contains(&offset) {
+                let to = self.far_target(*l);
+                if known.insert(to) {
+                    far.push(to);
+                }
+            }
+        }
+        let (entry, bytes) = match wide || !far.is_empty() {
+            true => (2, 2 * n),
+            false => (1, n.next_multiple_of(2)),
+        };
+        Ok(Table { entry, bytes, far })
+    }
+
+    /// Bytes from the first entry of a jump table to a label.
+    fn table_offset(&self, at: u32, l: Label) -> Result<i64> {
+        Ok(i64::from(self.target(l)?) - (i64::from(at) + 4))
+    }
+
+    /// Where the branch goes that stands for entries which do not reach a label: one serves all that end there.
+    fn far_target(&self, l: Label) -> Label {
+        self.jumps.get_or_init(|| Jumps::of(self.items)).resolve(l)
     }
 
     fn branch_size(&self, cond: Cond, displacement: i32) -> Result<u32> {
@@ -381,7 +420,7 @@ impl Layout<'_> {
                         loc,
                     )?;
                 }
-                Kind::Table(r, ls) => self.put_table(*r, ls, at, i, loc)?,
+                Kind::Table(r, ls) => self.put_table(*r, ls, at, loc)?,
             }
         }
         self.put_pool();
@@ -424,26 +463,36 @@ impl Layout<'_> {
         self.put(&b, size - cmp_size, Place::Outside, loc)
     }
 
-    fn put_table(&mut self, r: Reg, ls: &[Label], at: u32, i: usize, loc: u32) -> Result<()> {
-        let (entry, size) =
-            table_entry(&self.items[i], self.size[i]).ok_or_else(|| self.internal("no table"))?;
-        let op = if entry == 1 { I::Tbb } else { I::Tbh };
+    fn put_table(&mut self, r: Reg, ls: &[Label], at: u32, loc: u32) -> Result<()> {
+        let table = self.table(at, ls)?;
+        let op = if table.entry == 1 { I::Tbb } else { I::Tbh };
         self.put(&Inst::new(op, &[Reg::PC, r], 0), 4, Place::Outside, loc)?;
         let start = at + 4;
+        let places: FxHashMap<Label, u32> = (table.far.iter().zip(0..))
+            .map(|(l, k)| (*l, table.bytes + 4 * k))
+            .collect();
         for l in ls {
-            let offset = (self.target(*l)? - start) / 2;
-            if entry == 1 {
+            let offset = match self.table_offset(at, *l)? {
+                near @ 0..=TABLE_REACH => near as u32,
+                _ => places[&self.far_target(*l)],
+            } / 2;
+            if table.entry == 1 {
                 self.code.bytes.push(offset as u8);
             } else {
                 self.code.bytes.extend((offset as u16).to_le_bytes());
             }
         }
-        self.code.bytes.resize((at + size) as usize, 0);
-        self.code.data.push((start, at + size));
+        let end = start + table.bytes;
+        self.code.bytes.resize(end as usize, 0);
+        self.code.data.push((start, end));
         if self.listing {
             self.code
                 .listing
                 .push((start, loc, format!("@ jump table of {} entries", ls.len())));
+        }
+        for (l, at) in table.far.iter().zip((end..).step_by(4)) {
+            let b = Inst::new(I::B, &[], self.displacement(at, *l)?);
+            self.put(&b, 4, Place::Outside, loc)?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@
 //! offset of the operator in the WebAssembly binary. Its name makes it debug information to linkers: it stays when unused
 //! sections are collected, and keeps none of them (the address of a trap whose function went is 0).
 
+use super::names::symbol;
 use super::{TRAP_SECTION, attributes};
 use crate::backend::code::{Code, RelocKind};
 use crate::backend::symbols::{self, SymbolKind};
@@ -86,7 +87,7 @@ impl Writer<'_> {
     fn section(&mut self, name: String, kind: SectionKind) -> SectionId {
         self.obj.add_section(
             self.obj.segment_name(StandardSegment::Data).to_vec(),
-            name.into_bytes(),
+            symbol(&name).into_owned(),
             kind,
         )
     }
@@ -106,7 +107,7 @@ impl Writer<'_> {
             elf::STB_LOCAL
         };
         self.obj.add_symbol(Symbol {
-            name: name.as_bytes().to_vec(),
+            name: symbol(name).into_owned(),
             value,
             size,
             kind: object::SymbolKind::Unknown,
@@ -124,9 +125,16 @@ impl Writer<'_> {
         })
     }
 
+    /// A mapping symbol.
+    fn mark(&mut self, what: &str, section: SectionId, at: u64) {
+        let id = self.define(what, section, at, 0, elf::STT_NOTYPE, false);
+        // Its name is what no other symbol's may be.
+        self.obj.symbol_mut(id).name = what.as_bytes().to_vec();
+    }
+
     fn undefined(&mut self, name: &str) -> SymbolId {
         self.obj.add_symbol(Symbol {
-            name: name.as_bytes().to_vec(),
+            name: symbol(name).into_owned(),
             value: 0,
             size: 0,
             kind: object::SymbolKind::Unknown,
@@ -142,7 +150,7 @@ impl Writer<'_> {
 
     fn absolute(&mut self, name: &str, value: u32) -> SymbolId {
         self.obj.add_symbol(Symbol {
-            name: name.as_bytes().to_vec(),
+            name: symbol(name).into_owned(),
             value: value.into(),
             size: 0,
             kind: object::SymbolKind::Unknown,
@@ -349,7 +357,7 @@ impl Writer<'_> {
         let name = self.text(kind);
         let section = self.obj.add_section(
             Vec::new(),
-            format!(".text.{name}").into_bytes(),
+            symbol(&format!(".text.{name}")).into_owned(),
             SectionKind::Text,
         );
         // References find the word that tells the type right in front of the code.
@@ -363,7 +371,7 @@ impl Writer<'_> {
         let entry = start_at + thumb;
         let id = self.define(&name, section, entry, size, elf::STT_FUNC, global);
         if start_at > 0 {
-            self.define("$d", section, 0, 0, elf::STT_NOTYPE, false);
+            self.mark("$d", section, 0);
         }
         self.bind(kind, id);
         for (k, e) in self.exported(kind).iter().enumerate() {
@@ -382,18 +390,18 @@ impl Writer<'_> {
         for &(start, end) in &code.data {
             if start > at || at == 0 {
                 let at = start_at + at as u64;
-                self.define("$t", section, at, 0, elf::STT_NOTYPE, false);
+                self.mark("$t", section, at);
             }
             if on(Bug::TableUnmarked) && (end as u64) < size {
                 continue;
             }
             let start = start_at + start as u64;
-            self.define("$d", section, start, 0, elf::STT_NOTYPE, false);
+            self.mark("$d", section, start);
             at = end;
         }
         if (at as u64) < size {
             let at = start_at + at as u64;
-            self.define("$t", section, at, 0, elf::STT_NOTYPE, false);
+            self.mark("$t", section, at);
         }
         Ok(())
     }

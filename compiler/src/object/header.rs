@@ -5,7 +5,7 @@
 //! Invariant: no two declarations share an identifier, and none is made twice. Checked by `tests/header.rs`.
 
 use crate::backend::symbols::numbered;
-use crate::ir::{Base, FuncType, Global, Memory, Module, Ty};
+use crate::ir::{Base, FuncType, Global, Import, Memory, Module, Ty};
 use crate::options::Options;
 use rustc_hash::FxHashSet;
 use std::fmt::Write;
@@ -68,10 +68,13 @@ fn near(symbol: &str) -> String {
 impl Header {
     /// The identifier and label for a symbol, if it is not declared yet.
     fn declare(&mut self, symbol: &str) -> Option<(String, String)> {
-        if !self.symbols.insert(symbol.to_owned()) {
-            return None;
-        }
-        let base = near(symbol);
+        let new = self.symbols.insert(symbol.to_owned());
+        new.then(|| self.label(symbol, symbol))
+    }
+
+    /// An identifier near a name, and the label for the symbol that it stands for.
+    fn label(&mut self, name: &str, symbol: &str) -> (String, String) {
+        let base = near(name);
         let mut name = base.clone();
         let mut n = 2;
         while !self.identifiers.insert(name.clone()) {
@@ -79,18 +82,23 @@ impl Header {
             n += 1;
         }
         if name == symbol {
-            return Some((name, String::new()));
+            return (name, String::new());
         }
         let mut escaped = String::new();
-        for c in symbol.chars() {
-            match c {
-                '"' | '\\' => escaped.extend(['\\', c]),
-                // Octal escapes end after three digits, so what follows cannot join them.
-                c if c.is_ascii_control() => escaped.push_str(&format!("\\{:03o}", c as u32)),
-                c => escaped.push(c),
+        // Octal escapes end after three digits, so what follows cannot join them.
+        let octal = |b: u8| format!("\\{b:03o}");
+        for chunk in super::names::symbol(symbol).utf8_chunks() {
+            for c in chunk.valid().chars() {
+                match c {
+                    '"' | '\\' => escaped.extend(['\\', c]),
+                    c if c.is_ascii_control() => escaped.push_str(&octal(c as u8)),
+                    c => escaped.push(c),
+                }
             }
+            let rest = chunk.invalid().iter();
+            escaped.extend(rest.map(|b| octal(*b)));
         }
-        Some((name, format!(" THUMBSMITH_SYMBOL(\"{escaped}\")")))
+        (name, format!(" THUMBSMITH_SYMBOL(\"{escaped}\")"))
     }
 
     fn line(&mut self, text: &str) {
@@ -144,6 +152,20 @@ impl Header {
             if memory.limit_global.is_some() {
                 self.line(&format!("/* Its greatest size in {unit}. */"));
                 self.variable("uint32_t", &format!("{symbol}_max_pages"), "");
+            }
+        }
+    }
+
+    /// A variable under the names of its exports: symbols, but for one that is imported, which has one symbol, where it is defined.
+    fn exported(&mut self, ty: &str, import: Option<&Import>, exports: &[String], array: &str) {
+        let import = import.map(Import::symbol);
+        for e in exports {
+            match &import {
+                Some(symbol) if symbol != e => {
+                    let (name, label) = self.label(e, symbol);
+                    self.line(&format!("extern {ty} {name}{array}{label};"));
+                }
+                _ => self.variable(ty, e, array),
             }
         }
     }
@@ -235,14 +257,10 @@ pub fn text(m: &Module, options: &Options) -> String {
         }
     }
     for g in &m.globals {
-        for e in &g.exports {
-            h.variable(&variable_type(g), e, "");
-        }
+        h.exported(&variable_type(g), g.import.as_ref(), &g.exports, "");
     }
     for t in &m.tables {
-        for e in &t.exports {
-            h.variable("uint32_t", e, TABLE);
-        }
+        h.exported("uint32_t", t.import.as_ref(), &t.exports, TABLE);
     }
     h.line("\n#ifdef __cplusplus\n}\n#endif\n#endif");
     h.text

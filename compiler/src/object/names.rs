@@ -2,13 +2,55 @@
 //!
 //! In: a module and its prefix. Out: nothing, or an error that says which names meet and what to do. Exports keep
 //! their names, so they may meet the names of imports or those that the compiler gives; a linker would report
-//! that late, or silently take one for the other. Checked before anything is compiled.
+//! that late, or silently take one for the other. Checked before anything is compiled. A name that an object cannot hold
+//! has a spelling that no other name has ([`symbol`]).
 
 use crate::backend::symbols::numbered;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{FuncType, Module, Ty};
 use crate::options::Options;
 use rustc_hash::FxHashMap;
+use std::borrow::Cow;
+
+/// First byte of what stands for something else in a symbol: no UTF-8 has it, so no name does.
+const ESCAPE: u8 = 0xc0;
+
+/// The symbol of a name: the name, but for what an object cannot hold. A zero byte, and the `$` of what would be a mapping
+/// symbol (ELF for the Arm Architecture, 5.5.5), become their overlong UTF-8 of two bytes; the empty name the first of these alone.
+pub fn symbol(name: &str) -> Cow<'_, [u8]> {
+    let mapping = ["$a", "$d", "$t", "$x"];
+    let rest = mapping.iter().find_map(|m| name.strip_prefix(m));
+    let mapping = rest.is_some_and(|r| r.is_empty() || r.starts_with('.'));
+    if !name.is_empty() && !mapping && !name.contains('\0') {
+        return Cow::Borrowed(name.as_bytes());
+    }
+    let mut out = Vec::with_capacity(name.len() + 1);
+    for (i, b) in name.bytes().enumerate() {
+        match b {
+            0 | b'$' if b == 0 || mapping && i == 0 => out.extend([ESCAPE, 0x80 | b]),
+            b => out.push(b),
+        }
+    }
+    if out.is_empty() {
+        out.push(ESCAPE);
+    }
+    Cow::Owned(out)
+}
+
+/// The name whose symbol this is; `None` if it is the symbol of no name.
+pub fn name(symbol: &[u8]) -> Option<String> {
+    let mut out = Vec::with_capacity(symbol.len());
+    let mut bytes = symbol.iter();
+    while let Some(&b) = bytes.next() {
+        match b {
+            ESCAPE if symbol.len() > 1 => out.push(bytes.next()? & 0x7f),
+            ESCAPE => {}
+            b => out.push(b),
+        }
+    }
+    let name = String::from_utf8(out).ok()?;
+    (*self::symbol(&name) == *symbol).then_some(name)
+}
 
 /// What an undefined symbol must be.
 #[derive(PartialEq, Eq)]
@@ -38,7 +80,7 @@ pub fn own(prefix: &str, memories: usize) -> Vec<String> {
 /// Refuses a module whose symbols cannot all be told apart.
 ///
 /// # Errors
-/// `Options`, naming the symbol; `Unsupported` for what ELF cannot say.
+/// `Options`, naming the symbol.
 pub fn check(m: &Module, options: &Options) -> Result<()> {
     let own = own(&options.name, m.memories.len());
     let mut wanted: FxHashMap<String, Wanted<'_>> = FxHashMap::default();
@@ -59,7 +101,6 @@ pub fn check(m: &Module, options: &Options) -> Result<()> {
         Some((i.symbol(), Wanted::Table))
     });
     for (symbol, what) in funcs.chain(globals).chain(memories).chain(tables) {
-        printable(&symbol)?;
         if own.contains(&symbol) {
             return Err(clash(&symbol, "is imported, and the compiler gives it"));
         }
@@ -67,28 +108,6 @@ pub fn check(m: &Module, options: &Options) -> Result<()> {
             return Err(clash(&symbol, "is imported with two types"));
         }
         wanted.insert(symbol, what);
-    }
-    for g in &m.globals {
-        if let Some(symbol) = g.import.as_ref().map(|i| i.symbol())
-            && let Some(other) = g.exports.iter().find(|&e| *e != symbol)
-        {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                format!("imported global `{symbol}` is exported as `{other}`, and a symbol has one name where it is not defined"),
-            )
-            .help("export it under the name of its symbol, or not at all"));
-        }
-    }
-    for t in &m.tables {
-        if let Some(symbol) = t.import.as_ref().map(|i| i.symbol())
-            && let Some(other) = t.exports.iter().find(|&e| *e != symbol)
-        {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                format!("imported table `{symbol}` is exported as `{other}`, and a symbol has one name where it is not defined"),
-            )
-            .help("export it under the name of its symbol, or not at all"));
-        }
     }
     let globals = m.globals.iter().filter(|g| g.import.is_none());
     let tables = m.tables.iter().filter(|t| t.import.is_none());
@@ -99,7 +118,6 @@ pub fn check(m: &Module, options: &Options) -> Result<()> {
         .chain(globals.flat_map(|g| &g.exports))
         .chain(tables.flat_map(|t| &t.exports));
     for e in defined {
-        printable(e)?;
         if own.contains(e) {
             return Err(clash(e, "is exported, and the compiler gives it"));
         }
@@ -110,19 +128,31 @@ pub fn check(m: &Module, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Refuses the names of mapping symbols (ELF for the Arm Architecture, 5.5.5), which would hide code from tools.
-fn printable(name: &str) -> Result<()> {
-    let mapping = ["$a", "$d", "$t", "$x"];
-    let rest = mapping.iter().find_map(|m| name.strip_prefix(m));
-    if rest.is_some_and(|r| r.is_empty() || r.starts_with('.')) {
-        return Err(clash(name, "is a mapping symbol of ELF"));
+#[cfg(test)]
+mod tests {
+    use super::{name, symbol};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_name_has_a_symbol_of_its_own(text in "[$adtx.\0\u{40}é]{0,4}") {
+            let made = symbol(&text);
+            prop_assert!(!made.is_empty() && !made.contains(&0));
+            prop_assert!(!["$a", "$d", "$t", "$x"].iter().any(|m| made.starts_with(m.as_bytes())
+                && made.get(2).is_none_or(|b| *b == b'.')));
+            prop_assert_eq!(name(&made), Some(text));
+        }
     }
-    if name.is_empty() || name.contains('\0') {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            format!("symbol {name:?} is empty or has a zero byte"),
-        )
-        .help("object files cannot hold it; rename it"));
+
+    #[test]
+    fn what_an_object_can_hold_is_the_symbol() {
+        for text in ["f", "a b", "$", "$ta", "$a$", "größe", "\u{1}", "\"\\"] {
+            assert_eq!(*symbol(text), *text.as_bytes());
+        }
+        assert_eq!(*symbol(""), [0xc0]);
+        assert_eq!(*symbol("a\0b"), *b"a\xc0\x80b");
+        assert_eq!(*symbol("$d.1"), *b"\xc0\xa4d.1");
+        assert_eq!(name(b"\xc0"), Some(String::new()));
+        assert_eq!(name(b"\xc0\xe1"), None);
     }
-    Ok(())
 }

@@ -46,9 +46,9 @@ pub fn open<'a>(wasm: &'a [u8], options: &Options) -> Result<(Module, Bodies<'a>
         funcref_globals: Vec::new(),
         funcref_tables: Vec::new(),
     };
-    let mut validator = wp::Validator::new_with_features(wp::WasmFeatures::all());
+    let mut validator = wp::Validator::new_with_features(options.features);
     let mut parser = wp::Parser::new(0);
-    parser.set_features(wp::WasmFeatures::all());
+    parser.set_features(options.features);
     for payload in parser.parse_all(wasm) {
         let payload = payload.map_err(malformed)?;
         if let wp::Payload::Version {
@@ -429,14 +429,6 @@ impl<'a> Decoder<'a> {
         for item in r.into_iter_with_offsets() {
             let (at, e) = item.map_err(malformed)?;
             let name = e.name.to_owned();
-            // A memory's names are no symbols: any will do.
-            let symbol = e.kind != wp::ExternalKind::Memory;
-            if symbol && (name.contains('\0') || name.is_empty()) {
-                return Err(
-                    unsupported("an export name that is empty or has a zero byte is", at)
-                        .help("object files cannot hold such a symbol; rename the export"),
-                );
-            }
             match e.kind {
                 wp::ExternalKind::Func | wp::ExternalKind::FuncExact => {
                     self.module.funcs[e.index as usize].exports.push(name)

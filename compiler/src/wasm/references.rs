@@ -234,13 +234,20 @@ impl References {
 
     /// Finds the functions that something refers to which may be alive.
     fn referenced(&mut self, module: &mut Module, scans: &[Option<&mut Scan>], named: &[bool]) {
-        let used = |e: &&Elem| match e.mode {
+        let mut initialized = vec![false; module.elems.len()];
+        for &(elem, drop) in scans.iter().flatten().flat_map(|s| &s.elems) {
+            if let Some(i) = initialized.get_mut(elem as usize) {
+                *i |= !drop;
+            }
+        }
+        let used = |&(e, initialized): &(&Elem, bool)| match e.mode {
             // Initialization copies what is not part of a table that never changes.
             ElemMode::Active(t, _) => {
-                named[t as usize] || module.tables[t as usize].contents.is_none()
+                initialized || named[t as usize] || module.tables[t as usize].contents.is_none()
             }
             ElemMode::Passive => true,
-            ElemMode::Declared => false,
+            // Code that copies from it names it, although nothing is left of it.
+            ElemMode::Declared => initialized,
         };
         let tables = module
             .tables
@@ -251,8 +258,9 @@ impl References {
         let items = module
             .elems
             .iter()
+            .zip(initialized)
             .filter(used)
-            .flat_map(|e| e.items.iter().copied());
+            .flat_map(|(e, _)| e.items.iter().copied());
         let globals = module.globals.iter().map(|g| g.init);
         let all = tables.chain(items).chain(globals);
         let mut found: Vec<u32> = all

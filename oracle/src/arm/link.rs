@@ -14,6 +14,7 @@ use object::{
 };
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
+use thumbsmith::object::names;
 
 /// Space left between two writable sections; filled with [`CANARY`].
 pub(super) const GAP: usize = 32;
@@ -92,6 +93,14 @@ pub fn link(
     Ok(image)
 }
 
+/// The name that a symbol stands for.
+fn said(symbol: &object::read::elf::ElfSymbol32<'_, '_, LittleEndian>) -> Result<String, String> {
+    let bytes = symbol
+        .name_bytes()
+        .map_err(|e| format!("symbol name: {e}"))?;
+    names::name(bytes).ok_or_else(|| format!("symbol {bytes:x?} is that of no name"))
+}
+
 /// Where a section went: its address, or none for those that are only read by tools.
 type Homes = FxHashMap<usize, u32>;
 
@@ -168,22 +177,20 @@ fn symbols(elf: &Elf<'_>, homes: &Homes, image: &mut Image) -> Result<(), String
         .symbols()
         .filter(|s| s.elf_symbol().st_type() == elf::STT_FUNC)
     {
-        if let (Ok(name), Some((at, _))) = (symbol.name(), address(&symbol, homes)) {
-            image.functions.entry(at).or_insert_with(|| name.to_owned());
+        if let (Ok(name), Some((at, _))) = (said(&symbol), address(&symbol, homes)) {
+            image.functions.entry(at).or_insert(name);
         }
     }
     for symbol in elf.symbols().filter(|s| s.is_definition() && s.is_global()) {
-        let name = symbol.name().map_err(|e| format!("symbol name: {e}"))?;
+        let name = said(&symbol)?;
         if let Some((at, thumb)) = address(&symbol, homes) {
             if symbol.elf_symbol().st_type() == elf::STT_FUNC && !thumb {
                 return Err(format!("function {name} has no Thumb bit"));
             }
-            if image
-                .symbols
-                .insert(name.to_owned(), at | u32::from(thumb))
-                .is_some()
-            {
-                return Err(format!("symbol {name} is defined twice"));
+            let twice = format!("symbol {name} is defined twice");
+            let before = image.symbols.insert(name, at | u32::from(thumb));
+            if before.is_some() {
+                return Err(twice);
             }
         }
     }
@@ -217,10 +224,10 @@ fn relocate(
             let symbol = elf
                 .symbol_by_index(index)
                 .map_err(|e| format!("{name}+{offset:#x}: {e}"))?;
-            let text = symbol.name().unwrap_or("?");
+            let text = said(&symbol).unwrap_or_else(|_| "?".into());
             let target = match address(&symbol, homes) {
                 Some((at, thumb)) => at | u32::from(thumb),
-                None => externals(text)
+                None => externals(&text)
                     .ok_or_else(|| format!("{name}+{offset:#x}: undefined symbol {text}"))?,
             };
             let (bytes, at, place) = match home {

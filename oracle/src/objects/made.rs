@@ -34,7 +34,7 @@ const NAMES: &[&str] = &[
     "wasm_int", "a_b_2", "r0", "sp", "m.memory", "env_f",
 ];
 
-/// Names that the compiler or ELF takes for itself.
+/// Names that the compiler takes for itself, and those that no symbol may have.
 const TAKEN: &[&str] = &[
     "m_init",
     "m_memory",

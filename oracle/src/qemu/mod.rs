@@ -35,7 +35,7 @@ const EVERY: usize = 16;
 /// Scripts after which a batch is full.
 const BATCH: usize = 2_000;
 /// Bytes of scripts after which a batch is full.
-const BATCH_BYTES: usize = 48 << 20;
+pub(crate) const BATCH_BYTES: usize = 48 << 20;
 /// After this long a run of the recorded core counts as endless.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 /// Fuel of the reference where a difference is explained, in operators.
@@ -142,7 +142,7 @@ fn step_of(call: usize, steps: &[Step]) -> Option<usize> {
 }
 
 /// The first segment after which a board is apart, and how it stopped there.
-fn first_apart(board: &Board, script: &Script, heard: &Heard) -> Option<(usize, Stop)> {
+pub(crate) fn first_apart(board: &Board, script: &Script, heard: &Heard) -> Option<(usize, Stop)> {
     let home = board.map.base(Region::Stubs);
     let pairs = heard.saws.iter().zip(&script.segments).enumerate();
     for (n, (saw, segment)) in pairs {

