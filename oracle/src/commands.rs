@@ -15,7 +15,7 @@ use thumbsmith_oracle::program::Info;
 use thumbsmith_oracle::proof::{Proof, Subject, results};
 use thumbsmith_oracle::qemu::board::Board;
 use thumbsmith_oracle::{
-    bench, gate, ledger, plan, reduce, regression, replay, seeds, spec, speed, triage,
+    bench, gate, ledger, packages, plan, reduce, regression, replay, seeds, spec, speed, triage,
 };
 
 fn named<T: Copy>(
@@ -541,6 +541,40 @@ pub fn run_export(
         println!("{line}");
     }
     Ok(true)
+}
+
+/// Plays the scenes of packages, one at a time, and prints what was compared.
+pub fn play_packages(
+    scenes: &Path,
+    files: &Path,
+    only: &[String],
+    cpus: &[String],
+    levels: &[String],
+) -> Outcome {
+    let cpus = named("CPU", cpus, &Cpu::ALL, Cpu::name)?;
+    let levels = named("level", levels, &Level::ALL, Level::name)?;
+    let all = packages::scenes(scenes)?;
+    let chosen = |name: &String| only.is_empty() || only.contains(name);
+    let (mut played, mut failed) = (0, 0);
+    for (name, scene) in all.iter().filter(|(name, _)| chosen(name)) {
+        let wasm = packages::module(files, scene).map_err(|e| format!("{name}: {e}"))?;
+        for (&cpu, &level) in cpus.iter().flat_map(|c| levels.iter().map(move |l| (c, l))) {
+            let place = format!("{name:16} {} -O{}", cpu.name(), level.name());
+            match packages::play(scene, &wasm, cpu, level) {
+                Ok(all) => println!(
+                    "{place}: {} calls compared, {} answers known, {} bytes of code",
+                    all.calls, all.expected, all.code
+                ),
+                Err(e) => {
+                    failed += 1;
+                    println!("{place}: FAILED {e}");
+                }
+            }
+            played += 1;
+        }
+    }
+    println!("{played} played, {failed} failed");
+    Ok(failed == 0 && played > 0)
 }
 
 /// Runs scripts of the specification, one at a time, and prints what held.

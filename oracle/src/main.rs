@@ -5,8 +5,8 @@ mod commands;
 use clap::{Args, Parser, Subcommand};
 use commands::{
     bench_table, check, check_ledger, check_part, compile_speed, cores, hunt, judge_with,
-    list_unproven, pass_gate, prove_rules, reduce_file, replay_all, run_export, seed_table,
-    specification, triage_file, triage_table,
+    list_unproven, pass_gate, play_packages, prove_rules, reduce_file, replay_all, run_export,
+    seed_table, specification, triage_file, triage_table,
 };
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -150,6 +150,25 @@ enum Command {
         /// Run them on QEMU's boards, which must leave the same registers and memory.
         #[arg(long)]
         qemu: bool,
+    },
+    /// Modules that nobody here wrote, from packages that `ci/packages` fetched: each does what its scene says, as Thumb-2
+    /// and in wasmtime. Exit status 1 if one differs.
+    Packages {
+        /// The folder of scenes.
+        #[arg(long, default_value = "corpus/packages")]
+        scenes: PathBuf,
+        /// The folder with the packages' files.
+        #[arg(long, default_value = "target/packages")]
+        files: PathBuf,
+        /// Only scenes of these names.
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<String>,
+        /// CPUs to compile for.
+        #[arg(long, value_delimiter = ',', default_value = "cortex-m3")]
+        cpu: Vec<String>,
+        /// Levels to compile at.
+        #[arg(long, value_delimiter = ',', default_value = "0,1,2,3,s,z")]
+        level: Vec<String>,
     },
     /// Compile speed and peak memory on a module of at least a megabyte made of copies of a kernel. One core.
     Speed {
@@ -390,6 +409,13 @@ fn main() -> ExitCode {
             level,
             qemu,
         } => specification(&suite, script.as_deref(), &cpu, &level, qemu),
+        Command::Packages {
+            scenes,
+            files,
+            only,
+            cpu,
+            level,
+        } => play_packages(&scenes, &files, &only, &cpu, &level),
         Command::Gate {
             root,
             functions,

@@ -15,6 +15,7 @@ use crate::program::{Info, Program, Ty};
 use crate::reference::Reference;
 use scene::{Line, Scene, Value};
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 use thumbsmith::{Cpu, Level, Options};
 
@@ -32,6 +33,39 @@ pub struct Played {
     pub expected: u64,
     /// Bytes of code.
     pub code: u64,
+}
+
+/// Every scene of a folder, by the name of its file.
+///
+/// # Errors
+/// Text that names the file, and its line.
+pub fn scenes(folder: &Path) -> Result<Vec<(String, Scene)>, String> {
+    let place = |path: &Path, e: String| format!("{}: {e}", path.display());
+    let files = std::fs::read_dir(folder).map_err(|e| place(folder, e.to_string()))?;
+    let mut all = Vec::new();
+    for file in files {
+        let path = file.map_err(|e| place(folder, e.to_string()))?.path();
+        if path.extension().is_none_or(|e| e != "scene") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).map_err(|e| place(&path, e.to_string()))?;
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        all.push((
+            name.into_owned(),
+            Scene::parse(&text).map_err(|e| place(&path, e))?,
+        ));
+    }
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(all)
+}
+
+/// The module that a scene is about.
+///
+/// # Errors
+/// Text that says which file is missing and what brings it.
+pub fn module(files: &Path, scene: &Scene) -> Result<Vec<u8>, String> {
+    let path = files.join(&scene.package.0).join(&scene.file);
+    std::fs::read(&path).map_err(|e| format!("{}: {e}; `ci/packages` fetches it", path.display()))
 }
 
 /// Plays a scene with a module compiled for a CPU at a level.
