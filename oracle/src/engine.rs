@@ -5,7 +5,7 @@
 //! number of import calls before, arguments), so that two engines that make the same calls see the same world. An answer may
 //! begin with a call of an export: then what that returns is logged behind the import's arguments, and its trap is the caller's.
 
-use crate::program::{Info, Program, Ty};
+use crate::program::{Info, Outside, Program, Ty};
 use smallvec::SmallVec;
 use thumbsmith::TrapKind;
 
@@ -86,7 +86,7 @@ pub trait Engine {
 }
 
 /// What the outside world does when an import is called.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
     /// Results in order.
     pub results: Values,
@@ -94,6 +94,8 @@ pub struct Answer {
     pub store: Option<(u32, u8)>,
     /// An export that the host calls before it answers, and its arguments.
     pub call: Option<(usize, Values)>,
+    /// Bytes of memory that the host copies: to, from, how many.
+    pub copy: Option<[u32; 3]>,
     /// A settable global (by position in [`Info::settable_by_imports`], modulo its length) and its new value.
     pub set: Option<(usize, u64)>,
 }
@@ -108,16 +110,26 @@ pub fn mix(mut x: u64) -> u64 {
 /// Imports from a module of this name call back into exports.
 pub const CALLS_BACK: &str = "back";
 
+/// Copies within a memory, as `memory.copy` does; nothing where it would reach outside.
+pub fn copy(memory: &mut [u8], [to, from, bytes]: [u32; 3]) {
+    let (to, from, bytes) = (to as usize, from as usize, bytes as usize);
+    if to.max(from) + bytes <= memory.len() {
+        memory.copy_within(from..from + bytes, to);
+    }
+}
+
 /// The model of the outside world. `nth` counts import calls since instantiation, so that two equal calls in a
 /// row give different answers and a compiler that merges them is caught. `free` says whether the host may call back: it is
 /// not within a call back already, nor within initialization, when there is nothing to call yet.
 pub fn answer(info: &Info, import: usize, nth: u64, args: &[u64], free: bool) -> Answer {
-    if info.silent {
+    if let Outside::Silent(copying) = &info.outside {
+        let copy = |at: usize| args.get(at).map_or(0, |a| *a as u32);
         return Answer {
             results: info.imports[import].sig.results.iter().map(|_| 0).collect(),
-            store: None,
-            call: None,
-            set: None,
+            copy: copying
+                .contains(&import)
+                .then(|| [copy(0), copy(1), copy(2)]),
+            ..Answer::default()
         };
     }
     let mut h = mix(0x5851_f42d_4c95_7f2d ^ nth ^ (import as u64) << 32);
@@ -146,6 +158,7 @@ pub fn answer(info: &Info, import: usize, nth: u64, args: &[u64], free: bool) ->
     Answer {
         results: results.collect(),
         call,
+        copy: None,
         store: (exported && h & 3 == 0).then_some(((h >> 8) as u32, (h >> 40) as u8)),
         set: (h & 0x70 == 0 && !info.settable_by_imports().is_empty())
             .then_some(((h >> 8) as usize & 0xffff, mix(h))),

@@ -169,8 +169,18 @@ pub struct Info {
     pub tables: Vec<TableInfo>,
     /// Number of functions defined in the module.
     pub defined: usize,
-    /// Whether imports answer nothing but zeros and touch nothing.
-    pub silent: bool,
+    /// What imports do.
+    pub outside: Outside,
+}
+
+/// What imports do when they are called.
+#[derive(Clone, Debug, Default)]
+pub enum Outside {
+    /// What [`crate::engine::answer`] draws.
+    #[default]
+    Drawn,
+    /// They answer zeros and touch nothing, but that those of these numbers copy memory: to, from, bytes.
+    Silent(Vec<usize>),
 }
 
 /// The symbol of an import: its field for module `env`, else `module_field`.

@@ -6,7 +6,7 @@
 //! the comparison treats it as the end of what can be said.
 
 use crate::dispatch;
-use crate::engine::{Engine, Outcome, answer, imported_global};
+use crate::engine::{Engine, Outcome, answer, copy, imported_global};
 use crate::program::{Info, MemoryInfo, Program, Ty};
 use std::sync::Arc;
 use thumbsmith::TrapKind;
@@ -221,14 +221,16 @@ fn import(store: &mut Store<Host>, info: &Info, index: usize) -> Func {
             {
                 *slot = val(*ty, *value);
             }
-            if let Some((address, byte)) = reply.store
-                && let Some(memory) = caller
-                    .get_export(dispatch::MEMORY)
-                    .and_then(|e| e.into_memory())
-            {
+            let memory = caller.get_export(dispatch::MEMORY);
+            if let Some(memory) = memory.and_then(|e| e.into_memory()) {
                 let data = memory.data_mut(&mut caller);
-                let at = address as usize % data.len();
-                data[at] = byte;
+                if let Some((address, byte)) = reply.store {
+                    let at = address as usize % data.len();
+                    data[at] = byte;
+                }
+                if let Some(range) = reply.copy {
+                    copy(data, range);
+                }
             }
             if let Some((which, value)) = reply.set {
                 let settable = info.settable_by_imports();

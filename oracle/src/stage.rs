@@ -8,7 +8,7 @@
 use crate::arm::machine::Machine;
 use crate::arm::staged::{StageCore, VOICE, broken};
 use crate::compare::{Difference, Kind, Step, Tally, lockstep};
-use crate::engine::{Engine, Outcome, Values, answer, imported_global};
+use crate::engine::{Engine, Outcome, Values, answer, copy, imported_global};
 use crate::program::{Info, Program, Ty};
 use std::rc::Rc;
 use thumbsmith::Bounds;
@@ -143,6 +143,10 @@ impl Host for World {
             if size > 0 {
                 state.memory[address as usize % size] = byte;
             }
+        }
+        if let Some(range) = reply.copy {
+            let size = self.memory_size(state, 0);
+            copy(&mut state.memory[..size], range);
         }
         if let Some((which, value)) = reply.set {
             let settable = self.info.settable_by_imports();

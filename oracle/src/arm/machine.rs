@@ -9,7 +9,7 @@ use super::abi::{Convention, Results};
 use super::link::{CANARY, Image, link};
 use super::memory::{Kind, Map, Memory};
 use super::{Core, LR, PC, Regs, SP, Stop};
-use crate::engine::{Engine, Outcome, Values, answer, imported_global, mix};
+use crate::engine::{Engine, Outcome, Values, answer, copy, imported_global, mix};
 use crate::program::{ImportFn, Info, Program, Sig, Ty, import_symbol};
 use std::ops::Range;
 use std::rc::Rc;
@@ -537,6 +537,10 @@ impl<C: Core> Machine<C> {
             }
         }
         self.side_effects(reply.store, reply.set);
+        if let Some(range) = reply.copy {
+            let size = self.memory_size(0);
+            copy(&mut self.memory.bytes_mut(Kind::Linear)[..size], range);
+        }
         self.spoil_below(sp);
         Ok(())
     }

@@ -3,7 +3,8 @@
 //! In: scenes, and a folder with the packages' files (`ci/packages` fetches them). Out: [`Played`]: what was compared, or the
 //! first difference. A module is compiled for a CPU at a level, and wasmtime and unicorn take the lines of its scene together:
 //! results, traps, the whole memory and what is exported are compared after every call. What a scene says that it expects is
-//! asked of wasmtime: a scene whose inputs mean nothing fails. Imports answer zeros and touch nothing.
+//! asked of wasmtime: a scene whose inputs mean nothing fails. Imports answer zeros and touch nothing, but where a scene says that
+//! one copies memory.
 
 pub mod scene;
 
@@ -11,7 +12,7 @@ use crate::arm::machine::Machine;
 use crate::arm::unicorn::UnicornCore;
 use crate::compare;
 use crate::engine::{Engine, Outcome};
-use crate::program::{Info, Program, Ty};
+use crate::program::{Info, Outside, Program, Ty};
 use crate::reference::Reference;
 use scene::{Line, Scene, Value};
 use std::collections::HashMap;
@@ -74,7 +75,17 @@ pub fn module(files: &Path, scene: &Scene) -> Result<Vec<u8>, String> {
 /// Text that names the line and says what differs, what is not as the scene says, or why it cannot be played.
 pub fn play(scene: &Scene, wasm: &[u8], cpu: Cpu, level: Level) -> Result<Played, String> {
     let mut info = Info::read(wasm)?;
-    info.silent = true;
+    let copying = |(module, field): &(String, String)| {
+        let mut imports = info.imports.iter();
+        let found = imports.position(|i| i.module == *module && i.field == *field);
+        found.ok_or_else(|| format!("nothing is imported as `{field}` of `{module}`"))
+    };
+    let copying = scene
+        .copying
+        .iter()
+        .map(copying)
+        .collect::<Result<_, _>>()?;
+    info.outside = Outside::Silent(copying);
     let memory = info.memory().ok_or("the module has no memory")?;
     let most = scene
         .memory
@@ -97,7 +108,7 @@ pub fn play(scene: &Scene, wasm: &[u8], cpu: Cpu, level: Level) -> Result<Played
     };
     machine.load(&program)?;
     program.memory_limit = machine.memory_capacity();
-    let mut reference = Reference::new(None)?;
+    let mut reference = Reference::optimizing(None)?;
     reference.load(&program)?;
     let mut stage = Stage {
         program: &program,

@@ -5,6 +5,7 @@
 //! ```text
 //! package NAME VERSION          whose file it is
 //! file PATH                     the module within the package
+//! copies MODULE FIELD           this import copies memory: to, from, bytes
 //! memory BYTES                  how large its memory may become (without the line: 4 MiB more than at the start)
 //! write PLACE DATA              the host writes: hex BYTES, text "...", noise N SEED, prose N SEED
 //! [NAME =] call EXPORT VALUE*   calls an export; floats are written with a point
@@ -66,6 +67,8 @@ pub struct Scene {
     pub package: (String, String),
     /// The module within it.
     pub file: String,
+    /// Imports that copy memory.
+    pub copying: Vec<(String, String)>,
     /// Bytes that its memory may have, if the scene says so.
     pub memory: Option<u64>,
     /// The lines, with their numbers.
@@ -129,6 +132,11 @@ impl Scene {
             }
             "file" => {
                 self.file = words.word()?.into();
+                None
+            }
+            "copies" => {
+                let import = (words.word()?.into(), words.word()?.into());
+                self.copying.push(import);
                 None
             }
             "memory" => {
