@@ -1,7 +1,8 @@
 //! Layout: addresses, sizes of branches, literal pools, bytes.
 //!
 //! In: finished items. Out: [`Code`]. Branches start short and grow until all reach; sizes only grow, so this ends. A
-//! zero branch that does not reach becomes a comparison and a branch. Jump tables stand behind their TBB or TBH, and behind
+//! zero branch that does not reach becomes a comparison and a branch, a conditional branch that does not reach a jump and a
+//! branch around it. Jump tables stand behind their TBB or TBH, and behind
 //! a table the branches through which entries go that do not reach; literals at the end. Invariant: the size that layout assumes of an instruction is the size that is encoded (each is asked of
 //! the one encoder, and the encoder is told the size).
 
@@ -16,6 +17,21 @@ use std::cell::OnceCell;
 
 /// The place of a label that stands nowhere: no function is so large.
 const NOWHERE: u32 = u32::MAX;
+
+/// Bytes of a conditional branch further than its encodings reach (1 MiB): a short one around a jump.
+const FAR_CONDITIONAL: u32 = 6;
+
+fn branch(cond: Cond, displacement: i32) -> Inst {
+    Inst {
+        cond,
+        ..Inst::new(I::B, &[], displacement)
+    }
+}
+
+/// The jump of a far conditional branch: it stands behind a halfword.
+fn far_branch(displacement: i32) -> Inst {
+    branch(Cond::Al, displacement - 2)
+}
 
 /// Lays out a function. With `listing`, its text is kept.
 ///
@@ -302,17 +318,25 @@ impl Layout<'_> {
     }
 
     fn branch_size(&self, cond: Cond, displacement: i32) -> Result<u32> {
-        let b = Inst {
-            cond,
-            ..Inst::new(I::B, &[], displacement)
-        };
-        isa::size(&b, self.cpu, Place::Outside).map_err(|_| {
+        let size = |b: &Inst| isa::size(b, self.cpu, Place::Outside).ok();
+        let far = || size(&far_branch(displacement)).filter(|_| cond != Cond::Al);
+        let found = size(&branch(cond, displacement)).or_else(|| far().map(|_| FAR_CONDITIONAL));
+        found.ok_or_else(|| {
             Error::new(
                 ErrorKind::Limit,
                 format!("function {} is too large for its branches", self.name),
             )
             .help("split the function")
         })
+    }
+
+    /// A branch of this size: one that a condition does not reach goes around a jump.
+    fn put_branch(&mut self, cond: Cond, displacement: i32, size: u32, loc: u32) -> Result<()> {
+        if size != FAR_CONDITIONAL {
+            return self.put(&branch(cond, displacement), size, Place::Outside, loc);
+        }
+        self.put(&branch(cond.invert(), 2), 2, Place::Outside, loc)?;
+        self.put(&far_branch(displacement), 4, Place::Outside, loc)
     }
 
     fn put(&mut self, inst: &Inst, size: u32, place: Place, loc: u32) -> Result<()> {
@@ -395,11 +419,7 @@ impl Layout<'_> {
                         -2 if on(Bug::JumpBeforeTable) && self.precedes_table(i) => 0,
                         displacement => displacement,
                     };
-                    let b = Inst {
-                        cond: *c,
-                        ..Inst::new(I::B, &[], displacement)
-                    };
-                    self.put(&b, size, Place::Outside, loc)?;
+                    self.put_branch(*c, displacement, size, loc)?;
                 }
                 Kind::BranchZero(r, zero, l) => {
                     self.put_zero_branch(*r, *zero, *l, at, size, loc)?
@@ -456,11 +476,7 @@ impl Layout<'_> {
             true => at,
             false => at + cmp_size,
         };
-        let b = Inst {
-            cond,
-            ..Inst::new(I::B, &[], self.displacement(base, l)?)
-        };
-        self.put(&b, size - cmp_size, Place::Outside, loc)
+        self.put_branch(cond, self.displacement(base, l)?, size - cmp_size, loc)
     }
 
     fn put_table(&mut self, r: Reg, ls: &[Label], at: u32, loc: u32) -> Result<()> {
@@ -535,4 +551,39 @@ fn zero_branch(r: Reg, zero: bool, displacement: i32) -> Inst {
 
 fn compare_zero(r: Reg) -> Inst {
     Inst::new(I::CmpI, &[r], 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The code of a branch over 2 MiB of instructions, in either direction, and the offset at which it begins.
+    fn over(kind: Kind, back: bool) -> (Vec<u8>, usize) {
+        let item = |kind: Kind| Item { kind, loc: 0 };
+        let mut items = vec![item(Kind::Inst(Inst::new(I::Movw, &[Reg::R0], 0x1234))); 1 << 19];
+        let label = item(Kind::Label(Label(0)));
+        let (first, last) = match back {
+            true => (label, item(kind)),
+            false => (item(kind), label),
+        };
+        items.insert(0, first);
+        items.push(last);
+        items.push(item(Kind::Trap(0)));
+        let code = layout(&items, Cpu::CortexM3, "f", false).expect("it reaches");
+        let at = if back { 4 << 19 } else { 0 };
+        (code.bytes, at)
+    }
+
+    #[test]
+    fn conditions_reach_everywhere() {
+        for back in [false, true] {
+            let (bytes, at) = over(Kind::Branch(Cond::Ne, Label(0)), back);
+            // beq over the jump (A7.7.12, T1), and b.w (T4).
+            assert_eq!(bytes[at..at + 2], [0x01, 0xd0]);
+            assert_eq!(bytes[at + 3] >> 3, 0xf0 >> 3);
+            let (bytes, at) = over(Kind::BranchZero(Reg::R3, true, Label(0)), back);
+            // cmp r3, #0; bne over the jump.
+            assert_eq!(bytes[at..at + 4], [0x00, 0x2b, 0x01, 0xd1]);
+        }
+    }
 }
