@@ -7,7 +7,7 @@ use crate::files::{self, STANDARD};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use std::path::{Path, PathBuf};
-use thumbsmith::options::{Base, by_name, memory_base};
+use thumbsmith::options::{Base, FloatHelpers, by_name, memory_base};
 use thumbsmith::{Bounds, Cpu, Error, ErrorKind, Level, Options, Result, object, pipeline};
 use thumbsmith::{report, stages};
 
@@ -114,6 +114,12 @@ struct Compile {
     /// as code with labels [default: the last before `lower`].
     #[arg(long, value_name = "PASS", value_parser = PossibleValuesParser::new(pipeline::dumps(None)))]
     after: Option<String>,
+
+    /// Who computes with floats where the core has no instruction: the object itself (own), or the functions of the run-time
+    /// ABI where it has one (aeabi), for firmware that has the toolchain's library anyway. That may be less exact.
+    #[arg(long, value_name = "WHO", default_value = FloatHelpers::default().name(),
+          value_parser = named("float helpers", &FloatHelpers::ALL, FloatHelpers::name))]
+    float_helpers: FloatHelpers,
 
     /// Leave out the check for an exhausted stack.
     #[arg(long)]
@@ -257,6 +263,7 @@ impl Compile {
             memory_max: self.memory_max,
             memory_base: self.memory_base,
             memory_open: self.memory_open,
+            float_helpers: self.float_helpers,
             without: self.without.clone(),
             ..Options::default()
         })

@@ -149,6 +149,29 @@ impl Bounds {
     }
 }
 
+/// Who computes with floats where the core has no instruction.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum FloatHelpers {
+    /// The compiler's own helpers, in the object: exact.
+    #[default]
+    Own,
+    /// The run-time ABI's functions where it has one; the toolchain's library brings them.
+    Aeabi,
+}
+
+impl FloatHelpers {
+    /// Each.
+    pub const ALL: [FloatHelpers; 2] = [FloatHelpers::Own, FloatHelpers::Aeabi];
+
+    /// The value of `--float-helpers`.
+    pub fn name(self) -> &'static str {
+        match self {
+            FloatHelpers::Own => "own",
+            FloatHelpers::Aeabi => "aeabi",
+        }
+    }
+}
+
 /// Options of one compilation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Options {
@@ -172,6 +195,8 @@ pub struct Options {
     pub memory_base: Base,
     /// Whether other modules may import the memories that this one exports, and grow them.
     pub memory_open: bool,
+    /// Who computes with floats where the core has no instruction.
+    pub float_helpers: FloatHelpers,
     /// Verify the IR, the machine IR and the allocation between passes.
     pub verify: bool,
     /// Where decisions that do not change meaning come from.
@@ -198,6 +223,7 @@ impl Default for Options {
             memory_max: None,
             memory_base: Base::default(),
             memory_open: false,
+            float_helpers: FloatHelpers::default(),
             verify: cfg!(debug_assertions),
             choices: crate::choices::Source::Heuristic,
             fuel: None,

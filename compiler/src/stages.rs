@@ -175,6 +175,7 @@ impl Between {
                 | SymbolKind::StackLimit
                 | SymbolKind::Float(_)
                 | SymbolKind::FloatText(_)
+                | SymbolKind::Aeabi(_)
                 | SymbolKind::Data(_)
                 | SymbolKind::Segment(_) => {}
             }

@@ -6,6 +6,7 @@
 mod firmware;
 
 use firmware::{Build, CASES, Folder, Toolchain, firmware, symbols};
+use thumbsmith::options::FloatHelpers;
 use thumbsmith::{Bounds, Cpu, Level};
 
 fn build(tools: Toolchain, level: Level) -> Build {
@@ -14,6 +15,7 @@ fn build(tools: Toolchain, level: Level) -> Build {
         cpu: Cpu::CortexM3,
         level,
         bounds: Bounds::Check,
+        float_helpers: FloatHelpers::Own,
     }
 }
 
@@ -102,5 +104,86 @@ fn unused_functions_are_collected() {
             "{tools:?}: an unused export stays"
         );
         assert!(ran.trapped.iter().all(Option::is_some), "{tools:?}");
+    }
+}
+
+/// Every comparison of the operands, a bit each, the first lowest.
+fn comparisons(ty: &str, a: u32, b: u32) -> String {
+    let bit = |(k, op): (usize, &str)| {
+        format!("(i32.shl ({ty}.{op} (local.get {a}) (local.get {b})) (i32.const {k}))")
+    };
+    let bits = ["eq", "ne", "lt", "le", "gt", "ge"].into_iter().enumerate();
+    let bits: Vec<String> = bits.map(bit).collect();
+    let both = |all: String, bit: &String| format!("(i32.or {all} {bit})");
+    bits[1..].iter().fold(bits[0].clone(), both)
+}
+
+/// The object's own helpers and the library's give the same, and each object names only those that it should.
+#[test]
+fn floats_by_either_helpers() {
+    let wat = format!(
+        r#"(module
+        (func (export "sums") (param f32 f32) (result f32)
+          (f32.sub (f32.div (f32.add (local.get 0) (local.get 1)) (f32.const 3))
+            (f32.mul (local.get 0) (local.get 1))))
+        (func (export "wide") (param f64 i64) (result f64)
+          (f64.div (f64.sub (f64.mul (local.get 0) (local.get 0)) (f64.convert_i64_s (local.get 1)))
+            (f64.promote_f32 (f32.demote_f64 (f64.add (local.get 0) (f64.const 0.1))))))
+        (func (export "order") (param f32 f32) (result i32) {})
+        (func (export "worder") (param f64 f64) (result i32) {})
+        (func (export "branch") (param f32 f32) (result i32)
+          (if (result i32) (f32.gt (local.get 0) (local.get 1)) (then (i32.const 1)) (else (i32.const 2)))))"#,
+        comparisons("f32", 0, 1),
+        comparisons("f64", 0, 1)
+    );
+    let c = r#"
+        #include "m.h"
+        #include <string.h>
+        uint32_t m_stack_limit;
+        static uint64_t bits(double x) { uint64_t n; memcpy(&n, &x, 8); return n; }
+        static uint32_t half(float x) { uint32_t n; memcpy(&n, &x, 4); return n; }
+        int main(void) {
+            const float nan = __builtin_nanf("");
+            m_init();
+            show("sums", half(sums(1.5f, 2.25f)));
+            show("wide", bits(wide(1e10, -12345678901234567)));
+            show("less", order(1.0f, 2.0f) << 8 | worder(1.0, 2.0));
+            show("same", order(-0.0f, 0.0f) << 8 | worder(2.0, 2.0));
+            show("more", order(3.0f, -2.0f) << 8 | worder(3.0, -2.0));
+            show("none", order(nan, 1.0f) << 8 | worder(1.0, nan));
+            show("branch", branch(2.0f, 1.0f) << 8 | branch(nan, 1.0f));
+            stop();
+        }"#;
+    let sums = ((1.5f32 + 2.25) / 3.0 - 1.5 * 2.25).to_bits();
+    let wide = (1e20 + 12_345_678_901_234_567f64) / f64::from((1e10f64 + 0.1) as f32);
+    let want = [
+        format!("sums={sums:x}"),
+        format!("wide={:x}", wide.to_bits()),
+        "less=e0e".to_owned(),
+        "same=2929".to_owned(),
+        "more=3232".to_owned(),
+        "none=202".to_owned(),
+        "branch=102".to_owned(),
+    ];
+    for float_helpers in FloatHelpers::ALL {
+        let dir = Folder::new(&format!("floats-{}", float_helpers.name()));
+        let parts = [firmware::Part {
+            name: "m",
+            wat: &wat,
+        }];
+        let build = Build {
+            float_helpers,
+            ..build(Toolchain::Gnu, Level::O2)
+        };
+        let ran = firmware(&dir.0, &parts, c, build).unwrap();
+        assert_eq!(ran.lines, want, "{}", float_helpers.name());
+        let names = symbols(&dir.0.join("m.o"));
+        let has = |start: &str| names.iter().any(|n| n.starts_with(start));
+        let own = float_helpers == FloatHelpers::Own;
+        assert_eq!(
+            (has("m.f32_add"), has("__aeabi_")),
+            (own, !own),
+            "{names:?}"
+        );
     }
 }

@@ -10,6 +10,7 @@ mod firmware;
 
 use firmware::{Build, CASES, Folder, Toolchain};
 use thumbsmith::seeded::{BUGS, set};
+use thumbsmith::options::FloatHelpers;
 use thumbsmith::{Bounds, Cpu, Level};
 
 /// The bugs of these rooms, and the case that catches each.
@@ -31,6 +32,7 @@ fn every_seeded_bug_of_the_object_is_caught() {
         cpu: Cpu::CortexM3,
         level: Level::O2,
         bounds: Bounds::Check,
+        float_helpers: FloatHelpers::Own,
     };
     let mut caught = 0;
     let rows = BUGS.iter().filter(|b| (120..140).contains(&b.number));

@@ -31,6 +31,8 @@ pub enum SymbolKind {
     Float(u32),
     /// The code of helpers of floats that stand in one file, by its place in [`crate::softfloat::FILES`].
     FloatText(u32),
+    /// A function of the run-time ABI, which another object defines.
+    Aeabi(&'static str),
     /// Contents of a passive data segment, by index.
     Segment(u32),
     /// The function through which references enter a function, by index.
@@ -123,6 +125,7 @@ pub fn text(kind: &SymbolKind, module: &Module, name: &str) -> String {
             format!("{name}.float.{}", file.trim_end_matches(".s"))
         }
         SymbolKind::Float(i) => format!("{name}.{}", HELPERS[*i as usize].name),
+        SymbolKind::Aeabi(function) => (*function).to_owned(),
         SymbolKind::Segment(i) => format!("{name}.segment{i}"),
         SymbolKind::Thunk(i) => format!("{name}.reference{i}"),
         SymbolKind::Table(i) => {

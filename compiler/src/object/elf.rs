@@ -179,6 +179,7 @@ impl Writer<'_> {
                 SymbolKind::Func(f) if c.module.funcs[*f as usize].import.is_some() => {
                     Some(self.undefined(&name))
                 }
+                SymbolKind::Aeabi(_) => Some(self.undefined(&name)),
                 SymbolKind::Func(_)
                 | SymbolKind::Float(_)
                 | SymbolKind::FloatText(_)
@@ -336,6 +337,7 @@ impl Writer<'_> {
             | SymbolKind::Init
             | SymbolKind::Float(_)
             | SymbolKind::FloatText(_)
+            | SymbolKind::Aeabi(_)
             | SymbolKind::Thunk(_)
             | SymbolKind::Table(_)
             | SymbolKind::Elem(_)

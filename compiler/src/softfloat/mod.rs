@@ -56,10 +56,22 @@ pub struct Helper {
     pub computes: &'static str,
     /// The file of its text.
     pub file: &'static str,
+    /// The function of the run-time ABI (RTABI32, 4.1.2) that computes the same wherever the specification says what, if one
+    /// does. Conversions to integers have none: there is no saying what those give out of range.
+    pub aeabi: Option<&'static str>,
+}
+
+macro_rules! optional {
+    () => {
+        None
+    };
+    ($text:literal) => {
+        Some($text)
+    };
 }
 
 macro_rules! helpers {
-    ($($file:literal { $($name:ident [$($operand:ident)*] $result:ident $computes:literal;)* })*) => {
+    ($($file:literal { $($name:ident [$($operand:ident)*] $result:ident $computes:literal $(= $aeabi:literal)?;)* })*) => {
         /// Every helper. Those of one file share code.
         pub const HELPERS: &[Helper] = &[$($(Helper {
             name: stringify!($name),
@@ -67,6 +79,7 @@ macro_rules! helpers {
             result: Kind::$result,
             computes: $computes,
             file: $file,
+            aeabi: optional!($($aeabi)?),
         },)*)*];
         /// The files and their texts.
         pub const FILES: &[(&str, &str)] = &[$(($file, include_str!($file)),)*];
@@ -75,24 +88,24 @@ macro_rules! helpers {
 
 helpers! {
     "f32_add.s" {
-        f32_add [F32 F32] F32 "the sum";
-        f32_sub [F32 F32] F32 "the first less the second";
+        f32_add [F32 F32] F32 "the sum" = "__aeabi_fadd";
+        f32_sub [F32 F32] F32 "the first less the second" = "__aeabi_fsub";
     }
     "f32_mul.s" {
-        f32_mul [F32 F32] F32 "the product";
+        f32_mul [F32 F32] F32 "the product" = "__aeabi_fmul";
     }
     "f32_div.s" {
-        f32_div [F32 F32] F32 "the quotient";
+        f32_div [F32 F32] F32 "the quotient" = "__aeabi_fdiv";
     }
     "f64_add.s" {
-        f64_add [F64 F64] F64 "the sum";
-        f64_sub [F64 F64] F64 "the first less the second";
+        f64_add [F64 F64] F64 "the sum" = "__aeabi_dadd";
+        f64_sub [F64 F64] F64 "the first less the second" = "__aeabi_dsub";
     }
     "f64_mul.s" {
-        f64_mul [F64 F64] F64 "the product";
+        f64_mul [F64 F64] F64 "the product" = "__aeabi_dmul";
     }
     "f64_div.s" {
-        f64_div [F64 F64] F64 "the quotient";
+        f64_div [F64 F64] F64 "the quotient" = "__aeabi_ddiv";
     }
     "f32_order.s" {
         f32_cmp [F32 F32] Order "how they compare";
@@ -105,14 +118,14 @@ helpers! {
         f64_max [F64 F64] F64 "the greater, +0 above -0, NaN if either is";
     }
     "from_int.s" {
-        f32_from_i32 [I32] F32 "the nearest to a signed integer";
-        f32_from_u32 [I32] F32 "the nearest to an unsigned integer";
-        f32_from_i64 [I64] F32 "the nearest to a signed integer";
-        f32_from_u64 [I64] F32 "the nearest to an unsigned integer";
-        f64_from_i32 [I32] F64 "a signed integer";
-        f64_from_u32 [I32] F64 "an unsigned integer";
-        f64_from_i64 [I64] F64 "the nearest to a signed integer";
-        f64_from_u64 [I64] F64 "the nearest to an unsigned integer";
+        f32_from_i32 [I32] F32 "the nearest to a signed integer" = "__aeabi_i2f";
+        f32_from_u32 [I32] F32 "the nearest to an unsigned integer" = "__aeabi_ui2f";
+        f32_from_i64 [I64] F32 "the nearest to a signed integer" = "__aeabi_l2f";
+        f32_from_u64 [I64] F32 "the nearest to an unsigned integer" = "__aeabi_ul2f";
+        f64_from_i32 [I32] F64 "a signed integer" = "__aeabi_i2d";
+        f64_from_u32 [I32] F64 "an unsigned integer" = "__aeabi_ui2d";
+        f64_from_i64 [I64] F64 "the nearest to a signed integer" = "__aeabi_l2d";
+        f64_from_u64 [I64] F64 "the nearest to an unsigned integer" = "__aeabi_ul2d";
     }
     "to_int.s" {
         f32_to_i32 [F32] I32 "truncated to signed, saturated, NaN to 0";
@@ -125,8 +138,8 @@ helpers! {
         f64_to_u64 [F64] I64 "truncated to unsigned, saturated, NaN to 0";
     }
     "between.s" {
-        f64_from_f32 [F32] F64 "the same number";
-        f32_from_f64 [F64] F32 "the nearest";
+        f64_from_f32 [F32] F64 "the same number" = "__aeabi_f2d";
+        f32_from_f64 [F64] F32 "the nearest" = "__aeabi_d2f";
     }
     "round.s" {
         f32_ceil [F32] F32 "the next integer up";

@@ -11,6 +11,7 @@ use object::{Object, ObjectSection, ObjectSymbol};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
+use thumbsmith::options::FloatHelpers;
 use thumbsmith::{Bounds, Cpu, Level, Options};
 
 /// A C compiler and a linker.
@@ -94,6 +95,7 @@ pub struct Build {
     pub cpu: Cpu,
     pub level: Level,
     pub bounds: Bounds,
+    pub float_helpers: FloatHelpers,
 }
 
 /// What a firmware did.
@@ -124,6 +126,7 @@ pub fn firmware(dir: &Path, parts: &[Part<'_>], c: &str, build: Build) -> Result
             cpu: build.cpu,
             level: build.level,
             bounds: build.bounds,
+            float_helpers: build.float_helpers,
             name: p.name.into(),
             ..Options::default()
         };
@@ -148,6 +151,10 @@ pub fn firmware(dir: &Path, parts: &[Part<'_>], c: &str, build: Build) -> Result
             .arg("-o")
             .arg(path(object)))?;
         link.arg(path(object));
+    }
+    if build.float_helpers == FloatHelpers::Aeabi {
+        let asked = run(Toolchain::Gnu.cc("c").arg("-print-libgcc-file-name"))?;
+        link.arg(String::from_utf8_lossy(&asked.stdout).trim());
     }
     run(&mut link)?;
     let printed = qemu(&path("image.elf"))?;

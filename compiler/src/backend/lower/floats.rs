@@ -12,7 +12,9 @@ use crate::backend::symbols::SymbolKind;
 use crate::ir::floats::{Relation, Row};
 use crate::ir::{Fp, FuncType, Node, Op, Ty, Value};
 use crate::isa::{Cond, RegSet};
+use crate::options::FloatHelpers;
 use crate::seeded::{Bug, on};
+use crate::softfloat::HELPERS;
 
 /// The condition that holds on the flags that a comparison leaves, where floats are so related: as VCMP and VMRS leave
 /// them (Arm v7-M manual, A2.5.1).
@@ -27,6 +29,20 @@ fn condition(relation: Relation) -> Cond {
         Relation::Ge if on(Bug::FloatGreater) => Cond::Pl,
         Relation::Ge => Cond::Ge,
     }
+}
+
+/// The function of the run-time ABI that compares for a relation, and the condition under which that holds (RTABI32, 4.1.2,
+/// table 4): Z is set where both are equal, C is clear where the first is less, of the `r` functions where the second is.
+fn aeabi_comparison(relation: Relation, ty: Ty) -> (&'static str, Cond) {
+    let (single, double, cond) = match relation {
+        Relation::Eq => ("__aeabi_cfcmpeq", "__aeabi_cdcmpeq", Cond::Eq),
+        Relation::Ne => ("__aeabi_cfcmpeq", "__aeabi_cdcmpeq", Cond::Ne),
+        Relation::Lt => ("__aeabi_cfcmple", "__aeabi_cdcmple", Cond::Lo),
+        Relation::Le => ("__aeabi_cfcmple", "__aeabi_cdcmple", Cond::Ls),
+        Relation::Gt => ("__aeabi_cfrcmple", "__aeabi_cdrcmple", Cond::Lo),
+        Relation::Ge => ("__aeabi_cfrcmple", "__aeabi_cdrcmple", Cond::Ls),
+    };
+    (if ty == Ty::F32 { single } else { double }, cond)
 }
 
 /// The type of a row's helper.
@@ -60,7 +76,7 @@ impl Lower<'_, '_> {
         if (0..words).all(|w| self.word(v, w).is_none()) {
             return;
         }
-        let callee = Callee::Symbol(SymbolKind::Float(row.helper));
+        let callee = Callee::Symbol(self.helper(row));
         self.call_with(v, &n.args, callee, &signature(row), words);
     }
 
@@ -75,15 +91,33 @@ impl Lower<'_, '_> {
     pub(super) fn float_compare(&mut self, n: &Node) -> Option<(FlagInsts, Cond)> {
         let row = Fp::from_imm(n.imm)?.row();
         let relation = row.relation?;
-        let call = self.flag_call(row, &n.args);
-        Some((FlagInsts::from_iter([call]), condition(relation)))
+        let (callee, cond) = match self.cx.options.float_helpers {
+            FloatHelpers::Own => (SymbolKind::Float(row.helper), condition(relation)),
+            FloatHelpers::Aeabi => {
+                let (function, cond) = aeabi_comparison(relation, row.operands[0]);
+                (SymbolKind::Aeabi(function), cond)
+            }
+        };
+        let call = self.flag_call(callee, row, &n.args);
+        Some((FlagInsts::from_iter([call]), cond))
     }
 
-    fn flag_call(&mut self, row: &Row, args: &[Value]) -> MInst {
+    /// Who computes a row.
+    fn helper(&self, row: &Row) -> SymbolKind {
+        match (
+            self.cx.options.float_helpers,
+            HELPERS[row.helper as usize].aeabi,
+        ) {
+            (FloatHelpers::Aeabi, Some(function)) => SymbolKind::Aeabi(function),
+            (FloatHelpers::Aeabi | FloatHelpers::Own, _) => SymbolKind::Float(row.helper),
+        }
+    }
+
+    fn flag_call(&mut self, callee: SymbolKind, row: &Row, args: &[Value]) -> MInst {
         self.has_calls = true;
         let mut call = MInst::new(MOp::Call, &[], &[]);
         call.s = true;
-        call.sym = Some(self.cx.symbols.get(SymbolKind::Float(row.helper)));
+        call.sym = Some(self.cx.symbols.get(callee));
         let mut regs = Abi {
             clobbers: RegSet::CALLER_SAVED,
             ..Abi::default()
