@@ -9,8 +9,8 @@
 mod firmware;
 
 use firmware::{Build, CASES, Folder, Toolchain};
-use thumbsmith::seeded::{BUGS, set};
 use thumbsmith::options::FloatHelpers;
+use thumbsmith::seeded::{BUGS, set};
 use thumbsmith::{Bounds, Cpu, Level};
 
 /// The bugs of these rooms, and the case that catches each.

@@ -15,7 +15,8 @@ use thumbsmith_oracle::program::Info;
 use thumbsmith_oracle::proof::{Proof, Subject, results};
 use thumbsmith_oracle::qemu::board::Board;
 use thumbsmith_oracle::{
-    bench, gate, ledger, packages, plan, reduce, regression, replay, seeds, spec, speed, triage,
+    bench, floats, gate, ledger, packages, plan, reduce, regression, replay, seeds, spec, speed,
+    triage,
 };
 
 fn named<T: Copy>(
@@ -541,6 +542,19 @@ pub fn run_export(
         println!("{line}");
     }
     Ok(true)
+}
+
+/// Judges the operators on floats, and prints a line for each.
+pub fn judge_floats(operands: u64, every: bool, cpu: &str) -> Outcome {
+    let cpu = by_name("CPU", cpu, &Cpu::ALL, Cpu::name).map_err(|e| e.to_string())?;
+    let all = floats::judge_all(cpu, operands, every);
+    for (name, judged) in &all {
+        match judged {
+            Ok(n) => println!("{name:20} {n} right"),
+            Err(e) => println!("{name:20} WRONG {e}"),
+        }
+    }
+    Ok(all.iter().all(|(_, judged)| judged.is_ok()))
 }
 
 /// Plays the scenes of packages, one at a time, and prints what was compared.

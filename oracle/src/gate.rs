@@ -4,11 +4,13 @@
 //! and level; every workload of the corpus on every CPU, level and bounds mode, beside wasmtime; the specification's tests; a hunt of one thread that
 //! goes on until every rule was observed; a differential run of fixed size from fixed seeds, in which no family may
 //! degenerate; QEMU's boards on all regressions, the corpus and a sample of that run; LLVM's opinion on every different
-//! instruction of these; size and speed of the workloads against the committed baseline. Each part has a least amount
+//! instruction of these; size and speed of the workloads against the committed baseline. A release adds each optimization on and off, and operators on
+//! floats by the million. Each part has a least amount
 //! that it must have run: a part that did less failed, whatever it found.
 
 use crate::bench;
 use crate::check::{Ask, Direct, Judge, Setup};
+use crate::floats;
 use crate::generate::Family;
 use crate::hunt::{Bag, Hunt, run};
 use crate::ledger;
@@ -20,7 +22,7 @@ use crate::statistics::{ENOUGH, Statistics};
 use rustc_hash::FxHashSet;
 use serde_json::{Value, json};
 use std::path::Path;
-use thumbsmith::{Bounds, Cpu, Level, Options, optimizations};
+use thumbsmith::{Bounds, Cpu, Level, Options, ir, optimizations};
 
 /// Least number of different instructions given to the second judge of encodings.
 const ENCODINGS: u64 = 5_000;
@@ -33,6 +35,9 @@ const QEMU_CALLS: u64 = 40_000;
 
 /// One module of the differential run of so many is given to QEMU's boards.
 const QEMU_SHARE: u64 = 3;
+
+/// Operands of each operator on floats in a release.
+const FLOAT_OPERANDS: u64 = 10_000_000;
 
 /// What the gate demands.
 #[derive(Clone, Copy, Debug)]
@@ -140,7 +145,27 @@ fn release(
     report
         .failures
         .extend(found.iter().map(ToString::to_string));
+    operators_on_floats(report);
     Ok(())
+}
+
+/// Operators on floats: each on ten million operands, and on all of 2^32 where there are no more.
+fn operators_on_floats(report: &mut Report) {
+    let judged = floats::judge_all(Cpu::default(), FLOAT_OPERANDS, true);
+    let mut compared = 0;
+    for (_, judged) in judged {
+        match judged {
+            Ok(n) => compared += n,
+            Err(e) => report.failures.push(e),
+        }
+    }
+    let all = ir::floats::ALL.iter();
+    let every = all
+        .clone()
+        .filter(|fp| floats::is_exhaustible(**fp))
+        .count() as u64;
+    let least = all.count() as u64 * FLOAT_OPERANDS + (every << 32);
+    report.part("floats", compared, least, json!({ "compared": compared }));
 }
 
 fn regressions(root: &Path, judge: &mut Judge, report: &mut Report) -> Result<(), String> {

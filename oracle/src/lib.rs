@@ -13,6 +13,7 @@ pub mod direct;
 pub mod dispatch;
 pub mod encoding;
 pub mod engine;
+pub mod floats;
 pub mod gate;
 pub mod generate;
 pub mod hunt;

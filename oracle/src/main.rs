@@ -4,9 +4,9 @@ mod commands;
 
 use clap::{Args, Parser, Subcommand};
 use commands::{
-    bench_table, check, check_ledger, check_part, compile_speed, cores, hunt, judge_with,
-    list_unproven, pass_gate, play_packages, prove_rules, reduce_file, replay_all, run_export,
-    seed_table, specification, triage_file, triage_table,
+    bench_table, check, check_ledger, check_part, compile_speed, cores, hunt, judge_floats,
+    judge_with, list_unproven, pass_gate, play_packages, prove_rules, reduce_file, replay_all,
+    run_export, seed_table, specification, triage_file, triage_table,
 };
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -150,6 +150,18 @@ enum Command {
         /// Run them on QEMU's boards, which must leave the same registers and memory.
         #[arg(long)]
         qemu: bool,
+    },
+    /// Operators on floats as Thumb-2, each on millions of operands, against the host. Exit status 1 if a result is wrong.
+    Floats {
+        /// Operands of each operator.
+        #[arg(long, default_value_t = 10_000_000)]
+        operands: u64,
+        /// All operands, too, of operators that have one of 32 bits: an hour and more.
+        #[arg(long)]
+        every: bool,
+        /// The CPU to compile for.
+        #[arg(long, default_value = "cortex-m3")]
+        cpu: String,
     },
     /// Modules that nobody here wrote, from packages that `ci/packages` fetched: each does what its scene says, as Thumb-2
     /// and in wasmtime. Exit status 1 if one differs.
@@ -409,6 +421,11 @@ fn main() -> ExitCode {
             level,
             qemu,
         } => specification(&suite, script.as_deref(), &cpu, &level, qemu),
+        Command::Floats {
+            operands,
+            every,
+            cpu,
+        } => judge_floats(operands, every, &cpu),
         Command::Packages {
             scenes,
             files,

@@ -1,0 +1,214 @@
+//! Operators on floats by the ten million: each row of `ir/floats.rs`, as Thumb-2, against the host.
+//!
+//! In: a CPU, a row, and how many operands. Out: what was compared, or the first result that is wrong. A module with one loop
+//! applies the operator to memory full of operands; unicorn runs what the compiler makes of it, and every result must have the
+//! bits that the row computes. Operands come from what generators draw for their types, the second often
+//! beside the first; of one operand of 32 bits there can be all. Invariant: a result that was not written differs.
+
+use crate::arm::machine::Machine;
+use crate::arm::unicorn::UnicornCore;
+use crate::engine::{Engine, Outcome};
+use crate::generate::draw::Draw;
+use crate::program::{Info, Program, Ty};
+use crate::random::Random;
+use rayon::prelude::*;
+use std::time::Duration;
+use thumbsmith::ir::Fp;
+use thumbsmith::ir::floats::{ALL, Row};
+use thumbsmith::{Cpu, Level, Options, ir};
+
+/// Operands of one call.
+const BATCH: usize = 1 << 15;
+/// Bytes of an operand or result in memory.
+const SLOT: usize = 8;
+/// Bytes of decisions for the operands of one application.
+const DRAWN: usize = 24;
+/// After how much a call counts as endless.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Which operands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Operands {
+    /// So many that are drawn.
+    Drawn(u64),
+    /// Every one: for rows of one operand of 32 bits.
+    Every,
+}
+
+/// An operator in a loop, compiled and loaded.
+struct Sweep {
+    row: &'static Row,
+    machine: Machine<UnicornCore>,
+}
+
+/// Applies a row to operands, and compares. Gives how many results were compared.
+///
+/// # Errors
+/// Text with the operands and both results; or why nothing can be compared.
+pub fn judge(fp: Fp, cpu: Cpu, operands: Operands) -> Result<u64, String> {
+    let row = fp.row();
+    let mut sweep = Sweep::new(row, cpu)?;
+    let total = match operands {
+        Operands::Drawn(n) => n,
+        Operands::Every if is_exhaustible(fp) => 1 << 32,
+        Operands::Every => return Err(format!("{} has more operands than can be tried", row.name)),
+    };
+    let mut random = Random::new(fp as u64);
+    let mut done = 0;
+    while done < total {
+        let list: Vec<[u64; 2]> = match operands {
+            Operands::Drawn(_) => drawn(row, &random.bytes(BATCH * DRAWN)),
+            Operands::Every => (done..done + BATCH as u64).map(|x| [x, 0]).collect(),
+        };
+        sweep.batch(&list)?;
+        done += BATCH as u64;
+    }
+    Ok(done)
+}
+
+/// Judges every row, and with `every` all operands of those that have one of 32 bits, on all cores. Gives for each row how many
+/// results were compared, or what was wrong.
+pub fn judge_all(cpu: Cpu, drawn: u64, every: bool) -> Vec<(&'static str, Result<u64, String>)> {
+    let judged = |&fp: &Fp| {
+        let first = judge(fp, cpu, Operands::Drawn(drawn));
+        let rest = match every && is_exhaustible(fp) {
+            true => judge(fp, cpu, Operands::Every),
+            false => Ok(0),
+        };
+        let both = first.and_then(|a| Ok(a + rest?));
+        (fp.row().name, both)
+    };
+    ALL.par_iter().map(judged).collect()
+}
+
+/// Whether all operands of a row can be tried.
+pub fn is_exhaustible(fp: Fp) -> bool {
+    fp.row().operands == [ir::Ty::F32]
+}
+
+fn surface(ty: ir::Ty) -> Ty {
+    match ty {
+        ir::Ty::I64 => Ty::I64,
+        ir::Ty::F32 => Ty::F32,
+        ir::Ty::F64 => Ty::F64,
+        ir::Ty::I32 | ir::Ty::Void | ir::Ty::Pair => Ty::I32,
+    }
+}
+
+/// Operands for one batch.
+fn drawn(row: &Row, bytes: &[u8]) -> Vec<[u64; 2]> {
+    let one = |bytes: &[u8]| {
+        let mut draw = Draw::new(bytes);
+        let types = [0, 1].map(|i| surface(*row.operands.get(i).unwrap_or(&row.operands[0])));
+        let first = draw.value(types[0]);
+        // Sums that cancel, quotients near one, comparisons that hold by a hair.
+        let second = match draw.below(8) {
+            0 => first,
+            1 => first ^ 1 << (32 * types[0].words() - 1),
+            2 => first.wrapping_add(draw.below(5) as u64).wrapping_sub(2),
+            _ => draw.value(types[1]),
+        };
+        [first, types[1].wrap(second)]
+    };
+    bytes.chunks_exact(DRAWN).map(one).collect()
+}
+
+impl Sweep {
+    fn new(row: &'static Row, cpu: Cpu) -> Result<Sweep, String> {
+        let options = Options {
+            cpu,
+            level: Level::O2,
+            name: "m".into(),
+            ..Options::default()
+        };
+        let wasm = wat::parse_str(text(row)).map_err(|e| e.to_string())?;
+        let object = thumbsmith::compile(&wasm, &options)
+            .map_err(|e| e.to_string())?
+            .object;
+        let program = Program {
+            info: Info::read(&wasm)?,
+            wasm,
+            object,
+            options,
+            memory_limit: None,
+        };
+        let mut machine = Machine::new(UnicornCore::new(cpu, PATIENCE)?);
+        machine.load(&program)?;
+        match machine.instantiate() {
+            Outcome::Returned(_) => Ok(Sweep { row, machine }),
+            other => Err(other.to_string()),
+        }
+    }
+
+    fn batch(&mut self, list: &[[u64; 2]]) -> Result<(), String> {
+        for i in 0..2 {
+            let bytes: Vec<u8> = list.iter().flat_map(|o| o[i].to_le_bytes()).collect();
+            self.machine.write_memory((i * BATCH * SLOT) as u32, &bytes);
+        }
+        // What is not written stays wrong.
+        let junk: Vec<u8> = list
+            .iter()
+            .flat_map(|o| (!self.expected(o)).to_le_bytes())
+            .collect();
+        self.machine.write_memory((2 * BATCH * SLOT) as u32, &junk);
+        match self.machine.call(0, &[(list.len() * SLOT) as u64]) {
+            Outcome::Returned(_) => {}
+            other => return Err(format!("{}: {other}", self.row.name)),
+        }
+        let result = surface(self.row.result);
+        let results = self.machine.memory(0)[2 * BATCH * SLOT..].to_vec();
+        for (operands, got) in list.iter().zip(results.chunks_exact(SLOT)) {
+            let got = got.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b));
+            let (got, expected) = (result.wrap(got), self.expected(operands));
+            if got != expected {
+                let (name, [a, b]) = (self.row.name, operands);
+                return Err(format!("{name} {a:#x} {b:#x}: {got:#x}, not {expected:#x}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn expected(&self, operands: &[u64; 2]) -> u64 {
+        let bits = (self.row.eval)(&operands[..self.row.operands.len()]);
+        surface(self.row.result).wrap(bits)
+    }
+}
+
+/// The module of a row: its first operands begin at 0, the second behind, results behind those.
+fn text(row: &Row) -> String {
+    let name = |ty: ir::Ty| match surface(ty) {
+        Ty::I32 => "i32",
+        Ty::I64 => "i64",
+        Ty::F32 => "f32",
+        Ty::F64 => "f64",
+    };
+    let load = |(i, ty): (usize, &ir::Ty)| {
+        let at = i * BATCH * SLOT;
+        format!("({}.load offset={at} (local.get $i))", name(*ty))
+    };
+    let operands: String = row.operands.iter().enumerate().map(load).collect();
+    let (operator, result, at) = (row.name, name(row.result), 2 * BATCH * SLOT);
+    format!(
+        r#"(module (memory (export "memory") {pages} {pages})
+          (func (export "sweep") (param $end i32) (local $i i32)
+            (loop $next
+              ({result}.store offset={at} (local.get $i) ({operator} {operands}))
+              (local.set $i (i32.add (local.get $i) (i32.const {SLOT})))
+              (br_if $next (i32.lt_u (local.get $i) (local.get $end))))))"#,
+        pages = 3 * BATCH * SLOT / 65536,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_of_each_operator_is_right() {
+        for &fp in ALL {
+            let drawn = Operands::Drawn(BATCH as u64);
+            judge(fp, Cpu::CortexM3, drawn).unwrap_or_else(|e| panic!("{e}"));
+        }
+        assert!(ALL.iter().filter(|fp| is_exhaustible(**fp)).count() >= 10);
+    }
+}
