@@ -14,6 +14,7 @@ use rustc_hash::FxHashSet;
 /// is asked for them.
 pub const DECISIONS: &[&str] = &[
     "branch-by-range",
+    "compare-bits",
     "constant-by-range",
     "guard-by-range",
     "hoist",

@@ -355,6 +355,7 @@ bugs! {
     657 FloatFoldNan "floats" "fold" "a NaN that folding makes keeps its sign";
     658 FloatShared "floats" "gvn" "two operations on the same floats are one";
     659 FloatHalf "floats" "wide" "the high word of a double that a helper returns is the low one";
+    680 BitsOfNan "floats" "simplify" "a comparison by bits takes NaNs for numbers beyond the infinity";
     700 CompareLastWord "checkers" "compare" "the last word of memory is not compared";
     701 CompareGlobalHalf "checkers" "compare" "the high word of globals is not compared";
     702 CompareTrapKinds "checkers" "compare" "kinds of traps are not compared";

@@ -91,14 +91,3 @@ fn a_million_random_operands_of_each() {
         judge(&mut Bench::new(helper), 1_000_000).unwrap_or_else(|said| panic!("{said}"));
     }
 }
-
-#[test]
-#[ignore = "hours for each helper: 2^32 calls"]
-fn every_f32() {
-    for helper in HELPERS.iter().filter(|h| h.operands == [Kind::F32]) {
-        let mut bench = Bench::new(helper);
-        for bits in 0..=u32::MAX {
-            check(&mut bench, [u64::from(bits), 0]).unwrap_or_else(|said| panic!("{said}"));
-        }
-    }
-}

@@ -6,6 +6,7 @@
 //! equals the node asked for, for all operand values; guarded by the judge of the rules and the oracle.
 
 use super::facts::{self, Fact};
+use super::float_bits;
 use super::matcher::{Bound, Graph, View, operand_width, width};
 use super::rule::{self, Res};
 use super::rules;
@@ -169,7 +170,11 @@ impl<'a> Editor<'a> {
             return v;
         }
         let rewrite = self.rewrite && self.depth < DEPTH;
-        if rewrite {
+        if rewrite && node.op == Op::Fp {
+            if let Some(v) = float_bits::compare(self, &node) {
+                return v;
+            }
+        } else if rewrite {
             self.depth += 1;
             let better = self.apply_rules(&node);
             self.depth -= 1;

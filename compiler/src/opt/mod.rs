@@ -5,6 +5,7 @@ pub mod bulk;
 pub mod callgraph;
 pub mod editor;
 pub mod facts;
+mod float_bits;
 pub mod inline;
 pub mod matcher;
 pub mod params;
