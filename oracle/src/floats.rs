@@ -86,20 +86,11 @@ pub fn is_exhaustible(fp: Fp) -> bool {
     fp.row().operands == [ir::Ty::F32]
 }
 
-fn surface(ty: ir::Ty) -> Ty {
-    match ty {
-        ir::Ty::I64 => Ty::I64,
-        ir::Ty::F32 => Ty::F32,
-        ir::Ty::F64 => Ty::F64,
-        ir::Ty::I32 | ir::Ty::Void | ir::Ty::Pair => Ty::I32,
-    }
-}
-
 /// Operands for one batch.
 fn drawn(row: &Row, bytes: &[u8]) -> Vec<[u64; 2]> {
     let one = |bytes: &[u8]| {
         let mut draw = Draw::new(bytes);
-        let types = [0, 1].map(|i| surface(*row.operands.get(i).unwrap_or(&row.operands[0])));
+        let types = [0, 1].map(|i| Ty::of(*row.operands.get(i).unwrap_or(&row.operands[0])));
         let first = draw.value(types[0]);
         // Sums that cancel, quotients near one, comparisons that hold by a hair.
         let second = match draw.below(8) {
@@ -155,7 +146,7 @@ impl Sweep {
             Outcome::Returned(_) => {}
             other => return Err(format!("{}: {other}", self.row.name)),
         }
-        let result = surface(self.row.result);
+        let result = Ty::of(self.row.result);
         let results = self.machine.memory(0)[2 * BATCH * SLOT..].to_vec();
         for (operands, got) in list.iter().zip(results.chunks_exact(SLOT)) {
             let got = got.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b));
@@ -170,13 +161,13 @@ impl Sweep {
 
     fn expected(&self, operands: &[u64; 2]) -> u64 {
         let bits = (self.row.eval)(&operands[..self.row.operands.len()]);
-        surface(self.row.result).wrap(bits)
+        Ty::of(self.row.result).wrap(bits)
     }
 }
 
 /// The module of a row: its first operands begin at 0, the second behind, results behind those.
 fn text(row: &Row) -> String {
-    let name = |ty: ir::Ty| match surface(ty) {
+    let name = |ty: ir::Ty| match Ty::of(ty) {
         Ty::I32 => "i32",
         Ty::I64 => "i64",
         Ty::F32 => "f32",

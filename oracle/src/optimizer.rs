@@ -126,17 +126,8 @@ fn options(draw: &mut Draw<'_>) -> Options {
     chaos::options(draw, base)
 }
 
-fn ty(ty: ir::Ty) -> Ty {
-    match ty {
-        ir::Ty::I64 => Ty::I64,
-        ir::Ty::F32 => Ty::F32,
-        ir::Ty::F64 => Ty::F64,
-        ir::Ty::I32 | ir::Ty::Void | ir::Ty::Pair => Ty::I32,
-    }
-}
-
 fn sig(kind: &ir::FuncType) -> Sig {
-    let list = |types: &[ir::Ty]| types.iter().copied().map(ty).collect();
+    let list = |types: &[ir::Ty]| types.iter().copied().map(Ty::of).collect();
     Sig {
         params: list(&kind.params),
         results: list(&kind.results),
@@ -168,7 +159,7 @@ fn surface(module: &Module) -> Info {
         .globals
         .iter()
         .map(|g| Global {
-            ty: ty(g.ty),
+            ty: Ty::of(g.ty),
             mutable: g.mutable,
             import: g
                 .import

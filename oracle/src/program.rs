@@ -38,6 +38,17 @@ impl Ty {
         }
     }
 
+    /// As the compiler declares it.
+    pub(crate) fn of(ty: thumbsmith::ir::Ty) -> Ty {
+        use thumbsmith::ir;
+        match ty {
+            ir::Ty::I64 => Ty::I64,
+            ir::Ty::F32 => Ty::F32,
+            ir::Ty::F64 => Ty::F64,
+            ir::Ty::I32 | ir::Ty::Void | ir::Ty::Pair => Ty::I32,
+        }
+    }
+
     pub(crate) fn from_parser(ty: wasmparser::ValType) -> Result<Ty, String> {
         match ty {
             wasmparser::ValType::I32 => Ok(Ty::I32),
