@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use thumbsmith::Cpu;
 use thumbsmith::isa::form::Rule;
-use thumbsmith::options::Feature;
 use thumbsmith::isa::table::FORMS;
 use thumbsmith::isa::{Cond, Dialect, Inst, Op, Place, encode, encode_sized};
+use thumbsmith::options::Feature;
 
 /// Splitmix64: the same stream on every host.
 struct Random(u64);

@@ -75,11 +75,7 @@ fn random_wide_words_are_refused_or_reencode() {
             continue;
         };
         decoded += 1;
-        assert_eq!(
-            form.encode(&inst, ALL, Place::Outside),
-            Ok(word),
-            "{inst}"
-        );
+        assert_eq!(form.encode(&inst, ALL, Place::Outside), Ok(word), "{inst}");
         let wide = encode_sized(&inst, ALL, Place::Outside, 4).unwrap();
         let (same, _) = thumbsmith::isa::decode(&wide.hw, None).unwrap();
         assert_eq!(same.to_string(), inst.to_string());
@@ -163,11 +159,7 @@ fn every_form_round_trips() {
             let text = inst.text_sized(ALL, place, form.size(), dialect);
             let (read, forced) = parse_sized(&text).unwrap_or_else(|e| panic!("{e}"));
             let sized = encode_sized(&read, ALL, place, form.size());
-            assert_eq!(
-                sized,
-                encode_sized(inst, ALL, place, form.size()),
-                "{text}"
-            );
+            assert_eq!(sized, encode_sized(inst, ALL, place, form.size()), "{text}");
             assert!(forced.is_none_or(|f| f == form.size()), "{text}");
         }
         count += 1;
@@ -216,11 +208,7 @@ fn operands_out_of_range_are_errors() {
                     );
                     assert_eq!(back.s || op.sem().is_test(), inst.s || op.sem().is_test());
                 } else {
-                    assert_eq!(
-                        encode_sized(&back, ALL, place, e.size),
-                        Ok(e),
-                        "{inst}"
-                    );
+                    assert_eq!(encode_sized(&back, ALL, place, e.size), Ok(e), "{inst}");
                 }
             }
         }

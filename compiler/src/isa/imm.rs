@@ -260,9 +260,15 @@ mod tests {
 
     #[test]
     fn immediate_floats_round_trip() {
-        let values: Vec<f32> = (0..=255).map(|c| f32::from_bits(decode_float_imm(c))).collect();
+        let values: Vec<f32> = (0..=255)
+            .map(|c| f32::from_bits(decode_float_imm(c)))
+            .collect();
         for (code, value) in values.iter().enumerate() {
-            assert_eq!(encode_float_imm(value.to_bits()), Some(code as u32), "{value}");
+            assert_eq!(
+                encode_float_imm(value.to_bits()),
+                Some(code as u32),
+                "{value}"
+            );
         }
         assert_eq!(values[0x70], 1.0);
         assert_eq!((values[0x00], values[0x3f]), (2.0, 31.0));

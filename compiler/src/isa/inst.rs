@@ -88,7 +88,11 @@ impl Reg {
 
 impl fmt::Display for Reg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (*self, self.number(Class::Single), self.number(Class::Double)) {
+        match (
+            *self,
+            self.number(Class::Single),
+            self.number(Class::Double),
+        ) {
             (Reg::SP, ..) => f.write_str("sp"),
             (Reg::LR, ..) => f.write_str("lr"),
             (Reg::PC, ..) => f.write_str("pc"),

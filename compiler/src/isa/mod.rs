@@ -19,9 +19,9 @@ pub mod pattern;
 pub mod select;
 mod sem;
 mod semantics;
-mod vfp;
 pub mod table;
 pub mod text;
+mod vfp;
 
 pub use cycles::cycles;
 pub use decode::{DecodeError, decode};

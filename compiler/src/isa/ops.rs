@@ -4,8 +4,8 @@
 //! Invariant: what an operation does is said by its `Sem` alone; text, effects, cycles and the executor are
 //! derived from it. Checked by the tests of the executor against another simulator.
 
-use super::ShiftKind::*;
 use super::Cond;
+use super::ShiftKind::*;
 use super::sem::{Addr::*, Alu::*, Sem, Sem::*, Size::*};
 use super::sem::{Arith, Precision::*, Rounding, Vfp as V};
 

@@ -235,7 +235,9 @@ fn operands(name: &Name, mut inst: Inst, text: &str) -> Option<Inst> {
     }
     // Several operations may have the name and differ in the kinds of registers.
     let kinds = inst.regs.iter().zip(classes(inst.op));
-    let fit = kinds.into_iter().all(|(r, class)| r.number(*class).is_some());
+    let fit = kinds
+        .into_iter()
+        .all(|(r, class)| r.number(*class).is_some());
     (fit && cursor.0.trim().is_empty()).then_some(inst)
 }
 
@@ -270,7 +272,11 @@ impl<'a> Cursor<'a> {
             "lr" => Some(Reg::LR),
             "pc" => Some(Reg::PC),
             word => {
-                let classes = [('r', Class::Core), ('s', Class::Single), ('d', Class::Double)];
+                let classes = [
+                    ('r', Class::Core),
+                    ('s', Class::Single),
+                    ('d', Class::Double),
+                ];
                 let of = |(letter, class): (char, Class)| {
                     class.reg(word.strip_prefix(letter)?.parse().ok()?)
                 };

@@ -111,7 +111,9 @@ fn transfer(section: &Section, item: &Item, before: Known) -> Known {
         }
         Sem::ShiftI(ShiftKind::Lsl) => learn(0, inst.imm >= 2),
         Sem::Adr => learn(0, literal(item).is_some_and(|(at, _)| at % 4 == 0)),
-        Sem::Load(_, Addr::Literal) => learn(0, literal(item).is_some_and(|(at, _)| pool(section, at))),
+        Sem::Load(_, Addr::Literal) => {
+            learn(0, literal(item).is_some_and(|(at, _)| pool(section, at)))
+        }
         Sem::Load(_, Addr::Pre | Addr::Post) | Sem::Store(_, Addr::Pre | Addr::Post) => {
             learn(1, is(1) && word(inst.imm));
         }
@@ -123,7 +125,9 @@ fn transfer(section: &Section, item: &Item, before: Known) -> Known {
         } => {
             learn(0, is(0));
         }
-        Sem::Push | Sem::Pop | Sem::Vfp(Vfp::Push | Vfp::Pop) if before.contains(Reg::SP) => after.insert(Reg::SP),
+        Sem::Push | Sem::Pop | Sem::Vfp(Vfp::Push | Vfp::Pop) if before.contains(Reg::SP) => {
+            after.insert(Reg::SP)
+        }
         // Nothing is learned from the rest: what they write may be anything.
         _ => {}
     }

@@ -49,7 +49,14 @@ pub(super) const RIGHT: &[Lines] = &[
         "vpop {d8, d9}",
         "bx lr",
     ],
-    &["vldr d0, [pc, #0]", "bx lr", ".byte 0", ".byte 0", ".word 4", ".word 4"],
+    &[
+        "vldr d0, [pc, #4]",
+        "bx lr",
+        ".byte 0",
+        ".byte 0",
+        ".word 4",
+        ".word 4",
+    ],
 ];
 
 /// Wrong code, and a part of what is to be said of it.
@@ -81,16 +88,13 @@ pub(super) const WRONG: &[(Lines, &str)] = &[
         &["ldrd r2, r3, [r0]", "bx lr"],
         "may be no multiple of four",
     ),
-    (
-        &["vldr s0, [r0]", "bx lr"],
-        "may be no multiple of four",
-    ),
+    (&["vldr s0, [r0]", "bx lr"], "may be no multiple of four"),
     (
         &["add r1, sp, #2", "vstr d0, [r1]", "bx lr"],
         "may be no multiple of four",
     ),
     (
-        &["vldr d0, [pc, #0]", "nop", "bx lr", ".word 4"],
+        &["vldr d0, [pc, #4]", "nop", "bx lr", ".word 4"],
         "which is not data",
     ),
     (
