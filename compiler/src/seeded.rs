@@ -354,8 +354,8 @@ bugs! {
     658 FloatShared "floats" "gvn" "two operations on the same floats are one";
     659 FloatHalf "floats" "wide" "the high word of a double that a helper returns is the low one";
     660 SingleNumber "FPU" "encode" "the number of an s register is split as that of a d register is";
-    661 FloatImmediateExponent "FPU" "encode" "immediate floats have the low bits of their exponent inverted";
-    662 DoubleListShort "FPU" "encode" "VPUSH and VPOP of more than one register leave out the last";
+    661 FloatImmediateCut "FPU" "encode" "bits that an immediate float has no room for are dropped";
+    662 PairExchanged "FPU" "executor" "VMOV of two core registers to a d register exchanges them";
     663 SelectGreater "FPU" "executor" "VSELGT selects for equal operands as VSELGE does";
     664 ConversionRounds "FPU" "executor" "VCVT to an integer rounds to nearest";
     665 RoundAway "FPU" "executor" "VRINTA rounds from the middle to even";

@@ -295,8 +295,7 @@ impl Form {
         if p.has(b'b') {
             let first = list.iter().next()?.number(Class::Single)? / 2;
             let count = list.len() as u8 / 2;
-            let less = u32::from(on(Bug::DoubleListShort) && count > 1);
-            let fields = p.insert(b'q', first.into()) | p.insert(b'b', u32::from(count) - less);
+            let fields = p.insert(b'q', first.into()) | p.insert(b'b', count.into());
             return (doubles(first, count) == list).then_some(fields);
         }
         if p.has(b'q') {

@@ -227,13 +227,12 @@ pub fn decode_modified_imm(code: u16) -> Option<u32> {
 /// The eight bits of an immediate float with these bits, or `None`: a number of 16 to 31 sixteenths times a power of
 /// two from 1/8 to 16, with either sign (Arm v7-M manual, A6.4.1).
 pub fn encode_float_imm(bits: u32) -> Option<u32> {
-    let exponent = match on(Bug::FloatImmediateExponent) {
-        true => 3 - (bits >> 23 & 3),
-        false => bits >> 23 & 3,
+    let code = bits >> 24 & 0x80 | !bits >> 24 & 0x40 | bits >> 19 & 0x3f;
+    let rest = match on(Bug::FloatImmediateCut) {
+        true => 0x7fff,
+        false => 0,
     };
-    let code = bits >> 24 & 0x80 | !bits >> 24 & 0x40 | exponent << 4 | bits >> 19 & 15;
-    let right = decode_float_imm(code as u8) == bits || on(Bug::FloatImmediateExponent);
-    right.then_some(code)
+    (decode_float_imm(code as u8) == bits & !rest).then_some(code)
 }
 
 /// The bits of the float of 32 bits that eight bits stand for: `VFPExpandImm` (Arm v7-M manual, A6.4.1).

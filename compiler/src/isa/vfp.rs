@@ -58,7 +58,11 @@ impl<B: Bus> Running<'_, B> {
             Vfp::FromCore => self.set_float(0, self.get(1).into()),
             Vfp::ToCore => self.set(0, self.float(1) as u32),
             Vfp::FromPair => {
-                let pair = u64::from(self.get(2)) << 32 | u64::from(self.get(1));
+                let (low, high) = match on(Bug::PairExchanged) {
+                    true => (2, 1),
+                    false => (1, 2),
+                };
+                let pair = u64::from(self.get(high)) << 32 | u64::from(self.get(low));
                 self.set_float(0, pair);
             }
             Vfp::ToPair => self.set_pair(self.float(2)),
