@@ -203,7 +203,7 @@ impl Case {
             let bits = random.double();
             (fpu.s[low], fpu.s[low + 1]) = (bits as u32, (bits >> 32) as u32);
         }
-        if let ([_, a, b], 0) = (operands, random.below(8)) {
+        if let ([_, a, b], 0) = (operands, random.below(4)) {
             let sign = random.next() & 1 << 31;
             if let (Some(a), Some(b)) = (a.number(Class::Single), b.number(Class::Single)) {
                 fpu.s[b as usize] = fpu.s[a as usize] ^ sign;

@@ -18,13 +18,15 @@ use thumbsmith::isa::exec::{Flags, Machine, Stop};
 use thumbsmith::isa::form::{Form, Rule};
 use thumbsmith::isa::table::FORMS;
 use thumbsmith::isa::{
-    Cond, Inst, Op, Place, Reg, encode_sized, reads, reads_flags, writes, writes_flags,
+    Cond, Inst, Op, Place, Reg, Sem, encode_sized, reads, reads_flags, writes, writes_flags,
 };
 use unicorn_engine::uc_error;
 
 /// Instructions that one input makes at most, and states of each.
 const INSTRUCTIONS: usize = 24;
 const STATES: usize = 3;
+/// States of one of the FPU, where more depends on what the operands are.
+const FLOAT_STATES: usize = 24;
 
 /// Splitmix64: the same stream on every host.
 pub struct Random(u64);
@@ -211,7 +213,11 @@ impl Bench {
         for chunk in bytes.chunks_exact(8).take(INSTRUCTIONS) {
             let word = chunk.iter().fold(0, |w, b| w << 8 | u64::from(*b));
             let form = &FORMS[(word >> 48) as usize % FORMS.len()];
-            let cpu = Cpu::KNOWN[(word >> 45) as usize % Cpu::KNOWN.len()];
+            let cores: Vec<Cpu> = Cpu::KNOWN
+                .into_iter()
+                .filter(|cpu| form.exists_on(*cpu))
+                .collect();
+            let cpu = cores[(word >> 45) as usize % cores.len()];
             let mut random = Random::new(word);
             let Some(mut trial) = Trial::new(form, cpu, &mut random) else {
                 continue;
@@ -222,7 +228,11 @@ impl Bench {
                     None => continue,
                 }
             }
-            self.run(&trial, STATES, &mut random, &mut counts)?;
+            let states = match form.op.sem() {
+                Sem::Vfp(_) => FLOAT_STATES,
+                _ => STATES,
+            };
+            self.run(&trial, states, &mut random, &mut counts)?;
         }
         Ok(counts)
     }
