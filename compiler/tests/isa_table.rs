@@ -176,7 +176,7 @@ fn operands_out_of_range_are_errors() {
             let mut inst = Inst::new(*op, &[], 0);
             for (i, reg) in inst.regs.iter_mut().enumerate() {
                 reg.0 = (r >> (4 * i)) as u8 & 15;
-                if r % 3 == 0 {
+                if r.is_multiple_of(3) {
                     reg.0 = (random.next() % 80) as u8;
                 }
             }

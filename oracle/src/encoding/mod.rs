@@ -26,7 +26,7 @@ use unicorn_engine::uc_error;
 const INSTRUCTIONS: usize = 24;
 const STATES: usize = 3;
 /// States of one of the FPU, where more depends on what the operands are.
-const FLOAT_STATES: usize = 24;
+const FLOAT_STATES: usize = 10;
 
 /// Splitmix64: the same stream on every host.
 pub struct Random(u64);
