@@ -362,7 +362,7 @@ bugs! {
     666 UnorderedLost "FPU" "executor" "VCMP of a NaN says greater";
     667 QuietNanFirst "FPU" "executor" "of a quiet and a signalling NaN the first is taken";
     668 MinimumOfZeros "FPU" "executor" "VMINNM and VMAXNM of zeros take the first or second whatever their signs";
-    669 SelectReadsNothing "FPU" "effects" "VSEL is said to read no flags";
+    669 SelectReadsNothing "FPU" "isa" "VSEL is said to read no flags";
     700 CompareLastWord "checkers" "compare" "the last word of memory is not compared";
     701 CompareGlobalHalf "checkers" "compare" "the high word of globals is not compared";
     702 CompareTrapKinds "checkers" "compare" "kinds of traps are not compared";

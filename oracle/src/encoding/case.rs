@@ -203,14 +203,19 @@ impl Case {
             let bits = random.double();
             (fpu.s[low], fpu.s[low + 1]) = (bits as u32, (bits >> 32) as u32);
         }
-        if let ([_, a, b], 0) = (operands, random.below(4)) {
-            let sign = random.next() & 1 << 31;
+        if let ([.., a, b], 0) = (operands, random.below(4)) {
+            // The second is the first with any sign, and sometimes both are zeros.
+            let (sign, keep) = (random.next() & 1 << 31, random.below(4) != 0);
+            let same = |a: u32| if keep { a } else { a & 1 << 31 };
             if let (Some(a), Some(b)) = (a.number(Class::Single), b.number(Class::Single)) {
-                fpu.s[b as usize] = fpu.s[a as usize] ^ sign;
+                let bits = same(fpu.s[a as usize]);
+                (fpu.s[a as usize], fpu.s[b as usize]) = (bits, bits ^ sign);
             }
             if let (Some(a), Some(b)) = (a.number(Class::Double), b.number(Class::Double)) {
                 let (a, b) = (2 * a as usize, 2 * b as usize);
-                (fpu.s[b], fpu.s[b + 1]) = (fpu.s[a], fpu.s[a + 1] ^ sign);
+                let (low, high) = (if keep { fpu.s[a] } else { 0 }, same(fpu.s[a + 1]));
+                (fpu.s[a], fpu.s[a + 1]) = (low, high);
+                (fpu.s[b], fpu.s[b + 1]) = (low, high ^ sign);
             }
         }
         fpu
