@@ -4,7 +4,7 @@
 //! function serves the executor, which knows what happened, and estimates before running. It follows the table of
 //! instruction timings in the Cortex-M3 technical reference manual, section 3.3. M4, M7 and M33 differ in
 //! multiplications only: what they do in parallel is not modelled. Operations of the FPU follow the table of the Cortex-M4
-//! manual, section 7.2.3; Arm publishes none for M7 and M33, for which the same is assumed, and twice as long
+//! manual, chapter 7; Arm publishes none for M7 and M33, for which the same is assumed, and twice as long
 //! for arithmetic of 64 bits.
 
 use super::effects::reads;

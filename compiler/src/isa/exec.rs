@@ -2,7 +2,7 @@
 //!
 //! In: a [`Machine`] and a [`Bus`]. Out: the state after each step, or why it stopped. Invariant: what an
 //! instruction does follows from its [`Sem`] alone, and what is executed is what the decoder reads from memory,
-//! so that it judges encodings too. It faults where real cores do and some simulators do not: two or more words
+//! so that it judges encodings too. It faults where real cores do and some simulators do not: two or more words, or a float,
 //! at an address that is not a multiple of four. Checked against another simulator on every form.
 
 use super::cycles::{Context, cycles};
@@ -130,7 +130,7 @@ pub struct Machine {
     pub s: [u32; 32],
     /// N, Z, C, V.
     pub flags: Flags,
-    /// Those of FPSCR (Arm v7-M manual, A2.5.3).
+    /// Those of FPSCR (Arm v7-M manual, A2.5).
     pub fpscr: Flags,
     /// Bit DN of FPSCR: every NaN that arithmetic gives is the default one. Clear after reset.
     pub default_nan: bool,

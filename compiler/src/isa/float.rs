@@ -6,7 +6,7 @@
 //! Checked against another simulator on corners and random floats, in both modes of NaN.
 //!
 //! A NaN that is an operand comes out quiet with its sign and payload, a signalling one first, then the first of the
-//! operands (`FPProcessNaNs`, A2.5.4); one that an operation makes is the default NaN, positive and without payload. With DN
+//! operands (`FPProcessNaNs`); one that an operation makes is the default NaN, positive and without payload. With DN
 //! set every NaN result is the default one. Signs, moves, loads and selection leave NaNs as they are in both modes.
 //!
 //! Floats of 32 bits are computed in 64 and rounded once more: 53 bits are two more than twice 24, so that
@@ -27,7 +27,7 @@ impl Precision {
         }
     }
 
-    /// The default NaN (A2.5.4).
+    /// The default NaN.
     const fn nan(self) -> u64 {
         match self {
             Precision::F32 => 0x7fc0_0000,

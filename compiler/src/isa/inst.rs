@@ -8,7 +8,7 @@ use super::Op;
 use std::fmt;
 
 /// A register: a core register `r0`-`r15` (Arm v7-M manual, B1.4.1) has its number, a register of the FPU a
-/// number behind these: `s0`-`s31` from 16, `d0`-`d15`, each two of those, from 64 (A2.5.1). 48 stands for the flags of
+/// number behind these: `s0`-`s31` from 16, `d0`-`d15`, each two of those, from 64 (A2.5). 48 stands for the flags of
 /// FPSCR, which no operand names.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Reg(pub u8);

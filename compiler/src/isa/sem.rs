@@ -97,7 +97,7 @@ pub enum Precision {
     F64,
 }
 
-/// A computation of two floats (Arm v7-M manual, A2.5.7; v8-M manual, `FPMaxNum` and `FPMinNum`).
+/// A computation of two floats (Arm v7-M manual, A2.5; of the v8-M manual `FPMaxNum` and `FPMinNum`).
 #[allow(missing_docs)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Arith {
@@ -125,7 +125,7 @@ pub enum Rounding {
     Zero,
 }
 
-/// What an operation of the floating-point extension does (Arm v7-M manual, A2.5; v8-M manual, B3.24).
+/// What an operation of the floating-point extension does (Arm v7-M manual, A2.5).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Vfp {
     /// `r0 = r1 op r2`
