@@ -13,11 +13,41 @@ pub enum Cpu {
     CortexM4,
     CortexM7,
     CortexM33,
+    /// With the single-precision FPU.
+    CortexM4F,
+    /// With the double-precision FPU.
+    CortexM7F,
+    /// With the single-precision FPU.
+    CortexM33F,
+}
+
+/// What some cores have and others lack.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Feature {
+    /// The DSP extension (Arm v7-M manual, A7.4.4).
+    Dsp,
+    /// The floating-point extension with arithmetic of 32 bits: FPv4-SP (Arm v7-M manual, A2.5).
+    Fpv4Sp,
+    /// What FPv5 adds to it: selection, rounding to an integral float, minimum and maximum.
+    Fpv5Sp,
+    /// The same with arithmetic of 64 bits.
+    Fpv5Dp,
 }
 
 impl Cpu {
-    /// Every core.
+    /// Every core that code is generated for.
     pub const ALL: [Cpu; 4] = [Cpu::CortexM3, Cpu::CortexM4, Cpu::CortexM7, Cpu::CortexM33];
+
+    /// Every core whose instructions are known: those too whose FPU no code uses yet.
+    pub const KNOWN: [Cpu; 7] = [
+        Cpu::CortexM3,
+        Cpu::CortexM4,
+        Cpu::CortexM7,
+        Cpu::CortexM33,
+        Cpu::CortexM4F,
+        Cpu::CortexM7F,
+        Cpu::CortexM33F,
+    ];
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -26,6 +56,19 @@ impl Cpu {
             Cpu::CortexM4 => "cortex-m4",
             Cpu::CortexM7 => "cortex-m7",
             Cpu::CortexM33 => "cortex-m33",
+            Cpu::CortexM4F => "cortex-m4f",
+            Cpu::CortexM7F => "cortex-m7f",
+            Cpu::CortexM33F => "cortex-m33f",
+        }
+    }
+
+    /// The same core without its FPU; itself if it has none.
+    pub fn without_fpu(self) -> Cpu {
+        match self {
+            Cpu::CortexM4F => Cpu::CortexM4,
+            Cpu::CortexM7F => Cpu::CortexM7,
+            Cpu::CortexM33F => Cpu::CortexM33,
+            Cpu::CortexM3 | Cpu::CortexM4 | Cpu::CortexM7 | Cpu::CortexM33 => self,
         }
     }
 
@@ -35,6 +78,8 @@ impl Cpu {
             Cpu::CortexM3 => "thumbv7m-none-eabi",
             Cpu::CortexM4 | Cpu::CortexM7 => "thumbv7em-none-eabi",
             Cpu::CortexM33 => "thumbv8m.main-none-eabi",
+            Cpu::CortexM4F | Cpu::CortexM7F => "thumbv7em-none-eabihf",
+            Cpu::CortexM33F => "thumbv8m.main-none-eabihf",
         }
     }
 
@@ -72,9 +117,14 @@ impl Cpu {
         }
     }
 
-    /// Whether the core has the DSP extension (Arm v7-M manual, A7.4.4).
-    pub fn has_dsp(self) -> bool {
-        self != Cpu::CortexM3
+    /// Whether the core has it.
+    pub fn has(self, feature: Feature) -> bool {
+        match feature {
+            Feature::Dsp => self != Cpu::CortexM3,
+            Feature::Fpv4Sp => self != self.without_fpu(),
+            Feature::Fpv5Sp => matches!(self, Cpu::CortexM7F | Cpu::CortexM33F),
+            Feature::Fpv5Dp => self == Cpu::CortexM7F,
+        }
     }
 }
 

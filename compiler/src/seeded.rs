@@ -355,6 +355,16 @@ bugs! {
     657 FloatFoldNan "floats" "fold" "a NaN that folding makes keeps its sign";
     658 FloatShared "floats" "gvn" "two operations on the same floats are one";
     659 FloatHalf "floats" "wide" "the high word of a double that a helper returns is the low one";
+    660 SingleNumber "FPU" "encode" "the number of an s register is split as that of a d register is";
+    661 FloatImmediateCut "FPU" "encode" "bits that an immediate float has no room for are dropped";
+    662 PairExchanged "FPU" "executor" "VMOV of two core registers to a d register exchanges them";
+    663 SelectGreater "FPU" "executor" "VSELGT selects for equal operands as VSELGE does";
+    664 ConversionRounds "FPU" "executor" "VCVT to an integer rounds to nearest";
+    665 RoundAway "FPU" "executor" "VRINTA rounds from the middle to even";
+    666 UnorderedLost "FPU" "executor" "VCMP of a NaN says greater";
+    667 QuietNanFirst "FPU" "executor" "of a quiet and a signalling NaN the first is taken";
+    668 MinimumOfZeros "FPU" "executor" "VMINNM and VMAXNM of zeros take the first or second whatever their signs";
+    669 SelectReadsNothing "FPU" "isa" "VSEL is said to read no flags";
     680 BitsOfNan "floats" "simplify" "a comparison by bits takes NaNs for numbers beyond the infinity";
     700 CompareLastWord "checkers" "compare" "the last word of memory is not compared";
     701 CompareGlobalHalf "checkers" "compare" "the high word of globals is not compared";

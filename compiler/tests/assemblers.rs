@@ -10,6 +10,7 @@ use thumbsmith::Cpu;
 use thumbsmith::isa::form::Rule;
 use thumbsmith::isa::table::FORMS;
 use thumbsmith::isa::{Cond, Dialect, Inst, Op, Place, encode, encode_sized};
+use thumbsmith::options::Feature;
 
 /// Splitmix64: the same stream on every host.
 struct Random(u64);
@@ -33,7 +34,7 @@ struct Line {
 fn lines(cpu: Cpu, dialect: Dialect, each: usize, sized: bool) -> Vec<Line> {
     let mut random = Random(4);
     let mut lines = Vec::new();
-    for form in FORMS.iter().filter(|f| cpu.has_dsp() || !f.has(Rule::Dsp)) {
+    for form in FORMS.iter().filter(|f| f.exists_on(cpu)) {
         let mut seen = 0;
         for n in 0..each * 40 {
             let in_it = (n % 4 == 0).then(|| Cond::ALL[random.next() as usize % 14]);
@@ -133,19 +134,29 @@ fn assemble(name: &str, lines: &[Line], cpu: Cpu, dialect: Dialect) -> (PathBuf,
     )
     .unwrap();
     let _ = std::fs::remove_file(&object);
-    let core = format!("-mcpu={}", cpu.name());
+    let core = format!("-mcpu={}", cpu.without_fpu().name());
+    let fpu = match cpu {
+        _ if cpu.has(Feature::Fpv5Dp) => "fpv5-d16",
+        _ if cpu.has(Feature::Fpv5Sp) => "fpv5-sp-d16",
+        _ if cpu.has(Feature::Fpv4Sp) => "fpv4-sp-d16",
+        _ => "softvfp",
+    };
     let mut command = match dialect {
-        Dialect::Gnu => Command::new("arm-none-eabi-as"),
+        Dialect::Gnu => {
+            let mut command = Command::new("arm-none-eabi-as");
+            command.arg(format!("-mfpu={fpu}"));
+            command
+        }
         Dialect::Llvm => {
             let mut command = Command::new("llvm-mc-19");
-            let triple = match cpu {
-                Cpu::CortexM3 => "thumbv7m-none-eabi",
-                Cpu::CortexM4 | Cpu::CortexM7 => "thumbv7em-none-eabi",
-                Cpu::CortexM33 => "thumbv8m.main-none-eabi",
-            };
+            let triple = cpu.without_fpu().triple();
             command
                 .arg(format!("-triple={triple}"))
                 .arg("-filetype=obj");
+            // These cores have the FPU by default.
+            if fpu == "softvfp" {
+                command.arg("-mattr=-fpregs");
+            }
             command
         }
     };
@@ -221,7 +232,7 @@ fn agree(name: &str, lines: &[Line], cpu: Cpu, dialect: Dialect) {
 
 #[test]
 fn gnu_as_agrees() {
-    for cpu in Cpu::ALL {
+    for cpu in Cpu::KNOWN {
         agree(
             &format!("gnu-{}", cpu.name()),
             &lines(cpu, Dialect::Gnu, 200, true),
@@ -233,7 +244,7 @@ fn gnu_as_agrees() {
 
 #[test]
 fn gnu_as_takes_the_smallest_form_without_suffix() {
-    let cpu = Cpu::CortexM4;
+    let cpu = Cpu::CortexM7F;
     agree(
         "gnu-plain",
         &lines(cpu, Dialect::Gnu, 200, false),
@@ -244,7 +255,7 @@ fn gnu_as_takes_the_smallest_form_without_suffix() {
 
 #[test]
 fn llvm_mc_agrees() {
-    for cpu in Cpu::ALL {
+    for cpu in Cpu::KNOWN {
         let lines = lines(cpu, Dialect::Llvm, 200, true);
         agree(&format!("llvm-{}", cpu.name()), &lines, cpu, Dialect::Llvm);
     }
@@ -252,32 +263,56 @@ fn llvm_mc_agrees() {
 
 #[test]
 fn assemblers_refuse_what_a_core_does_not_have() {
+    let lacks = [
+        (Feature::Dsp, Cpu::CortexM3, 8),
+        (Feature::Fpv4Sp, Cpu::CortexM4, 30),
+        (Feature::Fpv4Sp, Cpu::CortexM33, 30),
+        (Feature::Fpv5Sp, Cpu::CortexM4F, 10),
+        (Feature::Fpv5Dp, Cpu::CortexM4F, 30),
+        (Feature::Fpv5Dp, Cpu::CortexM33F, 30),
+    ];
+    for (feature, cpu, least) in lacks {
+        refused(feature, cpu, least * 5);
+    }
+}
+
+/// Instructions that need a feature, on a core without it: we refuse them all, at least so many, and so do both assemblers.
+fn refused(feature: Feature, cpu: Cpu, least: usize) {
     let mut random = Random(5);
     let mut lines = Vec::new();
-    for form in FORMS.iter().filter(|f| f.has(Rule::Dsp)) {
+    for form in FORMS.iter().filter(|f| f.has(Rule::Needs(feature))) {
         let sampled = (0..1000)
             .filter_map(|_| form.sample(random.next(), None))
             .take(5);
         for inst in sampled {
-            encode(&inst, Cpu::CortexM3, Place::Outside).unwrap_err();
+            encode(&inst, cpu, Place::Outside).unwrap_err();
             lines.push(Line {
                 text: inst.to_string(),
                 halfwords: Vec::new(),
             });
         }
     }
-    assert!(lines.len() >= 40, "{}", lines.len());
+    assert!(lines.len() >= least, "{feature:?}: {}", lines.len());
     for dialect in [Dialect::Gnu, Dialect::Llvm] {
-        let name = format!("dsp-{dialect:?}");
-        let (_, output) = assemble(&name, &lines, Cpu::CortexM3, dialect);
+        let name = format!("{feature:?}-{}-{dialect:?}", cpu.name());
+        let (_, output) = assemble(&name, &lines, cpu, dialect);
         assert!(!output.status.success());
         let said = String::from_utf8_lossy(&output.stderr);
-        for (n, line) in lines.iter().enumerate() {
-            let here = format!(":{}:", n + 2);
-            let refused = said
-                .lines()
-                .any(|l| l.contains(&here) && l.to_lowercase().contains("error"));
-            assert!(refused, "{name} takes `{}`", line.text);
-        }
+        let taken: Vec<&str> = lines
+            .iter()
+            .enumerate()
+            // GNU as does not ask for FPv5 at VMAXNM and VMINNM, nor for doubles at VCMP with zero.
+            .filter(|(_, l)| {
+                dialect == Dialect::Llvm || !l.text.contains("nm.") && !l.text.ends_with("#0.0")
+            })
+            .filter(|(n, _)| {
+                let here = format!(":{}:", n + 2);
+                !said
+                    .lines()
+                    .any(|l| l.contains(&here) && l.to_lowercase().contains("error"))
+            })
+            .map(|(_, line)| &*line.text)
+            .collect();
+        assert!(taken.is_empty(), "{name} takes {taken:?}");
     }
 }

@@ -17,7 +17,7 @@ mod seeded;
 use bench::Bench;
 use expected::expected;
 use operands::{Random, corners};
-use thumbsmith::softfloat::{FILES, HELPERS, Helper, Kind};
+use thumbsmith::softfloat::{FILES, HELPERS, Helper};
 
 fn check(bench: &mut Bench, operands: [u64; 2]) -> Result<(), String> {
     let wanted = expected(bench.helper.name, operands);

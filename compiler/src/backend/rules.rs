@@ -9,7 +9,6 @@
 //! Order matters within one root operation: the first that matches wins.
 
 use super::mir::{MInst, MOp};
-use crate::isa::form::Rule;
 use crate::isa::{self, Op, Shift, ShiftKind};
 use crate::opt::matcher::{Bound, View};
 use crate::opt::rule::{self, Expr, Pat, parse_expr, parse_pattern};
@@ -302,8 +301,7 @@ pub fn instantiate(r: &LowerRule, bound: &Bound, cpu: Cpu) -> Option<Vec<MInst>>
     for t in &r.insts {
         let mut m = MInst::new(MOp::Isa(t.op), &[], &[]);
         m.s = t.s;
-        let dsp_only = isa::table::forms(t.op).iter().all(|f| f.has(Rule::Dsp));
-        if dsp_only && !cpu.has_dsp() {
+        if !isa::table::forms(t.op).iter().any(|f| f.exists_on(cpu)) {
             return None;
         }
         if let Some(e) = &t.imm {

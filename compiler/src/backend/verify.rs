@@ -14,7 +14,7 @@
 //!   block; a condition reads only flags that it sets.
 
 use super::mir::{MBlock, MFunc, MInst, MOp, VReg};
-use crate::isa::{Alu, Cond, Reg, RegSet, Role, Sem};
+use crate::isa::{Alu, Cond, Reg, RegSet, Role, Sem, Vfp};
 use crate::trap::TrapKind;
 
 type Check = Result<(), String>;
@@ -376,6 +376,8 @@ impl Flags {
             Alu::Add | Alu::Sub | Alu::Rsb | Alu::Adc | Alu::Sbc => true,
             Alu::And | Alu::Orr | Alu::Eor | Alu::Bic | Alu::Orn | Alu::Mov | Alu::Mvn => false,
         });
+        // A comparison of floats sets them all.
+        let sums = sums || sem == Sem::Vfp(Vfp::Flags);
         let set = Flags {
             n_z: true,
             c: sums,

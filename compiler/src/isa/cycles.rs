@@ -3,10 +3,12 @@
 //! In: the instruction, what came before it, and what happened when it ran. Out: cycles. Invariant: the same
 //! function serves the executor, which knows what happened, and estimates before running. It follows the table of
 //! instruction timings in the Cortex-M3 technical reference manual, section 3.3. M4, M7 and M33 differ in
-//! multiplications only: what they do in parallel is not modelled.
+//! multiplications only: what they do in parallel is not modelled. Operations of the FPU follow the table of the Cortex-M4
+//! manual, chapter 7; Arm publishes none for M7 and M33, for which the same is assumed, and twice as long
+//! for arithmetic of 64 bits.
 
 use super::effects::reads;
-use super::{Addr, Inst, Reg, Sem};
+use super::{Addr, Arith, Inst, Precision, Reg, Sem, Vfp};
 use crate::options::Cpu;
 
 /// What the time of an instruction depends on beside the instruction.
@@ -83,7 +85,30 @@ pub fn cycles(inst: &Inst, context: &Context) -> u32 {
             Sem::TableBranch { .. } => 2 + REFILL,
             // Folded into a 16-bit instruction before it.
             Sem::It => u32::from(context.previous.is_none_or(|(_, size)| size != 2)),
+            Sem::Vfp(vfp) => float(vfp, inst),
         }
+}
+
+/// Cycles of an operation of the FPU.
+fn float(vfp: Vfp, inst: &Inst) -> u32 {
+    let arithmetic = |p: Precision, single: u32| match p {
+        Precision::F32 => single,
+        Precision::F64 => 2 * single,
+    };
+    match vfp {
+        Vfp::Arith(Arith::Div, p) | Vfp::Sqrt(p) => arithmetic(p, 14),
+        Vfp::Arith(_, p) | Vfp::Round(_, p) | Vfp::Compare(p) | Vfp::CompareZero(p) => {
+            arithmetic(p, 1)
+        }
+        Vfp::ToInt { from: p, .. } | Vfp::FromInt { to: p, .. } => arithmetic(p, 1),
+        Vfp::Widen | Vfp::Narrow => arithmetic(Precision::F64, 1),
+        Vfp::Neg(_) | Vfp::Abs(_) | Vfp::Move(_) | Vfp::Const(_) | Vfp::Select(..) => 1,
+        Vfp::Flags | Vfp::FromCore | Vfp::ToCore => 1,
+        Vfp::FromPair | Vfp::ToPair => 2,
+        Vfp::Load(Precision::F32, _) | Vfp::Store(Precision::F32) => 2,
+        Vfp::Load(Precision::F64, _) | Vfp::Store(Precision::F64) => 3,
+        Vfp::Push | Vfp::Pop => 1 + inst.list.len() as u32,
+    }
 }
 
 /// Whether PC is what an operand or the list says is loaded.

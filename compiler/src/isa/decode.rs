@@ -5,6 +5,7 @@
 //! encoder's rules are the decoder's too, and what the compiler never writes is refused.
 //! Checked on all 65,536 halfwords and on random words.
 
+use super::encode::doubles;
 use super::form::{FIXED, Form};
 use super::{Cond, Inst, Place, Reg, RegSet, Shift, ShiftKind, table::FORMS};
 use crate::options::Cpu;
@@ -24,6 +25,9 @@ impl fmt::Display for DecodeError {
 }
 
 impl std::error::Error for DecodeError {}
+
+/// A core that has every instruction.
+pub(super) const EVERYTHING: Cpu = Cpu::CortexM7F;
 
 /// Whether a halfword is the first of a 32-bit instruction (Arm v7-M manual, A5.1).
 pub const fn is_wide(first: u16) -> bool {
@@ -76,7 +80,7 @@ impl Form {
         {
             *reg = match operand.field {
                 0 => FIXED,
-                field => Reg(p.extract(word, field) as u8),
+                _ => operand.unpack(p, word)?,
             };
         }
         (inst.imm, inst.imm2) = self.imm.unpack(p, word)?;
@@ -96,7 +100,7 @@ impl Form {
             false => !self.allows_flags(false, place),
         };
         // Cores differ in what they have, not in what bits mean.
-        let again = self.encode(&inst, Cpu::CortexM4, place);
+        let again = self.encode(&inst, EVERYTHING, place);
         (again == Ok(word)).then_some(inst)
     }
 
@@ -138,6 +142,9 @@ impl Form {
 
     fn list(&self, word: u32) -> RegSet {
         let p = &self.pattern;
+        if p.has(b'b') {
+            return doubles(p.extract(word, b'q') as u8, p.extract(word, b'b') as u8);
+        }
         if p.has(b'q') {
             return RegSet::of(Reg(p.extract(word, b'q') as u8));
         }
@@ -146,6 +153,6 @@ impl Form {
             p.extract(word, b'y'),
             p.extract(word, b'z'),
         );
-        RegSet((r | y << 14 | z << 15) as u16)
+        RegSet((r | y << 14 | z << 15).into())
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! In: an [`Inst`]. Out: registers and whether the flags are read or written, derived from roles, meaning and list.
 //! Invariant: whatever the executor reads or writes is named here; SP of PUSH and POP and LR of a call too. PC
-//! is named only where an operand or a list names it. A call's effects are those of the instruction, not of the
+//! is named only where an operand or a list names it. What VCMP leaves for VMRS is in [`Reg::FPSCR`]. A call's effects are those of the instruction, not of the
 //! function called. A conditional instruction may leave what it writes as it was.
 //! Checked by running random instructions and comparing states.
 
-use super::{Cond, Inst, Op, Reg, RegSet, Role, Sem};
+use super::{Cond, Inst, Op, Reg, RegSet, Role, Sem, Vfp};
+use crate::seeded::{Bug, on};
 
 /// What an operation uses and changes beside its operands.
 struct Implied {
@@ -14,13 +15,14 @@ struct Implied {
     writes: RegSet,
     /// What it does with the list.
     list: Role,
-    /// Whether the carry flag is an input.
-    carry: bool,
+    /// Whether a flag is an input: the carry of a sum, or what a selection asks.
+    flags: bool,
 }
 
 const fn implied(sem: Sem) -> Implied {
     let (sp, lr, none) = (RegSet::of(Reg::SP), RegSet::of(Reg::LR), RegSet::EMPTY);
-    let (reads, writes, list, carry) = match sem {
+    let fpscr = RegSet::of(Reg::FPSCR);
+    let (reads, writes, list, flags) = match sem {
         Sem::Push => (sp, sp, Role::Use, false),
         Sem::Pop => (sp, sp, Role::Def, false),
         Sem::StoreMany { .. } => (none, none, Role::Use, false),
@@ -48,12 +50,27 @@ const fn implied(sem: Sem) -> Implied {
         }
         Sem::CompareBranch { .. } | Sem::TableBranch { .. } => (none, none, Role::Use, false),
         Sem::It | Sem::Nop | Sem::Udf | Sem::Bkpt => (none, none, Role::Use, false),
+        Sem::Vfp(Vfp::Push) => (sp, sp, Role::Use, false),
+        Sem::Vfp(Vfp::Pop) => (sp, sp, Role::Def, false),
+        Sem::Vfp(Vfp::Compare(_) | Vfp::CompareZero(_)) => (none, fpscr, Role::Use, false),
+        Sem::Vfp(Vfp::Flags) => (fpscr, none, Role::Use, false),
+        Sem::Vfp(Vfp::Select(..)) => (none, none, Role::Use, true),
+        Sem::Vfp(Vfp::Arith(..) | Vfp::Sqrt(_) | Vfp::Neg(_) | Vfp::Abs(_) | Vfp::Move(_)) => {
+            (none, none, Role::Use, false)
+        }
+        Sem::Vfp(Vfp::Const(_) | Vfp::Round(..) | Vfp::ToInt { .. } | Vfp::FromInt { .. }) => {
+            (none, none, Role::Use, false)
+        }
+        Sem::Vfp(Vfp::Widen | Vfp::Narrow | Vfp::FromCore | Vfp::ToCore | Vfp::FromPair) => {
+            (none, none, Role::Use, false)
+        }
+        Sem::Vfp(Vfp::ToPair | Vfp::Load(..) | Vfp::Store(_)) => (none, none, Role::Use, false),
     };
     Implied {
         reads,
         writes,
         list,
-        carry,
+        flags,
     }
 }
 
@@ -90,21 +107,22 @@ pub fn writes(inst: &Inst) -> RegSet {
     named(inst, Role::Def).or(implied.writes).or(list)
 }
 
-/// By operation: whether the carry flag is an input, and whether it is a comparison.
+/// By operation: whether a flag is an input, and whether it is a comparison.
 const FLAGS: [(bool, bool); Op::ALL.len()] = {
     let mut flags = [(false, false); Op::ALL.len()];
     let mut i = 0;
     while i < Op::ALL.len() {
         let sem = Op::ALL[i].sem();
-        flags[i] = (implied(sem).carry, sem.is_test());
+        flags[i] = (implied(sem).flags, sem.is_test());
         i += 1;
     }
     flags
 };
 
-/// Whether the result depends on a flag: by the condition, or by the carry as an operand.
+/// Whether the result depends on a flag: by the condition, or as an operand.
 pub fn reads_flags(inst: &Inst) -> bool {
-    FLAGS[inst.op as usize].0 || (inst.cond != Cond::Al && inst.op != Op::It)
+    let lost = on(Bug::SelectReadsNothing) && matches!(inst.op.sem(), Sem::Vfp(_));
+    FLAGS[inst.op as usize].0 && !lost || (inst.cond != Cond::Al && inst.op != Op::It)
 }
 
 /// Whether it may change a flag. Some leave C or V as they were.

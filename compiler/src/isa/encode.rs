@@ -5,6 +5,7 @@
 //! encoded. Checked by decoding every result, and by `llvm-mc` and GNU as on every form.
 
 use super::form::{FIXED, Flags, Form, Operand, Rule};
+use super::inst::Class;
 use super::{Cond, Inst, Op, Reg, RegSet, Role, Sem, Shift, ShiftKind, table::forms};
 use crate::options::Cpu;
 use crate::seeded::{Bug, on};
@@ -160,7 +161,7 @@ impl Form {
     /// If the instruction is not one that this form encodes, the first reason.
     pub fn encode(&self, inst: &Inst, cpu: Cpu, place: Place) -> Result<u32, Why> {
         debug_assert_eq!(self.op, inst.op);
-        if self.has(Rule::Dsp) && !cpu.has_dsp() {
+        if !self.exists_on(cpu) {
             return Err(Why::Cpu);
         }
         let mut word = self.pattern.value;
@@ -233,7 +234,7 @@ impl Form {
                 if inst.regs[operand.first as usize] != reg {
                     return Err(Why::Register);
                 }
-                word |= self.pattern.insert(operand.field, u32::from(reg.0));
+                word |= operand.pack(&self.pattern, reg).ok_or(Why::Register)?;
             }
         }
         if let Some(last) = roles.len().checked_sub(1) {
@@ -246,6 +247,8 @@ impl Form {
     pub fn accepts(&self, operand: &Operand, reg: Reg) -> bool {
         match (operand.field, reg) {
             (0, _) => reg == FIXED,
+            _ if reg.number(operand.class).is_none() => false,
+            _ if operand.class != Class::Core => true,
             (_, Reg::SP) => operand.sp && self.pattern.width(operand.field) == 4,
             (_, Reg::PC) => operand.pc && self.pattern.width(operand.field) == 4,
             (field, _) => {
@@ -285,9 +288,16 @@ impl Form {
         }
     }
 
-    /// List fields: `r` from r0 up, `y` LR, `z` PC, `q` the number of the only register.
+    /// List fields: `r` from r0 up, `y` LR, `z` PC, `q` the number of the only register, or with `b` that of the
+    /// first of `b` successive `d` registers.
     fn list_bits(&self, list: RegSet) -> Option<u32> {
         let p = &self.pattern;
+        if p.has(b'b') {
+            let first = list.iter().next()?.number(Class::Single)? / 2;
+            let count = list.len() as u8 / 2;
+            let fields = p.insert(b'q', first.into()) | p.insert(b'b', count.into());
+            return (doubles(first, count) == list).then_some(fields);
+        }
         if p.has(b'q') {
             let reg = list
                 .iter()
@@ -307,9 +317,17 @@ impl Form {
                 word |= p.insert(letter, 1);
             }
         }
-        let fits = u32::from(rest.0) >> p.width(b'r') == 0 && !list.is_empty();
-        fits.then(|| word | p.insert(b'r', u32::from(rest.0)))
+        let fits = rest.0 >> p.width(b'r') == 0 && !list.is_empty();
+        fits.then(|| word | p.insert(b'r', rest.0 as u32))
     }
+}
+
+/// `count` successive `d` registers; none if there are not so many.
+pub(super) fn doubles(first: u8, count: u8) -> RegSet {
+    let last = first.checked_add(count).filter(|end| *end <= 16);
+    let mut list = RegSet::EMPTY;
+    (first..last.unwrap_or(first)).for_each(|n| list.insert(Reg::d(n)));
+    list
 }
 
 /// Whether PC is among the registers that the operands or the list name as written.
@@ -327,7 +345,7 @@ fn follows(rule: Rule, inst: &Inst) -> Result<(), Why> {
     let r = &inst.regs;
     let list = inst.list;
     let (ok, why) = match rule {
-        Rule::Outside | Rule::Last | Rule::Dsp => (true, Why::Place),
+        Rule::Outside | Rule::Last | Rule::Needs(_) => (true, Why::Place),
         Rule::Differ(a, b) => (r[a] != r[b], Why::Register),
         Rule::SpFromSp => (r[0] != Reg::SP || r[1] == Reg::SP, Why::Register),
         Rule::SpShift => {

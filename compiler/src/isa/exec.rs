@@ -2,7 +2,7 @@
 //!
 //! In: a [`Machine`] and a [`Bus`]. Out: the state after each step, or why it stopped. Invariant: what an
 //! instruction does follows from its [`Sem`] alone, and what is executed is what the decoder reads from memory,
-//! so that it judges encodings too. It faults where real cores do and some simulators do not: two or more words
+//! so that it judges encodings too. It faults where real cores do and some simulators do not: two or more words, or a float,
 //! at an address that is not a multiple of four. Checked against another simulator on every form.
 
 use super::cycles::{Context, cycles};
@@ -50,7 +50,7 @@ pub enum Stop {
     Bkpt(u32),
     /// Memory refused an access.
     Bus(BusFault),
-    /// Two or more words at an address that is not a multiple of four.
+    /// Two or more words, or a float, at an address that is not a multiple of four.
     Unaligned(u32),
     /// Bits that are no instruction of the table, or one that may not stand where it does in an IT block.
     Undefined(u32),
@@ -126,8 +126,14 @@ struct Decoded {
 pub struct Machine {
     /// `r0`-`r14`, and in `r[15]` the address of the next instruction (even).
     pub r: [u32; 16],
+    /// `s0`-`s31`.
+    pub s: [u32; 32],
     /// N, Z, C, V.
     pub flags: Flags,
+    /// Those of FPSCR (Arm v7-M manual, A2.5).
+    pub fpscr: Flags,
+    /// Bit DN of FPSCR: every NaN that arithmetic gives is the default one. Clear after reset.
+    pub default_nan: bool,
     /// ITSTATE (Arm v7-M manual, A7.3.3): condition base and mask; 0 outside of IT blocks.
     pub it: u8,
     /// Instructions started, those whose condition failed included.
@@ -164,7 +170,10 @@ impl Machine {
     pub fn new(cpu: Cpu) -> Machine {
         Machine {
             r: [0; 16],
+            s: [0; 32],
             flags: Flags::default(),
+            fpscr: Flags::default(),
+            default_nan: false,
             it: 0,
             instructions: 0,
             cycles: 0,

@@ -4,13 +4,20 @@
 //! decoder, sizes and legality are derived. Invariant: a form says everything about one encoding; no other
 //! file knows an encoding's exceptions. A malformed row does not compile.
 
+use super::inst::Class;
 use super::{Imm, Op, Reg, pattern::Pattern};
+use crate::options::{Cpu, Feature};
+use crate::seeded::{Bug, on};
 
 /// The register that may stand at one place of the operand list.
 #[derive(Clone, Copy, Debug)]
 pub struct Operand {
     /// The field of the pattern that holds it; 0 if it is always `SP`. Two operands with one field must be equal.
     pub field: u8,
+    /// For an `s` register, the field of the lowest bit of its number; 0 for others.
+    pub low: u8,
+    /// Which registers it can be.
+    pub class: Class,
     /// The first operand with this field: itself, but for a repetition.
     pub first: u8,
     /// Whether it may be `SP`.
@@ -39,8 +46,8 @@ pub enum Rule {
     Outside,
     /// Inside an IT block only as its last instruction.
     Last,
-    /// Only with the DSP extension.
-    Dsp,
+    /// Only on cores with this feature.
+    Needs(Feature),
     /// The two registers differ.
     Differ(usize, usize),
     /// Operand 0 may be `SP` only if operand 1 is.
@@ -88,17 +95,54 @@ impl Form {
         self.pattern.size
     }
 
+    /// Whether the core has the instruction.
+    pub fn exists_on(&self, cpu: Cpu) -> bool {
+        let has = |rule: &Rule| match rule {
+            Rule::Needs(feature) => cpu.has(*feature),
+            _ => true,
+        };
+        self.rules.iter().all(has)
+    }
+
     /// Whether a rule applies.
     pub fn has(&self, rule: Rule) -> bool {
         self.rules.contains(&rule)
     }
 }
 
+impl Operand {
+    /// The bits of a register of the operand's class in its fields; none if it is not of the class.
+    pub(super) fn pack(&self, p: &Pattern, reg: Reg) -> Option<u32> {
+        let number = u32::from(reg.number(self.class)?);
+        if self.low == 0 {
+            return Some(p.insert(self.field, number));
+        }
+        let (high, low) = match on(Bug::SingleNumber) {
+            true => (number & 15, number >> 4),
+            false => (number >> 1, number & 1),
+        };
+        Some(p.insert(self.field, high) | p.insert(self.low, low))
+    }
+
+    /// The register that its fields name.
+    pub(super) fn unpack(&self, p: &Pattern, word: u32) -> Option<Reg> {
+        let number = p.extract(word, self.field);
+        let number = match self.low {
+            0 => number,
+            low => number << 1 | p.extract(word, low),
+        };
+        self.class.reg(number as u8)
+    }
+}
+
 /// Parses an operand list: letters are fields; `+` after one allows `SP`, `%` `PC`, `*` both;
-/// `S` is always `SP`.
+/// `S` is always `SP`. As the manual writes the numbers of registers of the FPU (Arm v7-M manual, A6.3), `d:f` is an `s`
+/// register with the lowest bit of its number in field `f`, and `0:d` a `d` register.
 pub(super) const fn operands(text: &str) -> [Operand; 4] {
     let mut out = [Operand {
         field: 0,
+        low: 0,
+        class: Class::Core,
         first: 0,
         sp: false,
         pc: false,
@@ -117,6 +161,13 @@ pub(super) const fn operands(text: &str) -> [Operand; 4] {
                 out[n - 1].pc = true;
             }
             b'%' => out[n - 1].pc = true,
+            b':' if bytes[i - 1] == b'0' => out[n].class = Class::Double,
+            b':' => {
+                i += 1;
+                out[n - 1].class = Class::Single;
+                out[n - 1].low = bytes[i];
+            }
+            b'0' => {}
             b' ' => {}
             letter => {
                 assert!(

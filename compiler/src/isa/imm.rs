@@ -36,6 +36,8 @@ pub enum Imm {
     FieldWidth,
     /// Mask of an IT instruction: not zero.
     ItMask,
+    /// The bits of a float of 32 bits, in eight (Arm v7-M manual, A6.4.1).
+    Float,
 }
 
 const PARTS: [u8; 4] = *b"ijkl";
@@ -127,6 +129,7 @@ impl Imm {
             Imm::Shift32 => (1..=32).contains(&imm).then_some(imm as u32 & 31)?,
             Imm::LessOne => scaled(imm.checked_sub(1)?, 1, w)?,
             Imm::ItMask => scaled(imm, 1, w).filter(|v| *v != 0)?,
+            Imm::Float => encode_float_imm(imm as u32)?,
             Imm::None | Imm::FieldMsb | Imm::FieldWidth => return None,
         };
         Some(insert(p, value))
@@ -168,6 +171,7 @@ impl Imm {
             Imm::Shift32 => (v as i32 + 31) % 32 + 1,
             Imm::LessOne => v as i32 + 1,
             Imm::ItMask => v as i32,
+            Imm::Float => decode_float_imm(v as u8) as i32,
             Imm::FieldMsb => {
                 let size = (p.extract(word, b'w') + 1).checked_sub(v)?;
                 return Some((v as i32, size as u8));
@@ -220,6 +224,27 @@ pub fn decode_modified_imm(code: u16) -> Option<u32> {
     }
 }
 
+/// The eight bits of an immediate float with these bits, or `None`: a number of 16 to 31 sixteenths times a power of
+/// two from 1/8 to 16, with either sign (Arm v7-M manual, A6.4.1).
+pub fn encode_float_imm(bits: u32) -> Option<u32> {
+    let code = bits >> 24 & 0x80 | !bits >> 24 & 0x40 | bits >> 19 & 0x3f;
+    let rest = match on(Bug::FloatImmediateCut) {
+        true => 0x7fff,
+        false => 0,
+    };
+    (decode_float_imm(code as u8) == bits & !rest).then_some(code)
+}
+
+/// The bits of the float of 32 bits that eight bits stand for: `VFPExpandImm` (Arm v7-M manual, A6.4.1).
+pub fn decode_float_imm(code: u8) -> u32 {
+    let code = u32::from(code);
+    let exponent = match code >> 6 & 1 {
+        0 => 0x80,
+        _ => 0x7c,
+    };
+    code >> 7 << 31 | (exponent | code >> 4 & 3) << 23 | (code & 15) << 19
+}
+
 /// The carry that a modified immediate gives to a flag-setting logical operation (`ThumbExpandImm_C`):
 /// bit 31 of the value if it was rotated, else `None` for "unchanged".
 pub fn modified_imm_carry(value: u32) -> Option<bool> {
@@ -231,6 +256,26 @@ pub fn modified_imm_carry(value: u32) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn immediate_floats_round_trip() {
+        let values: Vec<f32> = (0..=255)
+            .map(|c| f32::from_bits(decode_float_imm(c)))
+            .collect();
+        for (code, value) in values.iter().enumerate() {
+            assert_eq!(
+                encode_float_imm(value.to_bits()),
+                Some(code as u32),
+                "{value}"
+            );
+        }
+        assert_eq!(values[0x70], 1.0);
+        assert_eq!((values[0x00], values[0x3f]), (2.0, 31.0));
+        assert_eq!((values[0x40], values[0xff]), (0.125, -1.9375));
+        for other in [0.0, -0.0, 0.1, 32.0, 0.0625, 1.03125, f32::NAN] {
+            assert_eq!(encode_float_imm(other.to_bits()), None, "{other}");
+        }
+    }
 
     #[test]
     fn modified_immediates_round_trip_and_are_unique() {

@@ -7,9 +7,46 @@
 use super::Op;
 use std::fmt;
 
-/// A core register, `r0`-`r15` (Arm v7-M manual, B1.4.1).
+/// A register: a core register `r0`-`r15` (Arm v7-M manual, B1.4.1) has its number, a register of the FPU a
+/// number behind these: `s0`-`s31` from 16, `d0`-`d15`, each two of those, from 64 (A2.5). 48 stands for the flags of
+/// FPSCR, which no operand names.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Reg(pub u8);
+
+/// The kinds of register that an operand can be.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Class {
+    /// `r0`-`r15`.
+    Core,
+    /// `s0`-`s31`.
+    Single,
+    /// `d0`-`d15`; `dN` is `s2N` and `s2N+1`, the lower word in the first.
+    Double,
+}
+
+impl Class {
+    /// How many registers there are.
+    pub const fn count(self) -> u8 {
+        match self {
+            Class::Core | Class::Double => 16,
+            Class::Single => 32,
+        }
+    }
+
+    /// The number of its first register.
+    const fn first(self) -> u8 {
+        match self {
+            Class::Core => 0,
+            Class::Single => 16,
+            Class::Double => 64,
+        }
+    }
+
+    /// Its register with this number; none if there is no such register.
+    pub fn reg(self, number: u8) -> Option<Reg> {
+        (number < self.count()).then(|| Reg(self.first() + number))
+    }
+}
 
 #[allow(missing_docs)]
 impl Reg {
@@ -25,6 +62,23 @@ impl Reg {
     pub const SP: Reg = Reg(13);
     pub const LR: Reg = Reg(14);
     pub const PC: Reg = Reg(15);
+    pub const FPSCR: Reg = Reg(48);
+
+    /// `s0`-`s31`.
+    pub const fn s(number: u8) -> Reg {
+        Reg(Class::Single.first() + number)
+    }
+
+    /// `d0`-`d15`.
+    pub const fn d(number: u8) -> Reg {
+        Reg(Class::Double.first() + number)
+    }
+
+    /// Its number among those of this class; none if it is of another.
+    pub fn number(self, class: Class) -> Option<u8> {
+        let number = self.0.wrapping_sub(class.first());
+        (number < class.count()).then_some(number)
+    }
 
     /// Whether 16-bit encodings with three-bit register fields can name it (`r0`-`r7`).
     pub const fn is_low(self) -> bool {
@@ -34,11 +88,18 @@ impl Reg {
 
 impl fmt::Display for Reg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            13 => f.write_str("sp"),
-            14 => f.write_str("lr"),
-            15 => f.write_str("pc"),
-            n => write!(f, "r{n}"),
+        match (
+            *self,
+            self.number(Class::Single),
+            self.number(Class::Double),
+        ) {
+            (Reg::SP, ..) => f.write_str("sp"),
+            (Reg::LR, ..) => f.write_str("lr"),
+            (Reg::PC, ..) => f.write_str("pc"),
+            (Reg::FPSCR, ..) => f.write_str("fpscr"),
+            (_, Some(n), _) => write!(f, "s{n}"),
+            (_, _, Some(n)) => write!(f, "d{n}"),
+            (Reg(n), ..) => write!(f, "r{n}"),
         }
     }
 }
@@ -49,9 +110,17 @@ impl fmt::Debug for Reg {
     }
 }
 
-/// A set of core registers, bit `n` for `rn`.
+/// A set of registers: bit `n` for [`Reg`] `n`, but a `d` register is the bits of its two `s` registers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct RegSet(pub u16);
+pub struct RegSet(pub u64);
+
+/// The bits of a register in a set.
+const fn bits(r: Reg) -> u64 {
+    match r.0.checked_sub(Class::Double.first()) {
+        None => 1 << r.0,
+        Some(n) => 0b11 << (Class::Single.first() + 2 * n),
+    }
+}
 
 impl RegSet {
     /// The empty set.
@@ -65,19 +134,19 @@ impl RegSet {
 
     /// The set with one register.
     pub const fn of(r: Reg) -> RegSet {
-        RegSet(1 << r.0)
+        RegSet(bits(r))
     }
-    /// Whether `r` is in the set.
+    /// Whether all of `r` is in the set.
     pub const fn contains(self, r: Reg) -> bool {
-        self.0 >> r.0 & 1 != 0
+        self.0 & bits(r) == bits(r)
     }
     /// Adds `r`.
     pub fn insert(&mut self, r: Reg) {
-        self.0 |= 1 << r.0;
+        self.0 |= bits(r);
     }
     /// Removes `r`.
     pub fn remove(&mut self, r: Reg) {
-        self.0 &= !(1 << r.0);
+        self.0 &= !bits(r);
     }
     /// Members of both.
     pub const fn and(self, o: RegSet) -> RegSet {
@@ -91,7 +160,7 @@ impl RegSet {
     pub const fn minus(self, o: RegSet) -> RegSet {
         RegSet(self.0 & !o.0)
     }
-    /// How many registers.
+    /// How many registers: two for a `d` register.
     pub const fn len(self) -> usize {
         self.0.count_ones() as usize
     }
@@ -99,9 +168,14 @@ impl RegSet {
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
-    /// The members, lowest first.
+    /// The members, lowest first; a `d` register as its two `s` registers.
     pub fn iter(self) -> impl Iterator<Item = Reg> {
-        (0..16).map(Reg).filter(move |r| self.contains(*r))
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let lowest = rest.trailing_zeros() as u8;
+            rest &= rest.wrapping_sub(1);
+            (lowest < 64).then_some(Reg(lowest))
+        })
     }
 }
 
@@ -210,7 +284,8 @@ impl Shift {
 /// `regs` holds the registers in the order of the op's roles (see [`Op::roles`]); unused places hold `r0`.
 /// `imm` is the immediate, the offset of an address, or the displacement of a branch or literal in bytes
 /// from the instruction's PC (its address + 4, aligned down to 4 for literals). `imm2` is the width of a bit
-/// field. `list` is the register list of PUSH, POP, LDM and STM.
+/// field. `list` is the register list of PUSH, POP, LDM, STM, VPUSH and VPOP. The immediate of VMOV is the bits of the
+/// value as a float of 32 bits, whatever the register.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Inst {
     /// The operation: mnemonic and operand shape.

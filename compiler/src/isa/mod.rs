@@ -9,6 +9,7 @@ pub mod decode;
 pub mod effects;
 pub mod encode;
 pub mod exec;
+mod float;
 pub mod form;
 mod imm;
 pub mod inst;
@@ -20,17 +21,18 @@ mod sem;
 mod semantics;
 pub mod table;
 pub mod text;
+mod vfp;
 
 pub use cycles::cycles;
 pub use decode::{DecodeError, decode};
 pub use effects::{reads, reads_flags, writes, writes_flags};
 pub use encode::{EncodeError, Encoded, Place, Why, encode, encode_sized, encode_wide, size};
 pub use imm::{Imm, decode_modified_imm, encode_modified_imm, modified_imm_carry};
-pub use inst::{Cond, Inst, Reg, RegSet, Shift, ShiftKind};
+pub use inst::{Class, Cond, Inst, Reg, RegSet, Shift, ShiftKind};
 pub use ops::{Op, Role};
 pub use parse::{ParseError, parse, parse_sized};
 pub use select::{commuted, fits, has_narrow, narrow, narrow_if_flags_dead, narrows_with_flags};
-pub use sem::{Addr, Alu, Sem, Size};
+pub use sem::{Addr, Alu, Arith, Precision, Rounding, Sem, Size, Vfp};
 pub use text::{Dialect, Text};
 
 /// The address that displacements of literals count from, for an instruction at `address`: its PC, rounded down to a

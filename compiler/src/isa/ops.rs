@@ -4,8 +4,10 @@
 //! Invariant: what an operation does is said by its `Sem` alone; text, effects, cycles and the executor are
 //! derived from it. Checked by the tests of the executor against another simulator.
 
+use super::Cond;
 use super::ShiftKind::*;
 use super::sem::{Addr::*, Alu::*, Sem, Sem::*, Size::*};
+use super::sem::{Arith, Precision::*, Rounding, Vfp as V};
 
 /// What an instruction does with the register at one place of its operand list.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,7 +41,7 @@ macro_rules! ops {
         impl Op {
             /// Every operation.
             pub const ALL: &[Op] = &[$(Op::$name,)*];
-            /// The UAL mnemonic without suffixes.
+            /// The UAL mnemonic without suffixes but those of types.
             pub fn mnemonic(self) -> &'static str {
                 match self { $(Op::$name => $mnemonic,)* }
             }
@@ -213,4 +215,81 @@ ops! {
     Nop "nop" [] Nop;
     Udf "udf" [] Udf;
     Bkpt "bkpt" [] Bkpt;
+    // The floating-point extension. VCMP sets the flags of FPSCR, which VMRS copies to those of conditions.
+    VaddF32 "vadd.f32" [Def Use Use] Vfp(V::Arith(Arith::Add, F32));
+    VaddF64 "vadd.f64" [Def Use Use] Vfp(V::Arith(Arith::Add, F64));
+    VsubF32 "vsub.f32" [Def Use Use] Vfp(V::Arith(Arith::Sub, F32));
+    VsubF64 "vsub.f64" [Def Use Use] Vfp(V::Arith(Arith::Sub, F64));
+    VmulF32 "vmul.f32" [Def Use Use] Vfp(V::Arith(Arith::Mul, F32));
+    VmulF64 "vmul.f64" [Def Use Use] Vfp(V::Arith(Arith::Mul, F64));
+    VdivF32 "vdiv.f32" [Def Use Use] Vfp(V::Arith(Arith::Div, F32));
+    VdivF64 "vdiv.f64" [Def Use Use] Vfp(V::Arith(Arith::Div, F64));
+    VmaxnmF32 "vmaxnm.f32" [Def Use Use] Vfp(V::Arith(Arith::MaxNm, F32));
+    VmaxnmF64 "vmaxnm.f64" [Def Use Use] Vfp(V::Arith(Arith::MaxNm, F64));
+    VminnmF32 "vminnm.f32" [Def Use Use] Vfp(V::Arith(Arith::MinNm, F32));
+    VminnmF64 "vminnm.f64" [Def Use Use] Vfp(V::Arith(Arith::MinNm, F64));
+    VsqrtF32 "vsqrt.f32" [Def Use] Vfp(V::Sqrt(F32));
+    VsqrtF64 "vsqrt.f64" [Def Use] Vfp(V::Sqrt(F64));
+    VnegF32 "vneg.f32" [Def Use] Vfp(V::Neg(F32));
+    VnegF64 "vneg.f64" [Def Use] Vfp(V::Neg(F64));
+    VabsF32 "vabs.f32" [Def Use] Vfp(V::Abs(F32));
+    VabsF64 "vabs.f64" [Def Use] Vfp(V::Abs(F64));
+    VmovRF32 "vmov.f32" [Def Use] Vfp(V::Move(F32));
+    VmovRF64 "vmov.f64" [Def Use] Vfp(V::Move(F64));
+    VmovIF32 "vmov.f32" [Def] Vfp(V::Const(F32));
+    VmovIF64 "vmov.f64" [Def] Vfp(V::Const(F64));
+    VrintaF32 "vrinta.f32" [Def Use] Vfp(V::Round(Rounding::Away, F32));
+    VrintaF64 "vrinta.f64" [Def Use] Vfp(V::Round(Rounding::Away, F64));
+    VrintnF32 "vrintn.f32" [Def Use] Vfp(V::Round(Rounding::Even, F32));
+    VrintnF64 "vrintn.f64" [Def Use] Vfp(V::Round(Rounding::Even, F64));
+    VrintpF32 "vrintp.f32" [Def Use] Vfp(V::Round(Rounding::Up, F32));
+    VrintpF64 "vrintp.f64" [Def Use] Vfp(V::Round(Rounding::Up, F64));
+    VrintmF32 "vrintm.f32" [Def Use] Vfp(V::Round(Rounding::Down, F32));
+    VrintmF64 "vrintm.f64" [Def Use] Vfp(V::Round(Rounding::Down, F64));
+    VrintzF32 "vrintz.f32" [Def Use] Vfp(V::Round(Rounding::Zero, F32));
+    VrintzF64 "vrintz.f64" [Def Use] Vfp(V::Round(Rounding::Zero, F64));
+    VrintrF32 "vrintr.f32" [Def Use] Vfp(V::Round(Rounding::Even, F32));
+    VrintrF64 "vrintr.f64" [Def Use] Vfp(V::Round(Rounding::Even, F64));
+    VrintxF32 "vrintx.f32" [Def Use] Vfp(V::Round(Rounding::Even, F32));
+    VrintxF64 "vrintx.f64" [Def Use] Vfp(V::Round(Rounding::Even, F64));
+    VcmpF32 "vcmp.f32" [Use Use] Vfp(V::Compare(F32));
+    VcmpF64 "vcmp.f64" [Use Use] Vfp(V::Compare(F64));
+    VcmpZeroF32 "vcmp.f32" [Use] Vfp(V::CompareZero(F32));
+    VcmpZeroF64 "vcmp.f64" [Use] Vfp(V::CompareZero(F64));
+    VselEqF32 "vseleq.f32" [Def Use Use] Vfp(V::Select(Cond::Eq, F32));
+    VselEqF64 "vseleq.f64" [Def Use Use] Vfp(V::Select(Cond::Eq, F64));
+    VselVsF32 "vselvs.f32" [Def Use Use] Vfp(V::Select(Cond::Vs, F32));
+    VselVsF64 "vselvs.f64" [Def Use Use] Vfp(V::Select(Cond::Vs, F64));
+    VselGeF32 "vselge.f32" [Def Use Use] Vfp(V::Select(Cond::Ge, F32));
+    VselGeF64 "vselge.f64" [Def Use Use] Vfp(V::Select(Cond::Ge, F64));
+    VselGtF32 "vselgt.f32" [Def Use Use] Vfp(V::Select(Cond::Gt, F32));
+    VselGtF64 "vselgt.f64" [Def Use Use] Vfp(V::Select(Cond::Gt, F64));
+    VcvtS32F32 "vcvt.s32.f32" [Def Use] Vfp(V::ToInt { signed: true, rounding: Rounding::Zero, from: F32 });
+    VcvtS32F64 "vcvt.s32.f64" [Def Use] Vfp(V::ToInt { signed: true, rounding: Rounding::Zero, from: F64 });
+    VcvtrS32F32 "vcvtr.s32.f32" [Def Use] Vfp(V::ToInt { signed: true, rounding: Rounding::Even, from: F32 });
+    VcvtrS32F64 "vcvtr.s32.f64" [Def Use] Vfp(V::ToInt { signed: true, rounding: Rounding::Even, from: F64 });
+    VcvtF32S32 "vcvt.f32.s32" [Def Use] Vfp(V::FromInt { signed: true, to: F32 });
+    VcvtF64S32 "vcvt.f64.s32" [Def Use] Vfp(V::FromInt { signed: true, to: F64 });
+    VcvtU32F32 "vcvt.u32.f32" [Def Use] Vfp(V::ToInt { signed: false, rounding: Rounding::Zero, from: F32 });
+    VcvtU32F64 "vcvt.u32.f64" [Def Use] Vfp(V::ToInt { signed: false, rounding: Rounding::Zero, from: F64 });
+    VcvtrU32F32 "vcvtr.u32.f32" [Def Use] Vfp(V::ToInt { signed: false, rounding: Rounding::Even, from: F32 });
+    VcvtrU32F64 "vcvtr.u32.f64" [Def Use] Vfp(V::ToInt { signed: false, rounding: Rounding::Even, from: F64 });
+    VcvtF32U32 "vcvt.f32.u32" [Def Use] Vfp(V::FromInt { signed: false, to: F32 });
+    VcvtF64U32 "vcvt.f64.u32" [Def Use] Vfp(V::FromInt { signed: false, to: F64 });
+    VcvtF64F32 "vcvt.f64.f32" [Def Use] Vfp(V::Widen);
+    VcvtF32F64 "vcvt.f32.f64" [Def Use] Vfp(V::Narrow);
+    Vmrs "vmrs" [] Vfp(V::Flags);
+    // The low word of a `d` register is in the first of two core registers.
+    VmovSR "vmov" [Def Use] Vfp(V::FromCore);
+    VmovRS "vmov" [Def Use] Vfp(V::ToCore);
+    VmovDRR "vmov" [Def Use Use] Vfp(V::FromPair);
+    VmovRRD "vmov" [Def Def Use] Vfp(V::ToPair);
+    VldrS "vldr" [Def Use] Vfp(V::Load(F32, Offset));
+    VldrD "vldr" [Def Use] Vfp(V::Load(F64, Offset));
+    VldrLitS "vldr" [Def] Vfp(V::Load(F32, Literal));
+    VldrLitD "vldr" [Def] Vfp(V::Load(F64, Literal));
+    VstrS "vstr" [Use Use] Vfp(V::Store(F32));
+    VstrD "vstr" [Use Use] Vfp(V::Store(F64));
+    Vpush "vpush" [] Vfp(V::Push);
+    Vpop "vpop" [] Vfp(V::Pop);
 }

@@ -4,10 +4,11 @@
 //! that its suffix forces. Invariant: the templates of the printer are the grammar, so what is printed can be
 //! read. Text that fits several operations (`[pc, #4]` as base or as literal) is the one that can be encoded.
 
+use super::decode::EVERYTHING;
 use super::encode::{Place, select};
-use super::text::{in_place, template};
-use super::{Cond, Inst, Op, Reg, Shift, ShiftKind, table::forms};
-use crate::options::Cpu;
+use super::table::{classes, forms};
+use super::text::{around_condition, in_place, template};
+use super::{Class, Cond, Inst, Op, Reg, Shift, ShiftKind};
 use std::fmt;
 
 /// Text that is not an instruction of the table.
@@ -41,11 +42,10 @@ pub fn parse(text: &str) -> Result<Inst, ParseError> {
 pub fn parse_sized(text: &str) -> Result<(Inst, Option<u32>), ParseError> {
     let text = text.trim();
     let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-    let (word, size) = match word.split_once('.') {
+    let (word, size) = match word.rsplit_once('.') {
         Some((word, "w")) => (word, Some(4)),
         Some((word, "n")) => (word, Some(2)),
-        Some(_) => return Err(error("unknown suffix", text)),
-        None => (word, None),
+        _ => (word, None),
     };
     if let Some(inst) = parse_it(word, rest) {
         return Ok((inst, size));
@@ -148,7 +148,8 @@ fn names() -> impl Iterator<Item = Name> {
 
 /// What follows the mnemonic in `word`: whether flags are set, and the condition. `None`: another mnemonic.
 fn suffixes(word: &str, name: &Name) -> Option<(bool, Cond)> {
-    let rest = word.strip_prefix(name.mnemonic)?;
+    let (mnemonic, types) = around_condition(name.mnemonic);
+    let rest = word.strip_prefix(mnemonic)?.strip_suffix(types)?;
     if let Some(cond) = condition(rest) {
         return Some((false, cond));
     }
@@ -174,7 +175,7 @@ fn encodable(inst: &Inst) -> bool {
     let places = [Place::Outside, Place::Last];
     places
         .iter()
-        .any(|place| select(inst, Cpu::CortexM4, *place, None).is_ok())
+        .any(|place| select(inst, EVERYTHING, *place, None).is_ok())
 }
 
 /// `it`, its letters and the first condition; see the printer for the mask.
@@ -208,6 +209,7 @@ fn operands(name: &Name, mut inst: Inst, text: &str) -> Option<Inst> {
         match c {
             'A'..='D' => inst.regs[c as usize - 'A' as usize] = cursor.register()?,
             'I' => inst.imm = cursor.immediate()?,
+            'F' => inst.imm = cursor.float()?.to_bits() as i32,
             'O' => {
                 if cursor.eat(",") {
                     inst.imm = cursor.immediate()?;
@@ -231,7 +233,12 @@ fn operands(name: &Name, mut inst: Inst, text: &str) -> Option<Inst> {
     if name.negative {
         inst.imm = inst.imm.checked_neg()?;
     }
-    cursor.0.trim().is_empty().then_some(inst)
+    // Several operations may have the name and differ in the kinds of registers.
+    let kinds = inst.regs.iter().zip(classes(inst.op));
+    let fit = kinds
+        .into_iter()
+        .all(|(r, class)| r.number(*class).is_some());
+    (fit && cursor.0.trim().is_empty()).then_some(inst)
 }
 
 /// The rest of the text.
@@ -265,8 +272,15 @@ impl<'a> Cursor<'a> {
             "lr" => Some(Reg::LR),
             "pc" => Some(Reg::PC),
             word => {
-                let number: u8 = word.strip_prefix('r')?.parse().ok()?;
-                (number < 16).then_some(Reg(number))
+                let classes = [
+                    ('r', Class::Core),
+                    ('s', Class::Single),
+                    ('d', Class::Double),
+                ];
+                let of = |(letter, class): (char, Class)| {
+                    class.reg(word.strip_prefix(letter)?.parse().ok()?)
+                };
+                classes.into_iter().find_map(of)
             }
         }
     }
@@ -295,6 +309,17 @@ impl<'a> Cursor<'a> {
         }
         let value = self.number()?;
         (value >= i64::from(i32::MIN)).then_some(value as i32)
+    }
+
+    /// A float in decimal notation.
+    fn float(&mut self) -> Option<f32> {
+        if !self.eat("#") {
+            return None;
+        }
+        let text = self.0.trim_start();
+        let end = text.find([',', ' ']).unwrap_or(text.len());
+        self.0 = &text[end..];
+        text[..end].parse().ok()
     }
 
     /// `.+8` is from the instruction, `#4` from its PC.
@@ -362,6 +387,16 @@ mod tests {
             ("muls r0, r1, r0", "muls r0, r1, r0"),
             ("mov r0, #-2", "mov r0, #4294967294"),
             ("uxtb r0, r1, ror #8", "uxtb r0, r1, ror #8"),
+            ("vaddeq.f32 s0,s31, s2", "vaddeq.f32 s0, s31, s2"),
+            ("vmov s1, lr", "vmov s1, lr"),
+            ("vmov r2, r3, d15", "vmov r2, r3, d15"),
+            ("vmov.f64 d1, #-0.5", "vmov.f64 d1, #-0.5"),
+            ("vcmp.f32 s3, #0.0", "vcmp.f32 s3, #0.0"),
+            ("vmrs apsr_nzcv, fpscr", "vmrs apsr_nzcv, fpscr"),
+            ("vpush {d8-d10}", "vpush {d8, d9, d10}"),
+            ("vldr s0, [pc, #8]", "vldr s0, [pc, #8]"),
+            ("vldrmi d0, [sp, #-8]", "vldrmi d0, [sp, #-8]"),
+            ("vseleq.f64 d0, d1, d2", "vseleq.f64 d0, d1, d2"),
         ] {
             assert_eq!(parse(text).unwrap().to_string(), printed);
         }
@@ -375,6 +410,11 @@ mod tests {
             "b .+x",
             "mov r16, #1",
             "it",
+            "vadd.f32 s0, s1, d2",
+            "vadd.f64 s0, s1, s2",
+            "vmov d0, r0",
+            "vmov.f32 s32, s0",
+            "vpush {s0, s1, r0",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }

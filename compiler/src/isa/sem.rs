@@ -4,7 +4,7 @@
 //! Invariant: two operations with the same `Sem` differ in encodings only (MOV and MOVW).
 //! Where a comment says `r0`..`r3` it means the first to fourth register operand.
 
-use super::ShiftKind;
+use super::{Cond, ShiftKind};
 
 /// A two-operand computation; `a` is the first source and `b` the second (Arm v7-M manual, A7.7).
 #[allow(missing_docs)]
@@ -87,6 +87,105 @@ pub enum Addr {
     Post,
     /// `[pc, #imm]` from the aligned PC.
     Literal,
+}
+
+/// Width of a float.
+#[allow(missing_docs)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Precision {
+    F32,
+    F64,
+}
+
+/// A computation of two floats (Arm v7-M manual, A2.5; of the v8-M manual `FPMaxNum` and `FPMinNum`).
+#[allow(missing_docs)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Arith {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    /// The greater and the lesser: -0 is below +0, and a number wins over a quiet NaN.
+    MaxNm,
+    MinNm,
+}
+
+/// Where a float goes that is not integral.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rounding {
+    /// To the nearest integer, from the middle to the even one: the mode of FPSCR after reset, too.
+    Even,
+    /// To the nearest integer, from the middle away from zero.
+    Away,
+    /// Up.
+    Up,
+    /// Down.
+    Down,
+    /// To zero.
+    Zero,
+}
+
+/// What an operation of the floating-point extension does (Arm v7-M manual, A2.5).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Vfp {
+    /// `r0 = r1 op r2`
+    Arith(Arith, Precision),
+    /// `r0 =` square root of `r1`.
+    Sqrt(Precision),
+    /// `r0 = r1` with the sign changed; of a NaN too.
+    Neg(Precision),
+    /// `r0 = r1` without sign; of a NaN too.
+    Abs(Precision),
+    /// `r0 = r1`, any bits.
+    Move(Precision),
+    /// `r0 = imm`
+    Const(Precision),
+    /// `r0 = r1` rounded to an integral float.
+    Round(Rounding, Precision),
+    /// Flags of FPSCR: `r0` against `r1`.
+    Compare(Precision),
+    /// Flags of FPSCR: `r0` against +0.
+    CompareZero(Precision),
+    /// The flags become those of FPSCR.
+    Flags,
+    /// `r0 = r1` if the condition holds, else `r2`; any bits.
+    Select(Cond, Precision),
+    /// `r0 =` the float `r1` as an integer of 32 bits, saturated; 0 for NaN.
+    ToInt {
+        /// It is signed.
+        signed: bool,
+        /// Where a float goes that is not integral.
+        rounding: Rounding,
+        /// The float.
+        from: Precision,
+    },
+    /// `r0 =` the integer of 32 bits in `r1` as a float.
+    FromInt {
+        /// It is signed.
+        signed: bool,
+        /// The float.
+        to: Precision,
+    },
+    /// `r0 =` the float of 32 bits in `r1` as one of 64.
+    Widen,
+    /// `r0 =` the float of 64 bits in `r1` as one of 32.
+    Narrow,
+    /// The `s` register `r0 =` the core register `r1`.
+    FromCore,
+    /// The core register `r0 =` the `s` register `r1`.
+    ToCore,
+    /// The `d` register `r0 = r2:r1`.
+    FromPair,
+    /// `r1:r0 =` the `d` register `r2`.
+    ToPair,
+    /// `r0 =` memory at a multiple of four.
+    Load(Precision, Addr),
+    /// Memory at a multiple of four, `r1 + imm`, `= r0`.
+    Store(Precision),
+    /// The list to the stack.
+    Push,
+    /// The list from the stack.
+    Pop,
 }
 
 /// What an operation does.
@@ -217,6 +316,8 @@ pub enum Sem {
     Udf,
     /// Breakpoint.
     Bkpt,
+    /// An operation of the floating-point extension.
+    Vfp(Vfp),
 }
 
 impl Sem {
@@ -237,12 +338,14 @@ impl Sem {
             Sem::Branch | Sem::Call | Sem::CallReg | Sem::BranchReg => None,
             Sem::CompareBranch { .. } | Sem::TableBranch { .. } => None,
             Sem::It | Sem::Nop | Sem::Udf | Sem::Bkpt => None,
+            // A NaN of which both operands are is the first one's.
+            Sem::Vfp(_) => None,
         }
     }
 
     /// Whether it sets the flags without an `S` suffix.
     pub const fn is_test(self) -> bool {
-        matches!(self, Sem::TestI(_) | Sem::TestR(_))
+        matches!(self, Sem::TestI(_) | Sem::TestR(_) | Sem::Vfp(Vfp::Flags))
     }
 
     /// Whether it may set the program counter other than by an operand or list that names it.

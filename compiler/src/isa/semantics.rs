@@ -8,14 +8,14 @@ use super::alu::{Flagged, compute, divide, saturate, shift_c, shifted};
 use super::cycles::quotient_bits;
 use super::exec::{Bus, Machine, Outcome, Stop};
 use super::imm::modified_imm_carry;
-use super::{Addr, Alu, Inst, Reg, Sem, ShiftKind, Size};
+use super::{Addr, Alu, Class, Inst, Reg, Sem, ShiftKind, Size};
 use crate::seeded::{Bug, on};
 
 /// An instruction that is being executed.
-struct Running<'a, B: Bus> {
-    machine: &'a mut Machine,
-    bus: &'a mut B,
-    inst: &'a Inst,
+pub(super) struct Running<'a, B: Bus> {
+    pub(super) machine: &'a mut Machine,
+    pub(super) bus: &'a mut B,
+    pub(super) inst: &'a Inst,
     /// Its address.
     address: u32,
     outcome: &'a mut Outcome,
@@ -127,31 +127,35 @@ impl<B: Bus> Running<'_, B> {
             Sem::Nop => {}
             Sem::Udf => return Err(Stop::Udf(i.imm as u32)),
             Sem::Bkpt => return Err(Stop::Bkpt(i.imm as u32)),
+            Sem::Vfp(vfp) => self.vfp(vfp)?,
         }
         Ok(())
     }
 
     /// The register at a place of the operand list; PC reads as the instruction's address + 4.
-    fn get(&self, place: usize) -> u32 {
+    pub(super) fn get(&self, place: usize) -> u32 {
         self.reg(self.inst.regs[place])
     }
 
-    fn reg(&self, reg: Reg) -> u32 {
-        if reg == Reg::PC {
-            self.address.wrapping_add(4)
-        } else {
-            self.machine.r[reg.0 as usize]
+    pub(super) fn reg(&self, reg: Reg) -> u32 {
+        match reg.number(Class::Single) {
+            Some(n) => self.machine.s[n as usize],
+            None if reg == Reg::PC => self.address.wrapping_add(4),
+            None => self.machine.r[reg.0 as usize],
         }
     }
 
-    fn set(&mut self, place: usize, value: u32) {
+    pub(super) fn set(&mut self, place: usize, value: u32) {
         self.put(self.inst.regs[place], value);
     }
 
     /// Writes a register that is not PC. The low two bits of SP are always zero (B1.4.1).
-    fn put(&mut self, reg: Reg, value: u32) {
-        let value = if reg == Reg::SP { value & !3 } else { value };
-        self.machine.r[reg.0 as usize] = value;
+    pub(super) fn put(&mut self, reg: Reg, value: u32) {
+        match reg.number(Class::Single) {
+            Some(n) => self.machine.s[n as usize] = value,
+            None if reg == Reg::SP => self.machine.r[13] = value & !3,
+            None => self.machine.r[reg.0 as usize] = value,
+        }
     }
 
     /// Writes a loaded value, which is a jump if the register is PC.
@@ -210,7 +214,7 @@ impl<B: Bus> Running<'_, B> {
     }
 
     /// The aligned PC plus the immediate.
-    fn literal(&self) -> u32 {
+    pub(super) fn literal(&self) -> u32 {
         super::literal_base(self.address).wrapping_add(self.inst.imm as u32)
     }
 
@@ -261,7 +265,7 @@ impl<B: Bus> Running<'_, B> {
     }
 
     /// Writes the low word to the first operand and the high word to the second.
-    fn set_pair(&mut self, value: u64) {
+    pub(super) fn set_pair(&mut self, value: u64) {
         self.set(0, value as u32);
         self.set(1, (value >> 32) as u32);
     }
@@ -336,23 +340,33 @@ impl<B: Bus> Running<'_, B> {
         Ok((aligned(address)?, end))
     }
 
-    fn load_many(&mut self, base: Reg, before: bool, writeback: bool) -> Result<(), Stop> {
+    pub(super) fn load_many(
+        &mut self,
+        base: Reg,
+        before: bool,
+        writeback: bool,
+    ) -> Result<(), Stop> {
         let (mut address, end) = self.words(base, before)?;
-        let mut values = [0; 16];
-        for reg in self.inst.list.iter() {
-            values[reg.0 as usize] = self.bus.load(address, 4)?;
+        let mut values = [0; 32];
+        for value in &mut values[..self.inst.list.len()] {
+            *value = self.bus.load(address, 4)?;
             address = address.wrapping_add(4);
         }
         if writeback {
             self.put(base, end);
         }
-        for reg in self.inst.list.iter() {
-            self.put_loaded(reg, values[reg.0 as usize])?;
+        for (reg, value) in self.inst.list.iter().zip(values) {
+            self.put_loaded(reg, value)?;
         }
         Ok(())
     }
 
-    fn store_many(&mut self, base: Reg, before: bool, writeback: bool) -> Result<(), Stop> {
+    pub(super) fn store_many(
+        &mut self,
+        base: Reg,
+        before: bool,
+        writeback: bool,
+    ) -> Result<(), Stop> {
         let (mut address, end) = self.words(base, before)?;
         for reg in self.inst.list.iter() {
             self.bus.store(address, 4, self.reg(reg))?;
@@ -386,8 +400,8 @@ impl<B: Bus> Running<'_, B> {
     }
 }
 
-/// The address, if words of a list or pair may be there (Arm v7-M manual, A3.2.1).
-fn aligned(address: u32) -> Result<u32, Stop> {
+/// The address, if words of a list or pair or of a register of the FPU may be there (Arm v7-M manual, A3.2.1).
+pub(super) fn aligned(address: u32) -> Result<u32, Stop> {
     if address & 3 == 0 || on(Bug::AlignmentForgotten) {
         Ok(address)
     } else {

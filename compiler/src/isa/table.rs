@@ -8,7 +8,9 @@
 //! the same bits back.
 
 use super::form::{Flags::*, Form, Rule::*, operands};
+use super::inst::Class;
 use super::{Imm, Op, pattern::Pattern};
+use crate::options::Feature::{Dsp, Fpv4Sp, Fpv5Dp, Fpv5Sp};
 
 macro_rules! table {
     ($($op:ident $name:ident $bits:literal $operands:literal $imm:ident$(($unit:literal))? $flags:ident $rules:tt $($text:literal)?;)*) => {
@@ -58,6 +60,31 @@ const RANGES: [(usize, usize); Op::ALL.len()] = {
     assert!(row == ROWS.len(), "rows out of order");
     ranges
 };
+
+/// For each operation, the classes of the registers of its rows, which are the same for all of them.
+const CLASSES: [[Class; 4]; Op::ALL.len()] = {
+    let mut classes = [[Class::Core; 4]; Op::ALL.len()];
+    let mut row = 0;
+    while row < ROWS.len() {
+        let op = ROWS[row].op as usize;
+        let mut place = 0;
+        while place < 4 {
+            let class = ROWS[row].operands[place].class;
+            let same = class as u8 == classes[op][place] as u8;
+            assert!(row == RANGES[op].0 || same, "registers of another class");
+            classes[op][place] = class;
+            place += 1;
+        }
+        row += 1;
+    }
+    classes
+};
+
+/// The classes of the register operands of an operation, in the order of its roles.
+pub fn classes(op: Op) -> &'static [Class] {
+    static BY_OP: [[Class; 4]; Op::ALL.len()] = CLASSES;
+    &BY_OP[op as usize][..op.roles().len()]
+}
 
 /// The encodings of an operation, smallest first.
 pub fn forms(op: Op) -> &'static [Form] {
@@ -157,12 +184,12 @@ table! {
     Smull T1 "111110111000nnnnddddeeee0000mmmm" "d e n m" None Keep [Differ(0, 1)];
     Umlal T1 "111110111110nnnnddddeeee0000mmmm" "d e n m" None Keep [Differ(0, 1)];
     Smlal T1 "111110111100nnnnddddeeee0000mmmm" "d e n m" None Keep [Differ(0, 1)];
-    Umaal T1 "111110111110nnnnddddeeee0110mmmm" "d e n m" None Keep [Dsp, Differ(0, 1)];
+    Umaal T1 "111110111110nnnnddddeeee0110mmmm" "d e n m" None Keep [Needs(Dsp), Differ(0, 1)];
     Sdiv T1 "111110111001nnnn1111dddd1111mmmm" "d n m" None Keep [];
     Udiv T1 "111110111011nnnn1111dddd1111mmmm" "d n m" None Keep [];
-    Smmul T1 "111110110101nnnn1111dddd0000mmmm" "d n m" None Keep [Dsp];
-    Smulbb T1 "111110110001nnnn1111dddd0000mmmm" "d n m" None Keep [Dsp];
-    Smlabb T1 "111110110001nnnnaaaadddd0000mmmm" "d n m a" None Keep [Dsp];
+    Smmul T1 "111110110101nnnn1111dddd0000mmmm" "d n m" None Keep [Needs(Dsp)];
+    Smulbb T1 "111110110001nnnn1111dddd0000mmmm" "d n m" None Keep [Needs(Dsp)];
+    Smlabb T1 "111110110001nnnnaaaadddd0000mmmm" "d n m a" None Keep [Needs(Dsp)];
     // Bits (A5.2.5, A5.3.3, A5.3.12, A5.3.15). Field `x` repeats the last register; field `o` is a rotation.
     Clz T1 "111110101011xxxx1111dddd1000mmmm" "d m" None Keep [];
     Rbit T1 "111110101001xxxx1111dddd1010mmmm" "d m" None Keep [];
@@ -180,10 +207,10 @@ table! {
     Uxtb T2 "11111010010111111111dddd10oommmm" "d m" None Keep [];
     Uxth T1 "1011001010mmmddd" "d m" None Keep [];
     Uxth T2 "11111010000111111111dddd10oommmm" "d m" None Keep [];
-    Sxtab T1 "111110100100nnnn1111dddd10oommmm" "d n m" None Keep [Dsp];
-    Sxtah T1 "111110100000nnnn1111dddd10oommmm" "d n m" None Keep [Dsp];
-    Uxtab T1 "111110100101nnnn1111dddd10oommmm" "d n m" None Keep [Dsp];
-    Uxtah T1 "111110100001nnnn1111dddd10oommmm" "d n m" None Keep [Dsp];
+    Sxtab T1 "111110100100nnnn1111dddd10oommmm" "d n m" None Keep [Needs(Dsp)];
+    Sxtah T1 "111110100000nnnn1111dddd10oommmm" "d n m" None Keep [Needs(Dsp)];
+    Uxtab T1 "111110100101nnnn1111dddd10oommmm" "d n m" None Keep [Needs(Dsp)];
+    Uxtah T1 "111110100001nnnn1111dddd10oommmm" "d n m" None Keep [Needs(Dsp)];
     Ubfx T1 "111100111100nnnn0iiiddddii0wwwww" "d n" FieldWidth Keep [];
     Sbfx T1 "111100110100nnnn0iiiddddii0wwwww" "d n" FieldWidth Keep [];
     Bfi T1 "111100110110nnnn0iiiddddii0wwwww" "d n" FieldMsb Keep [];
@@ -288,4 +315,82 @@ table! {
     Udf T1 "11011110iiiiiiii" "" Unsigned(1) Keep [Outside];
     Udf T2 "111101111111iiii1010iiiiiiiiiiii" "" Unsigned(1) Keep [Outside];
     Bkpt T1 "10111110iiiiiiii" "" Unsigned(1) Keep [Outside];
+    // Floating-point data processing (A6.4). Fields `f`, `g` and `p` are D, N and M of the manual, which are 0 for `d0`-`d15`.
+    VaddF32 T2 "111011100f11nnnndddd1010g0p0mmmm" "d:f n:g m:p" None Keep [Needs(Fpv4Sp)];
+    VaddF64 T1 "111011100011nnnndddd10110000mmmm" "0:d 0:n 0:m" None Keep [Needs(Fpv5Dp)];
+    VsubF32 T2 "111011100f11nnnndddd1010g1p0mmmm" "d:f n:g m:p" None Keep [Needs(Fpv4Sp)];
+    VsubF64 T1 "111011100011nnnndddd10110100mmmm" "0:d 0:n 0:m" None Keep [Needs(Fpv5Dp)];
+    VmulF32 T2 "111011100f10nnnndddd1010g0p0mmmm" "d:f n:g m:p" None Keep [Needs(Fpv4Sp)];
+    VmulF64 T1 "111011100010nnnndddd10110000mmmm" "0:d 0:n 0:m" None Keep [Needs(Fpv5Dp)];
+    VdivF32 T1 "111011101f00nnnndddd1010g0p0mmmm" "d:f n:g m:p" None Keep [Needs(Fpv4Sp)];
+    VdivF64 T1 "111011101000nnnndddd10110000mmmm" "0:d 0:n 0:m" None Keep [Needs(Fpv5Dp)];
+    VmaxnmF32 T1 "111111101f00nnnndddd1010g0p0mmmm" "d:f n:g m:p" None Keep [Needs(Fpv5Sp), Outside];
+    VmaxnmF64 T1 "111111101000nnnndddd10110000mmmm" "0:d 0:n 0:m" None Keep [Needs(Fpv5Dp), Outside];
+    VminnmF32 T1 "111111101f00nnnndddd1010g1p0mmmm" "d:f n:g m:p" None Keep [Needs(Fpv5Sp), Outside];
+    VminnmF64 T1 "111111101000nnnndddd10110100mmmm" "0:d 0:n 0:m" None Keep [Needs(Fpv5Dp), Outside];
+    VsqrtF32 T1 "111011101f110001dddd101011p0mmmm" "d:f m:p" None Keep [Needs(Fpv4Sp)];
+    VsqrtF64 T1 "1110111010110001dddd10111100mmmm" "0:d 0:m" None Keep [Needs(Fpv5Dp)];
+    VnegF32 T1 "111011101f110001dddd101001p0mmmm" "d:f m:p" None Keep [Needs(Fpv4Sp)];
+    VnegF64 T1 "1110111010110001dddd10110100mmmm" "0:d 0:m" None Keep [Needs(Fpv5Dp)];
+    VabsF32 T1 "111011101f110000dddd101011p0mmmm" "d:f m:p" None Keep [Needs(Fpv4Sp)];
+    VabsF64 T1 "1110111010110000dddd10111100mmmm" "0:d 0:m" None Keep [Needs(Fpv5Dp)];
+    VmovRF32 T2 "111011101f110000dddd101001p0mmmm" "d:f m:p" None Keep [Needs(Fpv4Sp)];
+    VmovRF64 T2 "1110111010110000dddd10110100mmmm" "0:d 0:m" None Keep [Needs(Fpv5Dp)];
+    VmovIF32 T1 "111011101f11iiiidddd10100000iiii" "d:f" Float Keep [Needs(Fpv4Sp)];
+    VmovIF64 T1 "111011101011iiiidddd10110000iiii" "0:d" Float Keep [Needs(Fpv5Dp)];
+    VrintaF32 T1 "111111101f111000dddd101001p0mmmm" "d:f m:p" None Keep [Needs(Fpv5Sp), Outside];
+    VrintaF64 T1 "1111111010111000dddd10110100mmmm" "0:d 0:m" None Keep [Needs(Fpv5Dp), Outside];
+    VrintnF32 T1 "111111101f111001dddd101001p0mmmm" "d:f m:p" None Keep [Needs(Fpv5Sp), Outside];
+    VrintnF64 T1 "1111111010111001dddd10110100mmmm" "0:d 0:m" None Keep [Needs(Fpv5Dp), Outside];
+    VrintpF32 T1 "111111101f111010dddd101001p0mmmm" "d:f m:p" None Keep [Needs(Fpv5Sp), Outside];
+    VrintpF64 T1 "1111111010111010dddd10110100mmmm" "0:d 0:m" None Keep [Needs(Fpv5Dp), Outside];
+    VrintmF32 T1 "111111101f111011dddd101001p0mmmm" "d:f m:p" None Keep [Needs(Fpv5Sp), Outside];
+    VrintmF64 T1 "1111111010111011dddd10110100mmmm" "0:d 0:m" None Keep [Needs(Fpv5Dp), Outside];
+    VrintzF32 T1 "111011101f110110dddd101011p0mmmm" "d:f m:p" None Keep [Needs(Fpv5Sp)];
+    VrintzF64 T1 "1110111010110110dddd10111100mmmm" "0:d 0:m" None Keep [Needs(Fpv5Dp)];
+    VrintrF32 T1 "111011101f110110dddd101001p0mmmm" "d:f m:p" None Keep [Needs(Fpv5Sp)];
+    VrintrF64 T1 "1110111010110110dddd10110100mmmm" "0:d 0:m" None Keep [Needs(Fpv5Dp)];
+    VrintxF32 T1 "111011101f110111dddd101001p0mmmm" "d:f m:p" None Keep [Needs(Fpv5Sp)];
+    VrintxF64 T1 "1110111010110111dddd10110100mmmm" "0:d 0:m" None Keep [Needs(Fpv5Dp)];
+    VcmpF32 T1 "111011101f110100dddd101001p0mmmm" "d:f m:p" None Keep [Needs(Fpv4Sp)];
+    VcmpF64 T1 "1110111010110100dddd10110100mmmm" "0:d 0:m" None Keep [Needs(Fpv5Dp)];
+    VcmpZeroF32 T2 "111011101f110101dddd101001000000" "d:f" None Keep [Needs(Fpv4Sp)];
+    VcmpZeroF64 T2 "1110111010110101dddd101101000000" "0:d" None Keep [Needs(Fpv5Dp)];
+    VselEqF32 T1 "111111100f00nnnndddd1010g0p0mmmm" "d:f n:g m:p" None Keep [Needs(Fpv5Sp), Outside];
+    VselEqF64 T1 "111111100000nnnndddd10110000mmmm" "0:d 0:n 0:m" None Keep [Needs(Fpv5Dp), Outside];
+    VselVsF32 T1 "111111100f01nnnndddd1010g0p0mmmm" "d:f n:g m:p" None Keep [Needs(Fpv5Sp), Outside];
+    VselVsF64 T1 "111111100001nnnndddd10110000mmmm" "0:d 0:n 0:m" None Keep [Needs(Fpv5Dp), Outside];
+    VselGeF32 T1 "111111100f10nnnndddd1010g0p0mmmm" "d:f n:g m:p" None Keep [Needs(Fpv5Sp), Outside];
+    VselGeF64 T1 "111111100010nnnndddd10110000mmmm" "0:d 0:n 0:m" None Keep [Needs(Fpv5Dp), Outside];
+    VselGtF32 T1 "111111100f11nnnndddd1010g0p0mmmm" "d:f n:g m:p" None Keep [Needs(Fpv5Sp), Outside];
+    VselGtF64 T1 "111111100011nnnndddd10110000mmmm" "0:d 0:n 0:m" None Keep [Needs(Fpv5Dp), Outside];
+    VcvtS32F32 T1 "111011101f111101dddd101011p0mmmm" "d:f m:p" None Keep [Needs(Fpv4Sp)];
+    VcvtS32F64 T1 "111011101f111101dddd10111100mmmm" "d:f 0:m" None Keep [Needs(Fpv5Dp)];
+    VcvtrS32F32 T1 "111011101f111101dddd101001p0mmmm" "d:f m:p" None Keep [Needs(Fpv4Sp)];
+    VcvtrS32F64 T1 "111011101f111101dddd10110100mmmm" "d:f 0:m" None Keep [Needs(Fpv5Dp)];
+    VcvtF32S32 T1 "111011101f111000dddd101011p0mmmm" "d:f m:p" None Keep [Needs(Fpv4Sp)];
+    VcvtF64S32 T1 "1110111010111000dddd101111p0mmmm" "0:d m:p" None Keep [Needs(Fpv5Dp)];
+    VcvtU32F32 T1 "111011101f111100dddd101011p0mmmm" "d:f m:p" None Keep [Needs(Fpv4Sp)];
+    VcvtU32F64 T1 "111011101f111100dddd10111100mmmm" "d:f 0:m" None Keep [Needs(Fpv5Dp)];
+    VcvtrU32F32 T1 "111011101f111100dddd101001p0mmmm" "d:f m:p" None Keep [Needs(Fpv4Sp)];
+    VcvtrU32F64 T1 "111011101f111100dddd10110100mmmm" "d:f 0:m" None Keep [Needs(Fpv5Dp)];
+    VcvtF32U32 T1 "111011101f111000dddd101001p0mmmm" "d:f m:p" None Keep [Needs(Fpv4Sp)];
+    VcvtF64U32 T1 "1110111010111000dddd101101p0mmmm" "0:d m:p" None Keep [Needs(Fpv5Dp)];
+    VcvtF64F32 T1 "1110111010110111dddd101011p0mmmm" "0:d m:p" None Keep [Needs(Fpv5Dp)];
+    VcvtF32F64 T1 "111011101f110111dddd10111100mmmm" "d:f 0:m" None Keep [Needs(Fpv5Dp)];
+    // Transfers between core registers and those of the FPU (A6.6, A6.7).
+    Vmrs T1 "11101110111100011111101000010000" "" None Always [Needs(Fpv4Sp)];
+    VmovSR T1 "111011100000nnnntttt1010g0010000" "n:g t" None Keep [Needs(Fpv4Sp)];
+    VmovRS T1 "111011100001nnnntttt1010g0010000" "t n:g" None Keep [Needs(Fpv4Sp)];
+    VmovDRR T1 "111011000100eeeetttt10110001mmmm" "0:m t e" None Keep [Needs(Fpv4Sp)];
+    VmovRRD T1 "111011000101eeeetttt10110001mmmm" "t e 0:m" None Keep [Needs(Fpv4Sp), Differ(0, 1)];
+    // Loads and stores of registers of the FPU (A6.5). Field `q` is the first register of a list, `b` their number.
+    VldrS T2 "11101101uf01nnnndddd1010iiiiiiii" "d:f n+" Offset(4) Keep [Needs(Fpv4Sp)];
+    VldrD T1 "11101101u001nnnndddd1011iiiiiiii" "0:d n+" Offset(4) Keep [Needs(Fpv4Sp)];
+    VldrLitS T2 "11101101uf011111dddd1010iiiiiiii" "d:f" Offset(4) Keep [Needs(Fpv4Sp)];
+    VldrLitD T1 "11101101u0011111dddd1011iiiiiiii" "0:d" Offset(4) Keep [Needs(Fpv4Sp)];
+    VstrS T2 "11101101uf00nnnndddd1010iiiiiiii" "d:f n+" Offset(4) Keep [Needs(Fpv4Sp)];
+    VstrD T1 "11101101u000nnnndddd1011iiiiiiii" "0:d n+" Offset(4) Keep [Needs(Fpv4Sp)];
+    Vpush T1 "1110110100101101qqqq1011bbbbbbb0" "" None Keep [Needs(Fpv4Sp)];
+    Vpop T1 "1110110010111101qqqq1011bbbbbbb0" "" None Keep [Needs(Fpv4Sp)];
 }

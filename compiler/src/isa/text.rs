@@ -5,7 +5,9 @@
 //! gives the instruction back. Checked by that round trip and by two assemblers.
 
 use super::form::{Flags, Form};
-use super::{Addr, Alu, Cond, Imm, Inst, Place, RegSet, Sem, Shift, ShiftKind, encode};
+use super::{
+    Addr, Alu, Class, Cond, Imm, Inst, Place, Reg, RegSet, Sem, Shift, ShiftKind, Vfp, encode,
+};
 use crate::options::Cpu;
 use std::fmt::{self, Display, Write};
 
@@ -20,7 +22,7 @@ pub enum Dialect {
 }
 
 /// Template of the operands of an operation: `A` to `D` are the registers, `I` the immediate, `O` an offset that
-/// is left out if zero, `S` a shift that is left out if none, `L` the list, `T` a target,
+/// is left out if zero, `F` the immediate as a float, `S` a shift that is left out if none, `L` the list, `T` a target,
 /// `W` the width of a bit field; everything else stands for itself.
 pub(super) fn template(sem: Sem) -> &'static str {
     match sem {
@@ -60,7 +62,24 @@ pub(super) fn template(sem: Sem) -> &'static str {
         Sem::TableBranch { wide: true } => "[A, B, lsl #1]",
         Sem::It | Sem::Nop => "",
         Sem::Udf | Sem::Bkpt => "I",
+        Sem::Vfp(vfp) => match vfp {
+            Vfp::Arith(..) | Vfp::Select(..) | Vfp::FromPair | Vfp::ToPair => "A, B, C",
+            Vfp::Sqrt(_) | Vfp::Neg(_) | Vfp::Abs(_) | Vfp::Move(_) | Vfp::Round(..) => "A, B",
+            Vfp::Compare(_) | Vfp::ToInt { .. } | Vfp::FromInt { .. } => "A, B",
+            Vfp::Widen | Vfp::Narrow | Vfp::FromCore | Vfp::ToCore => "A, B",
+            Vfp::Const(_) => "A, F",
+            Vfp::CompareZero(_) => "A, #0.0",
+            Vfp::Flags => "apsr_nzcv, fpscr",
+            Vfp::Load(_, Addr::Literal) => "A, [pc, I]",
+            Vfp::Load(..) | Vfp::Store(_) => "A, [BO]",
+            Vfp::Push | Vfp::Pop => "L",
+        },
     }
+}
+
+/// A mnemonic before and after the place of its condition: `vadd` and `.f32`.
+pub(super) fn around_condition(mnemonic: &'static str) -> (&'static str, &'static str) {
+    mnemonic.split_at(mnemonic.find('.').unwrap_or(mnemonic.len()))
 }
 
 impl Cond {
@@ -82,8 +101,15 @@ impl ShiftKind {
 impl Display for RegSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_char('{')?;
-        for (i, r) in self.iter().enumerate() {
-            write!(f, "{}{r}", if i == 0 { "" } else { ", " })?;
+        let mut rest = *self;
+        let mut separator = "";
+        while let Some(first) = rest.iter().next() {
+            // Both halves of a `d` register are that register.
+            let double = first.number(Class::Single).map(|n| Reg::d(n / 2));
+            let r = double.filter(|d| rest.contains(*d)).unwrap_or(first);
+            write!(f, "{separator}{r}")?;
+            rest.remove(r);
+            separator = ", ";
         }
         f.write_char('}')
     }
@@ -137,11 +163,13 @@ impl Display for Text<'_> {
         if inst.op.sem() == Sem::It {
             return write!(f, "{} {}", it_mnemonic(inst), inst.cond.suffix());
         }
-        f.write_str(self.mnemonic())?;
+        let (mnemonic, types) = around_condition(self.mnemonic());
+        f.write_str(mnemonic)?;
         if inst.s && !inst.op.sem().is_test() {
             f.write_char('s')?;
         }
         f.write_str(inst.cond.suffix())?;
+        f.write_str(types)?;
         f.write_str(self.width())?;
         let full = template(inst.op.sem());
         let short = self
@@ -205,6 +233,7 @@ impl Text<'_> {
             'O' if inst.imm == 0 => Ok(()),
             'O' => write!(f, ", #{}", inst.imm),
             'S' => shift(f, inst.shift),
+            'F' => write!(f, "#{:?}", f32::from_bits(inst.imm as u32)),
             'L' => write!(f, "{}", inst.list),
             'W' => write!(f, "#{}", inst.imm2),
             'T' => match (self.target, self.dialect) {

@@ -7,17 +7,19 @@ use crate::options::Cpu;
 /// Tags that we use, with values for a core.
 fn tags(cpu: Cpu) -> Vec<(u8, u8)> {
     let arch = match cpu {
-        Cpu::CortexM3 => 10,                 // v7
-        Cpu::CortexM4 | Cpu::CortexM7 => 13, // v7E-M
-        Cpu::CortexM33 => 17,                // v8-M mainline
+        Cpu::CortexM3 => 10, // v7
+        // v7E-M
+        Cpu::CortexM4 | Cpu::CortexM7 | Cpu::CortexM4F | Cpu::CortexM7F => 13,
+        Cpu::CortexM33 | Cpu::CortexM33F => 17, // v8-M mainline
     };
+    let thumb = if arch == 17 { 3 } else { 2 };
     vec![
-        (6, arch),                                      // Tag_CPU_arch
-        (7, b'M'),                                      // Tag_CPU_arch_profile
-        (9, if cpu == Cpu::CortexM33 { 3 } else { 2 }), // Tag_THUMB_ISA_use
-        (24, 1),                                        // Tag_ABI_align_needed: 8 bytes
-        (25, 1),                                        // Tag_ABI_align_preserved: 8 bytes
-        (34, 1),                                        // Tag_CPU_unaligned_access
+        (6, arch),  // Tag_CPU_arch
+        (7, b'M'),  // Tag_CPU_arch_profile
+        (9, thumb), // Tag_THUMB_ISA_use
+        (24, 1),    // Tag_ABI_align_needed: 8 bytes
+        (25, 1),    // Tag_ABI_align_preserved: 8 bytes
+        (34, 1),    // Tag_CPU_unaligned_access
     ]
 }
 

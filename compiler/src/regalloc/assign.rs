@@ -386,7 +386,7 @@ impl Assigner<'_, '_> {
             .find(|c| !c.is_empty())
             .unwrap_or(allowed);
         // Fixed uses start at r0, so others take caller-saved registers from r3 downwards.
-        let top = Reg(15 - class.0.leading_zeros() as u8);
+        let top = Reg(63 - class.0.leading_zeros() as u8);
         if class.minus(CALLER_LOW).is_empty() {
             top
         } else {

@@ -117,9 +117,9 @@ pub(crate) const NUMBERS: [RegisterARM; 16] = [
 pub(crate) fn open(cpu: Cpu) -> Result<Unicorn<'static, ()>, uc_error> {
     let model = match cpu {
         Cpu::CortexM3 => ArmCpuModel::CORTEX_M3,
-        Cpu::CortexM4 => ArmCpuModel::CORTEX_M4,
-        Cpu::CortexM7 => ArmCpuModel::CORTEX_M7,
-        Cpu::CortexM33 => ArmCpuModel::CORTEX_M33,
+        Cpu::CortexM4 | Cpu::CortexM4F => ArmCpuModel::CORTEX_M4,
+        Cpu::CortexM7 | Cpu::CortexM7F => ArmCpuModel::CORTEX_M7,
+        Cpu::CortexM33 | Cpu::CortexM33F => ArmCpuModel::CORTEX_M33,
     };
     let mut engine = Unicorn::new(Arch::ARM, Mode::THUMB)?;
     engine.ctl_set_cpu_model(model as i32)?;

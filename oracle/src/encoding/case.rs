@@ -4,12 +4,13 @@
 //! as the same instruction, or the case is a failure before anything runs.
 
 use super::Random;
-use super::engine::{CODE, DATA, Memory, PLACE, SIZE, State};
+use super::engine::{CODE, DATA, Fpu, Memory, PLACE, SIZE, State};
 use thumbsmith::Cpu;
-use thumbsmith::isa::exec::Flags;
 use thumbsmith::isa::form::Form;
 use thumbsmith::isa::table::FORMS;
-use thumbsmith::isa::{Addr, Cond, Inst, Op, Place, Reg, Sem, encode, encode_sized, writes};
+use thumbsmith::isa::{
+    Addr, Class, Cond, Inst, Op, Place, Reg, Sem, Vfp, encode, encode_sized, writes,
+};
 
 /// What the text of an instruction that is not read back as it was encoded begins with; what is wrong follows.
 pub const MISREAD: &str = "encoded with";
@@ -161,7 +162,9 @@ impl Case {
             }
             Sem::LoadDual | Sem::StoreDual => base(regs[2], random),
             Sem::LoadMany { .. } | Sem::StoreMany { .. } => base(regs[0], random),
-            Sem::Push | Sem::Pop => base(Reg::SP, random),
+            Sem::Push | Sem::Pop | Sem::Vfp(Vfp::Push | Vfp::Pop) => base(Reg::SP, random),
+            Sem::Vfp(Vfp::Load(_, Addr::Literal)) => {}
+            Sem::Vfp(Vfp::Load(..) | Vfp::Store(_)) => base(regs[1], random),
             Sem::TableBranch { .. } => {
                 base(regs[0], random);
                 r[regs[1].0 as usize] = random.below(256);
@@ -177,13 +180,44 @@ impl Case {
         // The low two bits of SP are always zero.
         r[13] &= !3;
         r[15] = self.start;
-        let f = random.next();
-        let flags = Flags {
-            n: f & 1 != 0,
-            z: f & 2 != 0,
-            c: f & 4 != 0,
-            v: f & 8 != 0,
+        let flags = random.flags();
+        let fpu = matches!(self.inst.op.sem(), Sem::Vfp(_)).then(|| self.fpu(random));
+        State { r, flags, fpu }
+    }
+
+    /// Registers of the FPU: operands are floats or integers as the instruction wants them, sometimes of one magnitude.
+    fn fpu(&self, random: &mut Random) -> Fpu {
+        let mut fpu = Fpu {
+            s: [0; 32],
+            flags: random.flags(),
+            default_nan: random.below(2) == 0,
         };
-        State { r, flags }
+        let integers = matches!(self.inst.op.sem(), Sem::Vfp(Vfp::FromInt { .. }));
+        fpu.s.fill_with(|| match integers {
+            true => random.word(),
+            false => random.float(),
+        });
+        let operands = &self.inst.regs[..self.inst.op.roles().len()];
+        let doubles = operands.iter().filter_map(|r| r.number(Class::Double));
+        for low in doubles.map(|n| 2 * n as usize) {
+            let bits = random.double();
+            (fpu.s[low], fpu.s[low + 1]) = (bits as u32, (bits >> 32) as u32);
+        }
+        if let ([.., a, b], 0) = (operands, random.below(4)) {
+            // The second is the first with any sign, and sometimes both are zeros.
+            let (sign, keep) = (random.next() & 1 << 31, random.below(4) != 0);
+            let same = |a: u32| if keep { a } else { a & 1 << 31 };
+            if let (Some(a), Some(b)) = (a.number(Class::Single), b.number(Class::Single)) {
+                let bits = same(fpu.s[a as usize]);
+                (fpu.s[a as usize], fpu.s[b as usize]) = (bits, bits ^ sign);
+            }
+            if let (Some(a), Some(b)) = (a.number(Class::Double), b.number(Class::Double)) {
+                let (a, b) = (2 * a as usize, 2 * b as usize);
+                let (low, high) = (if keep { fpu.s[a] } else { 0 }, same(fpu.s[a + 1]));
+                (fpu.s[a], fpu.s[a + 1]) = (low, high);
+                (fpu.s[b], fpu.s[b + 1]) = (low, high ^ sign);
+            }
+        }
+        fpu
     }
 }

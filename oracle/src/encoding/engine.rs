@@ -5,7 +5,8 @@
 
 use crate::arm::unicorn::{NUMBERS, open};
 use thumbsmith::Cpu;
-use thumbsmith::isa::exec::{Bus, BusFault, Flags};
+use thumbsmith::isa::exec::{Bus, BusFault, Flags, Machine};
+use thumbsmith::isa::{Class, Reg};
 use unicorn_engine::{Context, Prot, RegisterARM, Unicorn, uc_error};
 
 /// Where code starts.
@@ -16,6 +17,14 @@ pub(super) const DATA: u32 = 0x2000_0000;
 pub(super) const SIZE: u32 = 0x1_0000;
 /// Where the instructions under test stand, in the middle of the code: 256 bytes.
 pub(super) const PLACE: u32 = CODE + SIZE / 2;
+/// `VMSR FPSCR, R0` (Arm v7-M manual, A7.7.247), which stands at the start of the code.
+pub(super) const SET_FPSCR: [u8; 4] = [0xe1, 0xee, 0x10, 0x0a];
+/// Where it ends.
+const FPSCR_SET: u32 = CODE + 4;
+/// The bit DN of FPSCR.
+const DEFAULT_NAN: u64 = 1 << 25;
+/// Unicorn's number of `d0`, behind which the others are.
+const D0: i32 = RegisterARM::D0 as i32;
 
 /// Memory of the executor, the same as unicorn's: code that can be read, data that can be written too.
 pub struct Memory {
@@ -86,21 +95,21 @@ impl Reference {
         until: u32,
         count: usize,
     ) -> Result<(State, Result<(), uc_error>), uc_error> {
+        if let Some(fpu) = &state.fpu {
+            self.set_fpu(fpu)?;
+        }
         for (register, value) in NUMBERS[..15].iter().zip(state.r) {
             self.engine.reg_write(*register, value.into())?;
         }
-        let f = state.flags;
-        let bits = [f.n, f.z, f.c, f.v]
-            .iter()
-            .fold(0, |v, b| v << 1 | u64::from(*b));
         self.engine
-            .reg_write(RegisterARM::XPSR, bits << 28 | 1 << 24)?;
+            .reg_write(RegisterARM::XPSR, nzcv(state.flags) | 1 << 24)?;
         let result = self
             .engine
             .emu_start(u64::from(at | 1), u64::from(until), 0, count);
         let mut after = State {
             r: [0; 16],
             flags: Flags::default(),
+            fpu: None,
         };
         for (register, value) in NUMBERS[..15].iter().zip(&mut after.r) {
             *value = self.engine.reg_read(*register)? as u32;
@@ -108,19 +117,56 @@ impl Reference {
         after.r[15] = self.engine.pc_read()? as u32 & !1;
         // The low two bits of SP are always zero (Arm v7-M manual, B1.4.1); not in unicorn.
         after.r[13] &= !3;
-        let bits = self.engine.reg_read(RegisterARM::XPSR)?;
-        let bit = |n: u32| bits >> n & 1 != 0;
-        after.flags = Flags {
-            n: bit(31),
-            z: bit(30),
-            c: bit(29),
-            v: bit(28),
-        };
+        after.flags = flags(self.engine.reg_read(RegisterARM::XPSR)?);
+        if state.fpu.is_some() {
+            after.fpu = Some(self.fpu()?);
+        }
         if result.is_err() {
             // A fault inside an IT block leaves the block's state behind.
             self.engine.context_restore(&self.clean)?;
         }
         Ok((after, result))
+    }
+
+    /// Registers of the FPU and FPSCR. Unicorn forgets what the host writes to FPSCR, so that an instruction does.
+    fn set_fpu(&mut self, fpu: &Fpu) -> Result<(), uc_error> {
+        for (n, pair) in fpu.s.chunks_exact(2).enumerate() {
+            let bits = u64::from(pair[1]) << 32 | u64::from(pair[0]);
+            self.engine.reg_write(D0 + n as i32, bits)?;
+        }
+        let mode = if fpu.default_nan { DEFAULT_NAN } else { 0 };
+        self.engine
+            .reg_write(RegisterARM::R0, nzcv(fpu.flags) | mode)?;
+        self.engine
+            .emu_start(u64::from(CODE | 1), FPSCR_SET.into(), 0, 0)
+    }
+
+    fn fpu(&self) -> Result<Fpu, uc_error> {
+        let mut fpu = Fpu::default();
+        for (n, pair) in fpu.s.chunks_exact_mut(2).enumerate() {
+            let bits = self.engine.reg_read(D0 + n as i32)?;
+            (pair[0], pair[1]) = (bits as u32, (bits >> 32) as u32);
+        }
+        let fpscr = self.engine.reg_read(RegisterARM::FPSCR)?;
+        fpu.flags = flags(fpscr);
+        fpu.default_nan = fpscr & DEFAULT_NAN != 0;
+        Ok(fpu)
+    }
+}
+
+/// Flags in the bits of XPSR and of FPSCR.
+fn nzcv(f: Flags) -> u64 {
+    let bits = [f.n, f.z, f.c, f.v];
+    bits.iter().fold(0, |v, b| v << 1 | u64::from(*b)) << 28
+}
+
+fn flags(bits: u64) -> Flags {
+    let bit = |n: u32| bits >> n & 1 != 0;
+    Flags {
+        n: bit(31),
+        z: bit(30),
+        c: bit(29),
+        v: bit(28),
     }
 }
 
@@ -129,4 +175,48 @@ impl Reference {
 pub struct State {
     pub(super) r: [u32; 16],
     pub(super) flags: Flags,
+    /// For instructions of the FPU.
+    pub(super) fpu: Option<Fpu>,
+}
+
+/// Registers of the FPU; flags and the mode of NaNs of FPSCR.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Fpu {
+    pub(super) s: [u32; 32],
+    pub(super) flags: Flags,
+    pub(super) default_nan: bool,
+}
+
+impl State {
+    /// Lets a machine be in this state, outside of IT blocks.
+    pub(super) fn put(&self, machine: &mut Machine) {
+        machine.r = self.r;
+        machine.flags = self.flags;
+        machine.it = 0;
+        if let Some(fpu) = self.fpu {
+            (machine.s, machine.fpscr, machine.default_nan) = (fpu.s, fpu.flags, fpu.default_nan);
+        }
+    }
+
+    /// The state of a machine that was put in another, of the same registers.
+    pub(super) fn of(machine: &Machine, before: &State) -> State {
+        State {
+            r: machine.r,
+            flags: machine.flags,
+            fpu: before.fpu.map(|_| Fpu {
+                s: machine.s,
+                flags: machine.fpscr,
+                default_nan: machine.default_nan,
+            }),
+        }
+    }
+
+    /// What is in a register, if the state has it; the flags of FPSCR as one of them.
+    pub(super) fn get(&self, reg: Reg) -> Option<u32> {
+        match (reg.number(Class::Single), &self.fpu) {
+            (None, Some(fpu)) if reg == Reg::FPSCR => Some(nzcv(fpu.flags) as u32),
+            (None, _) => self.r.get(reg.0 as usize).copied(),
+            (Some(n), fpu) => fpu.map(|fpu| fpu.s[n as usize]),
+        }
+    }
 }

@@ -8,22 +8,25 @@
 
 mod case;
 mod engine;
+mod floats;
 
 use case::Case;
 pub(crate) use case::{MISREAD, misread};
-use engine::{CODE, DATA, Memory, Reference, SIZE, State};
+use engine::{CODE, DATA, Memory, Reference, SET_FPSCR, SIZE, State};
 use thumbsmith::Cpu;
-use thumbsmith::isa::exec::{Machine, Stop};
+use thumbsmith::isa::exec::{Flags, Machine, Stop};
 use thumbsmith::isa::form::{Form, Rule};
 use thumbsmith::isa::table::FORMS;
 use thumbsmith::isa::{
-    Cond, Inst, Op, Place, Reg, encode_sized, reads, reads_flags, writes, writes_flags,
+    Cond, Inst, Op, Place, Reg, Sem, encode_sized, reads, reads_flags, writes, writes_flags,
 };
 use unicorn_engine::uc_error;
 
 /// Instructions that one input makes at most, and states of each.
 const INSTRUCTIONS: usize = 24;
 const STATES: usize = 3;
+/// States of one of the FPU, where more depends on what the operands are.
+const FLOAT_STATES: usize = 10;
 
 /// Splitmix64: the same stream on every host.
 pub struct Random(u64);
@@ -45,6 +48,17 @@ impl Random {
     /// A number below `n`, which must not be zero.
     pub fn below(&mut self, n: u32) -> u32 {
         self.next() % n
+    }
+
+    /// Any flags.
+    pub(super) fn flags(&mut self) -> Flags {
+        let f = self.next();
+        Flags {
+            n: f & 1 != 0,
+            z: f & 2 != 0,
+            c: f & 4 != 0,
+            v: f & 8 != 0,
+        }
     }
 
     /// A word: often at a boundary, small, or with few bits.
@@ -85,7 +99,7 @@ pub struct Trial {
 impl Trial {
     /// A trial that these random bits choose; none if they are no instruction of the form on this core.
     pub fn new(form: &'static Form, cpu: Cpu, random: &mut Random) -> Option<Trial> {
-        if form.has(Rule::Dsp) && !cpu.has_dsp() {
+        if !form.exists_on(cpu) {
             return None;
         }
         let may = !form.pattern.has(b'c') && !form.has(Rule::Outside);
@@ -129,12 +143,14 @@ impl Bench {
     /// Text of an engine that does not start on this host.
     pub fn new() -> Result<Bench, String> {
         let mut random = Random::new(6);
+        let mut code: Vec<u8> = (0..SIZE).map(|_| random.next() as u8).collect();
+        code[..SET_FPSCR.len()].copy_from_slice(&SET_FPSCR);
         let memory = Memory {
-            code: (0..SIZE).map(|_| random.next() as u8).collect(),
+            code,
             data: (0..SIZE).map(|_| random.next() as u8).collect(),
             written: None,
         };
-        let references: Result<_, uc_error> = Cpu::ALL
+        let references: Result<_, uc_error> = Cpu::KNOWN
             .iter()
             .map(|cpu| Reference::new(*cpu, &memory))
             .collect();
@@ -197,7 +213,11 @@ impl Bench {
         for chunk in bytes.chunks_exact(8).take(INSTRUCTIONS) {
             let word = chunk.iter().fold(0, |w, b| w << 8 | u64::from(*b));
             let form = &FORMS[(word >> 48) as usize % FORMS.len()];
-            let cpu = Cpu::ALL[(word >> 46) as usize % Cpu::ALL.len()];
+            let cores: Vec<Cpu> = Cpu::KNOWN
+                .into_iter()
+                .filter(|cpu| form.exists_on(*cpu))
+                .collect();
+            let cpu = cores[(word >> 45) as usize % cores.len()];
             let mut random = Random::new(word);
             let Some(mut trial) = Trial::new(form, cpu, &mut random) else {
                 continue;
@@ -208,10 +228,20 @@ impl Bench {
                     None => continue,
                 }
             }
-            self.run(&trial, STATES, &mut random, &mut counts)?;
+            let states = match form.op.sem() {
+                Sem::Vfp(_) => FLOAT_STATES,
+                _ => STATES,
+            };
+            self.run(&trial, states, &mut random, &mut counts)?;
         }
         Ok(counts)
     }
+}
+
+/// All but PC: core registers, those of the FPU, and the flags of FPSCR.
+fn registers() -> impl Iterator<Item = Reg> {
+    let singles = (0..32).map(Reg::s);
+    (0..15).map(Reg).chain(singles).chain([Reg::FPSCR])
 }
 
 /// How often what happened.
@@ -240,9 +270,7 @@ fn compare(
     before: &State,
     counts: &mut Counts,
 ) -> Result<(), String> {
-    machine.r = before.r;
-    machine.flags = before.flags;
-    machine.it = 0;
+    before.put(machine);
     memory.written = None;
     let ours = (0..case.count).try_for_each(|_| machine.step(memory));
     counts.states += 1;
@@ -279,17 +307,12 @@ fn compare(
         }
         (ours, theirs) => return Err(format!("executor {ours:?}, unicorn {theirs:?}")),
     }
-    let got = State {
-        r: machine.r,
-        flags: machine.flags,
-    };
+    let got = State::of(machine, before);
     if got != after {
         return Err(format!("executor {got:x?}\n unicorn {after:x?}"));
     }
     let allowed = writes(&case.inst);
-    let changed = (0..15)
-        .map(Reg)
-        .filter(|r| got.r[r.0 as usize] != before.r[r.0 as usize]);
+    let changed = registers().filter(|r| got.get(*r) != before.get(*r));
     if case.inst.op != Op::It && changed.into_iter().any(|r| !allowed.contains(r)) {
         return Err("a register changed that `writes` does not name".into());
     }
@@ -298,7 +321,8 @@ fn compare(
     }
     let (low, high) = memory.written.unwrap_or((DATA, DATA));
     let (low, high) = (low.saturating_sub(8).max(DATA), (high + 8).min(DATA + SIZE));
-    let mut bytes = [0; 128];
+    // Sixteen `d` registers, and eight bytes on both sides.
+    let mut bytes = [0; 144];
     let bytes = &mut bytes[..(high - low) as usize];
     reference
         .engine
@@ -320,24 +344,37 @@ fn reads_are_complete(
 ) -> Result<(), String> {
     let read = reads(&case.inst);
     let mut run = |state: &State| {
-        machine.r = state.r;
-        machine.flags = state.flags;
-        machine.it = 0;
+        state.put(machine);
         let data = memory.data.clone();
         let result = (0..case.count).try_for_each(|_| machine.step(memory));
         let memory_after = std::mem::replace(&mut memory.data, data);
-        (result, machine.r, machine.flags, memory_after)
+        (result, State::of(machine, state), memory_after)
     };
     let mut other = *before;
     for reg in (0..13).chain([14]).map(Reg).filter(|r| !read.contains(*r)) {
         other.r[reg.0 as usize] = random.next();
     }
+    let opposite = |f: Flags| Flags {
+        n: !f.n,
+        z: !f.z,
+        c: !f.c,
+        v: !f.v,
+    };
     if !reads_flags(&case.inst) {
-        other.flags.c = !other.flags.c;
-        other.flags.z = !other.flags.z;
+        other.flags = opposite(other.flags);
+    }
+    if let Some(fpu) = &mut other.fpu {
+        let mut others = fpu.s.iter_mut().zip(0..);
+        others
+            .by_ref()
+            .filter(|(_, n)| !read.contains(Reg::s(*n)))
+            .for_each(|(s, _)| *s = random.next());
+        if !read.contains(Reg::FPSCR) {
+            fpu.flags = opposite(fpu.flags);
+        }
     }
     let (a, b) = (run(before), run(&other));
-    if (a.0, &a.3) != (b.0, &b.3) {
+    if (a.0, &a.2) != (b.0, &b.2) {
         return Err("depends on more than `reads` says".into());
     }
     if a.0.is_err() || case.inst.cond != Cond::Al {
@@ -345,7 +382,7 @@ fn reads_are_complete(
     }
     match writes(&case.inst)
         .iter()
-        .find(|reg| a.1[reg.0 as usize] != b.1[reg.0 as usize])
+        .find(|reg| a.1.get(*reg) != b.1.get(*reg))
     {
         Some(reg) => Err(format!("{reg} depends on more than `reads` says")),
         None => Ok(()),

@@ -139,7 +139,7 @@ pub fn effect(t: &mut Arena, sem: Sem, o: &Operands<'_>, unknown: &str) -> Optio
         Sem::LoadMany { .. } | Sem::StoreMany { .. } | Sem::Push | Sem::Pop => return None,
         Sem::Branch | Sem::Call | Sem::CallReg | Sem::BranchReg => return None,
         Sem::CompareBranch { .. } | Sem::TableBranch { .. } | Sem::It => return None,
-        Sem::Nop | Sem::Udf | Sem::Bkpt => return None,
+        Sem::Nop | Sem::Udf | Sem::Bkpt | Sem::Vfp(_) => return None,
     };
     let n = t.extract(f.value, 31, 31);
     let z = t.is(f.value, 0);

@@ -1,22 +1,22 @@
-//! Which registers hold multiples of four, and that every access to several words goes through one.
+//! Which registers hold multiples of four, and that every access that needs one goes through one.
 //!
-//! In: a section and its instructions. Out: findings. LDRD, STRD, LDM, STM, PUSH and POP fault on real cores at an address
-//! that is no multiple of four (Arm v7-M manual, A3.2.1), whatever simulators do; addresses of WebAssembly may be anything.
+//! In: a section and its instructions. Out: findings. LDRD, STRD, LDM, STM, PUSH and POP, VLDR, VSTR, VPUSH and VPOP fault on
+//! real cores at an address that is no multiple of four (Arm v7-M manual, A3.2.1), whatever simulators do; addresses of WebAssembly may be anything.
 //! So the judge demands a proof: a forward analysis over the instructions' own meanings, in which only SP is
 //! known at the start (AAPCS32, 6.2.1.1). Invariant: what is not understood is not known to be aligned.
 
 use super::Findings;
 use super::flow::{literal, successors};
 use super::section::{Code, Item, Section};
-use thumbsmith::isa::{self, Addr, Alu, Reg, RegSet, Sem, ShiftKind};
+use thumbsmith::isa::{self, Addr, Alu, Reg, RegSet, Sem, ShiftKind, Vfp};
 use thumbsmith::seeded::{Bug, on};
 
 /// Registers known to hold multiples of four.
 type Known = RegSet;
 
-/// Judges all accesses to several words that can be reached.
+/// Judges all accesses to words that must be aligned and can be reached.
 pub(super) fn judge(section: &Section, code: &Code) -> Findings {
-    if !code.items.iter().any(|i| several_words(i).is_some()) {
+    if !code.items.iter().any(|i| aligned_base(i).is_some()) {
         return Ok(());
     }
     let mut states: Vec<Option<Known>> = vec![None; code.items.len()];
@@ -44,7 +44,7 @@ pub(super) fn judge(section: &Section, code: &Code) -> Findings {
     }
     let mut found = Vec::new();
     for (item, state) in code.items.iter().zip(&states) {
-        if let (Some(base), Some(known)) = (several_words(item), state)
+        if let (Some(base), Some(known)) = (aligned_base(item), state)
             && !known.contains(base)
         {
             let text = format!("`{}`: {base} may be no multiple of four", item.inst);
@@ -54,8 +54,9 @@ pub(super) fn judge(section: &Section, code: &Code) -> Findings {
     if found.is_empty() { Ok(()) } else { Err(found) }
 }
 
-/// The base register, if the instruction accesses more than one word.
-fn several_words(item: &Item) -> Option<Reg> {
+/// The base register, if the instruction accesses more than one word, or memory for a register of the FPU. The PC of a
+/// literal is a multiple of four.
+fn aligned_base(item: &Item) -> Option<Reg> {
     match item.inst.op.sem() {
         Sem::LoadDual | Sem::StoreDual => Some(item.inst.regs[2]),
         Sem::LoadMany { .. } | Sem::StoreMany { .. } => Some(item.inst.regs[0]),
@@ -71,6 +72,10 @@ fn several_words(item: &Item) -> Option<Reg> {
         Sem::Saturate { .. } | Sem::Branch | Sem::Call | Sem::CallReg | Sem::BranchReg => None,
         Sem::CompareBranch { .. } | Sem::TableBranch { .. } => None,
         Sem::It | Sem::Nop | Sem::Udf | Sem::Bkpt => None,
+        Sem::Vfp(Vfp::Load(_, Addr::Literal)) => None,
+        Sem::Vfp(Vfp::Load(..) | Vfp::Store(_)) => Some(item.inst.regs[1]),
+        Sem::Vfp(Vfp::Push | Vfp::Pop) => Some(Reg::SP),
+        Sem::Vfp(_) => None,
     }
 }
 
@@ -105,8 +110,10 @@ fn transfer(section: &Section, item: &Item, before: Known) -> Known {
             learn(0, registers(alu, is(1), shifted));
         }
         Sem::ShiftI(ShiftKind::Lsl) => learn(0, inst.imm >= 2),
-        Sem::Adr => learn(0, literal(item).is_some_and(|at| at % 4 == 0)),
-        Sem::Load(_, Addr::Literal) => learn(0, literal(item).is_some_and(|at| pool(section, at))),
+        Sem::Adr => learn(0, literal(item).is_some_and(|(at, _)| at % 4 == 0)),
+        Sem::Load(_, Addr::Literal) => {
+            learn(0, literal(item).is_some_and(|(at, _)| pool(section, at)))
+        }
         Sem::Load(_, Addr::Pre | Addr::Post) | Sem::Store(_, Addr::Pre | Addr::Post) => {
             learn(1, is(1) && word(inst.imm));
         }
@@ -118,7 +125,9 @@ fn transfer(section: &Section, item: &Item, before: Known) -> Known {
         } => {
             learn(0, is(0));
         }
-        Sem::Push | Sem::Pop if before.contains(Reg::SP) => after.insert(Reg::SP),
+        Sem::Push | Sem::Pop | Sem::Vfp(Vfp::Push | Vfp::Pop) if before.contains(Reg::SP) => {
+            after.insert(Reg::SP)
+        }
         // Nothing is learned from the rest: what they write may be anything.
         _ => {}
     }

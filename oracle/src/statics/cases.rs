@@ -40,6 +40,23 @@ pub(super) const RIGHT: &[Lines] = &[
         "bx lr",
     ],
     &["!movw r0, #0", "!movt r0, #0", "ldrd r2, r3, [r0]", "bx lr"],
+    &[
+        "vpush {d8, d9}",
+        "vldr s16, [sp, #4]",
+        "vcmp.f32 s16, #0.0",
+        "vmrs apsr_nzcv, fpscr",
+        "vselgt.f32 s0, s16, s1",
+        "vpop {d8, d9}",
+        "bx lr",
+    ],
+    &[
+        "vldr d0, [pc, #4]",
+        "bx lr",
+        ".byte 0",
+        ".byte 0",
+        ".word 4",
+        ".word 4",
+    ],
 ];
 
 /// Wrong code, and a part of what is to be said of it.
@@ -70,6 +87,15 @@ pub(super) const WRONG: &[(Lines, &str)] = &[
     (
         &["ldrd r2, r3, [r0]", "bx lr"],
         "may be no multiple of four",
+    ),
+    (&["vldr s0, [r0]", "bx lr"], "may be no multiple of four"),
+    (
+        &["add r1, sp, #2", "vstr d0, [r1]", "bx lr"],
+        "may be no multiple of four",
+    ),
+    (
+        &["vldr d0, [pc, #4]", "nop", "bx lr", ".word 4"],
+        "which is not data",
     ),
     (
         &[
@@ -126,7 +152,7 @@ pub fn judge(number: usize) -> Result<(), String> {
         None => (RIGHT[number], None),
         Some(k) => (WRONG[k].0, Some(WRONG[k].1)),
     };
-    let found = findings(&assemble(lines)?, Cpu::CortexM4);
+    let found = findings(&assemble(lines)?, Cpu::CortexM7F);
     match what {
         None if found.is_empty() => Ok(()),
         Some(what) if found.contains(what) => Ok(()),
@@ -174,7 +200,7 @@ pub(super) fn assemble(lines: &[&str]) -> Result<Section, String> {
             let sizes = size.map_or(vec![2, 4], |s| vec![s]);
             let encoded = sizes
                 .into_iter()
-                .find_map(|n| encode_sized(&inst, Cpu::CortexM4, place, n).ok())
+                .find_map(|n| encode_sized(&inst, Cpu::CortexM7F, place, n).ok())
                 .ok_or_else(|| format!("{line}: no encoding"))?;
             block = match inst.op {
                 Op::It => 4 - (inst.imm as u32 & 15).trailing_zeros() as usize,

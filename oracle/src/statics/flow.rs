@@ -8,7 +8,7 @@
 use super::Findings;
 use super::section::{Code, Item, Section};
 use smallvec::SmallVec;
-use thumbsmith::isa::{Reg, Sem, literal_base};
+use thumbsmith::isa::{Precision, Reg, Sem, Vfp, literal_base};
 use thumbsmith::seeded::{Bug, on};
 
 /// Where an instruction may go next: instructions by number.
@@ -59,7 +59,7 @@ fn control(section: &Section, item: &Item) -> Control {
             Control::Through
         }
         Sem::Store(..) | Sem::Adr | Sem::LoadDual | Sem::StoreDual | Sem::Push => Control::Through,
-        Sem::StoreMany { .. } => Control::Through,
+        Sem::StoreMany { .. } | Sem::Vfp(_) => Control::Through,
     }
 }
 
@@ -136,16 +136,17 @@ pub(super) fn successors(section: &Section, code: &Code, number: usize) -> Resul
     Ok(next)
 }
 
-/// The offset of the literal that an instruction reads or whose address it takes.
-pub(super) fn literal(item: &Item) -> Option<i64> {
+/// The offset of the literal that an instruction reads or whose address it takes, and its bytes.
+pub(super) fn literal(item: &Item) -> Option<(i64, u32)> {
     use thumbsmith::isa::Addr::Literal;
-    match item.inst.op.sem() {
-        Sem::Load(_, Literal) | Sem::Adr => {
-            Some(i64::from(literal_base(item.at)) + i64::from(item.inst.imm))
-        }
+    let bytes = match item.inst.op.sem() {
+        Sem::Load(_, Literal) | Sem::Adr | Sem::Vfp(Vfp::Load(Precision::F32, Literal)) => 4,
+        Sem::Vfp(Vfp::Load(Precision::F64, Literal)) => 8,
         // The address form is the only thing that matters here; everything else names no literal.
-        _ => None,
-    }
+        _ => return None,
+    };
+    let at = i64::from(literal_base(item.at)) + i64::from(item.inst.imm);
+    Some((at, bytes))
 }
 
 /// Judges every instruction's targets and literals, and that what is there is an entry, code or data in use.
@@ -160,8 +161,8 @@ pub(super) fn judge(section: &Section, code: &Code) -> Findings {
         if let Err(text) = successors(section, code, number) {
             found.push((item.at, text));
         }
-        if let Some(at) = literal(item)
-            && section.data(at, 4).is_none()
+        if let Some((at, bytes)) = literal(item)
+            && section.data(at, bytes).is_none()
         {
             found.push((item.at, format!("a literal at {at:#x}, which is not data")));
         }

@@ -23,7 +23,7 @@ const NOP: u16 = 0xbf00;
 pub fn rejected<'a>(words: impl Iterator<Item = &'a Word>) -> Result<Vec<String>, String> {
     let words: Vec<&Word> = words.collect();
     let mut found = Vec::new();
-    for cpu in Cpu::ALL {
+    for cpu in Cpu::KNOWN {
         let mine: Vec<&Word> = words.iter().copied().filter(|w| w.cpu == cpu).collect();
         if !mine.is_empty() {
             found.extend(ask(cpu, &mine)?);
@@ -70,7 +70,8 @@ fn ask(cpu: Cpu, words: &[&Word]) -> Result<Vec<String>, String> {
     let text: String = words.iter().map(|w| line(w)).collect();
     let mut child = Command::new(TOOL)
         .args(["--disassemble", "--triple=thumbv7m-none-eabi"])
-        .arg(format!("-mcpu={}", cpu.name()))
+        .arg(format!("-mcpu={}", cpu.without_fpu().name()))
+        .args((cpu == cpu.without_fpu()).then_some("-mattr=-fpregs"))
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -132,6 +133,9 @@ mod tests {
             word(Cpu::CortexM3, 0xd125, 0),
             word(Cpu::CortexM3, 0xbf01, 0),
             word(Cpu::CortexM3, 0xd125, 0),
+            word(Cpu::CortexM4F, 0xee30_0a20, 0),
+            word(Cpu::CortexM33F, 0xfe00_0a20, 0),
+            word(Cpu::CortexM7F, 0xee31_0b02, 0),
         ];
         assert_eq!(rejected(right.iter()), Ok(Vec::new()));
         let wrong = [
@@ -139,6 +143,10 @@ mod tests {
             word(Cpu::CortexM3, 0xfa43_f084, 0),
             word(Cpu::CortexM3, 0xfb01_f00d, 0),
             word(Cpu::CortexM3, 0xbf08, 0x08),
+            // VADD.F32 without an FPU, VSEL.F32 without FPv5, VADD.F64 without doubles.
+            word(Cpu::CortexM4, 0xee30_0a20, 0),
+            word(Cpu::CortexM4F, 0xfe00_0a20, 0),
+            word(Cpu::CortexM33F, 0xee31_0b02, 0),
         ];
         for w in &wrong {
             assert_eq!(rejected([w].into_iter()).map(|f| f.len()), Ok(1), "{w:?}");
