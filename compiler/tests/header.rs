@@ -177,3 +177,48 @@ fn tools_read_the_object() {
         );
     }
 }
+
+/// Firmware that passes floats in registers of the FPU links what passes none, and is kept from linking what does.
+#[test]
+fn firmware_with_an_fpu_links_what_passes_no_floats() {
+    let dir = Folder::new("variants");
+    let path = |name: &str| dir.0.join(name);
+    std::fs::write(path("main.c"), "float twice(float x) { return x + x; }").unwrap();
+    let mut cc = Command::new("arm-none-eabi-gcc");
+    cc.args([
+        "-mcpu=cortex-m4",
+        "-mthumb",
+        "-mfpu=fpv4-sp-d16",
+        "-mfloat-abi=hard",
+    ]);
+    run(cc
+        .arg("-c")
+        .arg(path("main.c"))
+        .arg("-o")
+        .arg(path("main.o")))
+    .unwrap();
+    let texts = [
+        (
+            "(module (func (export \"f\") (param i32) (result i32) (i32.trunc_sat_f32_s (f32.convert_i32_s (local.get 0)))))",
+            true,
+        ),
+        (
+            "(module (func (export \"f\") (param f32) (result f32) (local.get 0)))",
+            false,
+        ),
+        ("(module (import \"env\" \"f\" (func (result f64))))", false),
+    ];
+    for (wat, links) in texts {
+        let options = Options {
+            cpu: Cpu::CortexM4,
+            ..Options::default()
+        };
+        let wasm = wat::parse_str(wat).unwrap();
+        let object = thumbsmith::compile(&wasm, &options).unwrap().object;
+        std::fs::write(path("m.o"), object).unwrap();
+        let mut ld = Command::new("arm-none-eabi-ld");
+        ld.args(["-r", "-o"]).arg(path("both.o"));
+        let linked = run(ld.arg(path("main.o")).arg(path("m.o")));
+        assert_eq!(linked.is_ok(), links, "{wat}: {linked:?}");
+    }
+}

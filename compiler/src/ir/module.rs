@@ -346,6 +346,18 @@ pub struct Module {
 }
 
 impl Module {
+    /// Whether floats are passed to or from functions of others: imports, exports, and what shared tables refer to.
+    pub fn passes_floats(&self) -> bool {
+        let has = |ty: &FuncType| {
+            let all = ty.params.iter().chain(&ty.results);
+            all.into_iter().any(|t| matches!(t, Ty::F32 | Ty::F64))
+        };
+        let outside = |f: &&FuncDecl| f.import.is_some() || !f.exports.is_empty();
+        let shared = self.tables.iter().any(Table::is_shared);
+        self.funcs.iter().filter(outside).any(|f| has(&f.ty))
+            || shared && self.types.iter().any(|t| has(&t.ty))
+    }
+
     /// The immediate of the `sym` that is a reference to a function.
     pub fn reference(&self, func: u32) -> i64 {
         match self.funcs.get(func as usize).is_some_and(|f| f.entry.thunk) {

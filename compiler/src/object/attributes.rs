@@ -5,7 +5,7 @@
 use crate::options::Cpu;
 
 /// Tags that we use, with values for a core.
-fn tags(cpu: Cpu) -> Vec<(u8, u8)> {
+fn tags(cpu: Cpu, passes_floats: bool) -> Vec<(u8, u8)> {
     let arch = match cpu {
         Cpu::CortexM3 => 10, // v7
         // v7E-M
@@ -13,22 +13,30 @@ fn tags(cpu: Cpu) -> Vec<(u8, u8)> {
         Cpu::CortexM33 | Cpu::CortexM33F => 17, // v8-M mainline
     };
     let thumb = if arch == 17 { 3 } else { 2 };
-    vec![
+    let mut tags = vec![
         (6, arch),  // Tag_CPU_arch
         (7, b'M'),  // Tag_CPU_arch_profile
         (9, thumb), // Tag_THUMB_ISA_use
         (24, 1),    // Tag_ABI_align_needed: 8 bytes
         (25, 1),    // Tag_ABI_align_preserved: 8 bytes
         (34, 1),    // Tag_CPU_unaligned_access
-    ]
+    ];
+    tags.push(match passes_floats {
+        // Tag_ABI_FP_number_model: all of IEEE 754. Without Tag_ABI_VFP_args that means the base variant.
+        true => (23, 3),
+        // Tag_ABI_VFP_args: compatible with both variants.
+        false => (28, 3),
+    });
+    tags
 }
 
-/// The section's contents.
-pub fn section(cpu: Cpu) -> Vec<u8> {
+/// The section's contents. `passes_floats` says whether floats are passed to or from other objects, by the base variant of the
+/// procedure call standard; if not, firmware of the other variant may link it too.
+pub fn section(cpu: Cpu, passes_floats: bool) -> Vec<u8> {
     let mut attributes = vec![5]; // Tag_CPU_name
     attributes.extend(cpu.name().bytes());
     attributes.push(0);
-    for (tag, value) in tags(cpu) {
+    for (tag, value) in tags(cpu, passes_floats) {
         attributes.extend([tag, value]);
     }
     let mut file = vec![1]; // Tag_File

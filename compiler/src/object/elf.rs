@@ -72,8 +72,11 @@ pub fn write(c: &Compiled, options: &Options) -> Result<Vec<u8>> {
         sh_type: elf::SHT_ARM_ATTRIBUTES,
         sh_flags: Default::default(),
     };
-    w.obj
-        .append_section_data(id, &attributes::section(options.cpu), 1);
+    w.obj.append_section_data(
+        id,
+        &attributes::section(options.cpu, c.module.passes_floats()),
+        1,
+    );
     w.obj
         .write()
         .map_err(|e| Error::new(ErrorKind::Internal, format!("object file: {e}")))
