@@ -382,7 +382,7 @@ fn hostile(loops: usize) -> Vec<(&'static str, Vec<u8>, bool)> {
         (
             "200,000 dependent loads",
             body(&[get, &[0x28, 2, 0].repeat(200_000)]),
-            false,
+            true,
         ),
         (
             "100,000 stores",
