@@ -8,6 +8,7 @@
 //! that it must have run: a part that did less failed, whatever it found.
 
 use crate::bench;
+use crate::bounds;
 use crate::check::{Ask, Direct, Judge, Setup};
 use crate::generate::Family;
 use crate::hunt::{Bag, Hunt, run};
@@ -33,6 +34,9 @@ const QEMU_CALLS: u64 = 40_000;
 
 /// One module of the differential run of so many is given to QEMU's boards.
 const QEMU_SHARE: u64 = 3;
+
+/// Accesses around the bounds of memories that a release needs.
+pub const ACCESSES: u64 = 100_000_000;
 
 /// What the gate demands.
 #[derive(Clone, Copy, Debug)]
@@ -118,6 +122,7 @@ pub fn gate(root: &Path, demand: &Demand) -> Result<Report, String> {
     report.part("baseline", measured, 6, json!({ "rows": measured }));
     if demand.release {
         release(root, &workloads, &mut judge, &mut report)?;
+        memory(demand, &mut report)?;
     }
     Ok(report)
 }
@@ -140,6 +145,23 @@ fn release(
     report
         .failures
         .extend(found.iter().map(ToString::to_string));
+    Ok(())
+}
+
+/// The part of a release about memory: accesses around every bound.
+fn memory(demand: &Demand, report: &mut Report) -> Result<(), String> {
+    let plan = bounds::Plan {
+        accesses: ACCESSES,
+        bounds: Vec::new(),
+        cpus: Vec::new(),
+        levels: Vec::new(),
+        first: 0,
+        threads: demand.threads,
+    };
+    let done = plan.run()?;
+    report.failures.extend(done.wrong);
+    let (ran, what) = (done.figures.accesses, done.figures.json());
+    report.part("memory", ran, ACCESSES, what);
     Ok(())
 }
 
