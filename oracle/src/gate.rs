@@ -51,7 +51,7 @@ pub struct Demand {
     pub seed: u64,
     /// Worker threads.
     pub threads: usize,
-    /// Whether every optimization is judged on and off too, and the ledger of them checked.
+    /// Whether every optimization is judged on and off too, the ledger of them checked, and the bounds of memories tried.
     pub release: bool,
 }
 

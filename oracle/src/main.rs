@@ -224,7 +224,8 @@ enum Command {
         /// Seed of the run.
         #[arg(long, default_value_t = 1)]
         seed: u64,
-        /// What a release needs besides: every optimization on and off, and its row in docs/optimizations.md.
+        /// What a release needs besides: every optimization on and off, and its row in docs/optimizations.md; all accesses of
+        /// `memory`.
         #[arg(long)]
         release: bool,
     },

@@ -253,17 +253,19 @@ impl Stage<'_> {
         if !self.random.word().is_multiple_of(GROWS) {
             return Ok(());
         }
-        let pages = (self.model.most - self.model.size) / self.model.page;
-        if pages == 0 {
-            return self.begin();
-        }
-        let pages = self.random.word() % pages + 1;
-        let before = self.model.size / self.model.page;
-        self.model.grow(pages);
-        let expected = Outcome::Returned([before].into_iter().collect());
-        let got = self.machine.call(grow, &[pages]);
+        let room = ((self.model.most - self.model.size) / self.model.page) as u32;
+        let pages = match self.random.word() % 8 {
+            // More than there is room for, as a number without a sign and with one.
+            0 => room + 1,
+            1 => u32::MAX,
+            _ if room == 0 => return self.begin(),
+            pick => pick as u32 % room + 1,
+        };
+        let before = self.model.grow(pages);
+        let expected = Outcome::Returned([u64::from(before)].into_iter().collect());
+        let got = self.machine.call(grow, &[u64::from(pages)]);
         if let Some(reference) = &mut self.reference {
-            reference.call(grow, &[pages]);
+            reference.call(grow, &[u64::from(pages)]);
         }
         match got == expected {
             true => Ok(()),

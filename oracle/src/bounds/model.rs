@@ -3,7 +3,7 @@
 //! In: a description and arguments. Out: how the call ends, and in the model what it leaves. Invariant: an address is computed
 //! in 64 bits, without a look at how the compiler does it.
 
-use super::module::{SEGMENT, WIDE, WORD};
+use super::module::{SEGMENT, WIDE, WORD, segment_start};
 use super::operator::Operator;
 use super::sweep::{Form, Sweep};
 use crate::program::Ty;
@@ -82,7 +82,13 @@ impl Model {
     ) -> Result<(), Option<Range<u64>>> {
         let width = operator.width();
         let word = self.done.wrapping_mul(WORD.0).wrapping_add(WORD.1);
-        let at = self.place(index, sweep.offset, width, operator.bulk())?;
+        let place = self.place(index, sweep.offset, width, operator.bulk());
+        // The range of a segment is checked in every mode, before a byte moves.
+        let copied = place.as_ref().map_or(width as usize, Range::len);
+        if matches!(operator, Operator::Init(_)) && segment_start(width) + copied > SEGMENT.len() {
+            return Err(None);
+        }
+        let at = place?;
         match operator {
             Operator::Load(ty, _, signed, _) => {
                 let value = self.bytes[at]
@@ -118,20 +124,24 @@ impl Model {
                     .copy_within(from.start..from.start + length, to.start);
             }
             Operator::Init(_) => {
+                let from = &SEGMENT[segment_start(width)..];
                 let length = at.len();
-                self.bytes[at].copy_from_slice(&SEGMENT[..length]);
+                self.bytes[at].copy_from_slice(&from[..length]);
             }
         }
         self.done = self.done.wrapping_add(1);
         Ok(())
     }
 
-    /// Grows by so many pages, if there is room.
-    pub fn grow(&mut self, pages: u64) {
-        let size = self.size + pages * self.page;
-        if size <= self.most {
-            self.size = size;
+    /// Grows by so many pages, if there is room; gives what `memory.grow` does.
+    pub fn grow(&mut self, pages: u32) -> u32 {
+        let before = self.size / self.page;
+        let size = self.size + u64::from(pages) * self.page;
+        if size > self.most {
+            return u32::MAX;
         }
+        self.size = size;
+        before as u32
     }
 
     /// One call.

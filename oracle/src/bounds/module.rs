@@ -26,6 +26,11 @@ pub struct Sizes {
 
 /// Bytes of a passive segment.
 pub const SEGMENT: [u8; 37] = *b"no two of its ranges are the same 123";
+/// Where in the segment a copy of so many bytes begins.
+pub fn segment_start(bytes: u32) -> usize {
+    SEGMENT.len().saturating_sub(bytes as usize)
+}
+
 /// Factor and summand that make a word of a count.
 pub const WORD: (u32, u32) = (0x9e37_79b1, 0x85eb_ca6b);
 /// Factor that makes two words of one.
@@ -153,9 +158,9 @@ impl Body<'_> {
                     dst_mem: mem,
                 }
             }
-            Operator::Init(_) => {
+            Operator::Init(n) => {
                 self.index();
-                self.i32(0);
+                self.i32(segment_start(n) as u32);
                 self.length();
                 I::MemoryInit { mem, data_index: 0 }
             }

@@ -21,7 +21,7 @@ pub enum Operator {
     CopyTo(u32),
     /// `memory.copy` of so many bytes to the beginning of memory.
     CopyFrom(u32),
-    /// `memory.init` of so many bytes from the beginning of a segment.
+    /// `memory.init` of so many bytes, the last ones of a segment of 37: one more is outside of that.
     Init(u32),
 }
 
@@ -97,4 +97,5 @@ pub const OPERATORS: &[Operator] = &[
     Operator::Init(0),
     Operator::Init(13),
     Operator::Init(37),
+    Operator::Init(38),
 ];

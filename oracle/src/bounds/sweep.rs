@@ -138,7 +138,7 @@ impl Sweep {
         let (width, offset) = (self.operator.width(), self.offset);
         let last = size as i64 - i64::from(offset) - i64::from(width);
         let mut below = |n: u64| (random.word() % n) as i64;
-        let (run, short) = (below(64), below(8) + 1);
+        let (run, short) = (below(256), below(8) + 1);
         let beyond = below(i64::from(width).unsigned_abs() + 1);
         let wraps = (1i64 << 32) - i64::from(offset);
         let longer = below(2);
