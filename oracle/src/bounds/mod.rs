@@ -1,15 +1,17 @@
 //! Adversarial memory: accesses around every bound, judged by the specification's rule.
 //!
 //! In: how many accesses, and of which modes, CPUs and levels. Out: [`Figures`], or what is wrong. Modules whose functions sweep over
-//! addresses (`sweep`, `module`) are compiled in every mode, for every CPU and level, for memories of every shape
-//! (`shape`), and run in unicorn with everything outside unmapped; `model` says what each call must do, `judge` compares. The loops
+//! addresses (`sweep`, `body`, `module`) are compiled in every mode, for every CPU and level, for memories of every shape
+//! (`shape`), and run in unicorn with everything outside unmapped; `model` says what each call must do, `stage` compares. The loops
 //! run as emitted code, so that a hundred million accesses take minutes.
 
+pub mod body;
 pub mod judge;
 pub mod model;
 pub mod module;
 pub mod operator;
 pub mod shape;
+pub mod stage;
 pub mod sweep;
 
 pub use judge::{Case, Figures};
