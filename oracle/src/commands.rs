@@ -5,6 +5,7 @@
 use crate::{HuntArgs, Outcome, Target};
 use serde_json::json;
 use std::path::Path;
+use std::time::Instant;
 use thumbsmith::options::by_name;
 use thumbsmith::{Bounds, Cpu, Level, Options};
 use thumbsmith_oracle::check::{Ask, CALLS, Direct, Judge, Setup, Voice};
@@ -15,8 +16,8 @@ use thumbsmith_oracle::program::Info;
 use thumbsmith_oracle::proof::{Proof, Subject, results};
 use thumbsmith_oracle::qemu::board::Board;
 use thumbsmith_oracle::{
-    bench, floats, gate, ledger, packages, plan, reduce, regression, replay, seeds, spec, speed,
-    triage,
+    bench, bounds, floats, gate, ledger, packages, plan, reduce, regression, replay, seeds, spec,
+    speed, triage,
 };
 
 fn named<T: Copy>(
@@ -589,6 +590,33 @@ pub fn play_packages(
     }
     println!("{played} played, {failed} failed");
     Ok(failed == 0 && played > 0)
+}
+
+/// Sweeps over the bounds of memories, and prints how much and how fast.
+pub fn memory_bounds(
+    accesses: u64,
+    [cpus, levels, modes]: [&[String]; 3],
+    first: u64,
+    threads: usize,
+) -> Outcome {
+    let plan = bounds::Plan {
+        accesses,
+        bounds: named("bounds", modes, &Bounds::ALL, Bounds::name)?,
+        cpus: named("CPU", cpus, &Cpu::ALL, Cpu::name)?,
+        levels: named("level", levels, &Level::ALL, Level::name)?,
+        first,
+        threads,
+    };
+    let began = Instant::now();
+    let done = plan.run()?;
+    for line in &done.wrong {
+        println!("wrong: {line}");
+    }
+    let (seconds, mut row) = (began.elapsed().as_secs_f64(), done.figures.json());
+    row["seconds"] = json!(seconds.round());
+    row["accesses per second"] = json!((done.figures.accesses as f64 / seconds).round());
+    println!("{row}");
+    Ok(done.wrong.is_empty())
 }
 
 /// Runs scripts of the specification, one at a time, and prints what held.

@@ -9,6 +9,7 @@
 //! that it must have run: a part that did less failed, whatever it found.
 
 use crate::bench;
+use crate::bounds;
 use crate::check::{Ask, Direct, Judge, Setup};
 use crate::floats;
 use crate::generate::Family;
@@ -39,6 +40,9 @@ const QEMU_SHARE: u64 = 3;
 /// Operands of each operator on floats in a release.
 const FLOAT_OPERANDS: u64 = 10_000_000;
 
+/// Accesses around the bounds of memories that a release needs.
+pub const ACCESSES: u64 = 100_000_000;
+
 /// What the gate demands.
 #[derive(Clone, Copy, Debug)]
 pub struct Demand {
@@ -52,7 +56,7 @@ pub struct Demand {
     pub seed: u64,
     /// Worker threads.
     pub threads: usize,
-    /// Whether every optimization is judged on and off too, and the ledger of them checked.
+    /// Whether every optimization is judged on and off too, the ledger of them checked, and the bounds of memories tried.
     pub release: bool,
 }
 
@@ -123,6 +127,7 @@ pub fn gate(root: &Path, demand: &Demand) -> Result<Report, String> {
     report.part("baseline", measured, 6, json!({ "rows": measured }));
     if demand.release {
         release(root, &workloads, &mut judge, &mut report)?;
+        memory(demand, &mut report)?;
     }
     Ok(report)
 }
@@ -166,6 +171,23 @@ fn operators_on_floats(report: &mut Report) {
         .count() as u64;
     let least = all.count() as u64 * FLOAT_OPERANDS + (every << 32);
     report.part("floats", compared, least, json!({ "compared": compared }));
+}
+
+/// The part of a release about memory: accesses around every bound.
+fn memory(demand: &Demand, report: &mut Report) -> Result<(), String> {
+    let plan = bounds::Plan {
+        accesses: ACCESSES,
+        bounds: Vec::new(),
+        cpus: Vec::new(),
+        levels: Vec::new(),
+        first: 0,
+        threads: demand.threads,
+    };
+    let done = plan.run()?;
+    report.failures.extend(done.wrong);
+    let (ran, what) = (done.figures.accesses, done.figures.json());
+    report.part("memory", ran, ACCESSES, what);
+    Ok(())
 }
 
 fn regressions(root: &Path, judge: &mut Judge, report: &mut Report) -> Result<(), String> {

@@ -5,6 +5,7 @@
 pub mod allocation;
 pub mod arm;
 pub mod bench;
+pub mod bounds;
 pub mod case;
 pub mod check;
 pub mod compare;

@@ -5,8 +5,8 @@ mod commands;
 use clap::{Args, Parser, Subcommand};
 use commands::{
     bench_table, check, check_ledger, check_part, compile_speed, cores, hunt, judge_floats,
-    judge_with, list_unproven, pass_gate, play_packages, prove_rules, reduce_file, replay_all,
-    run_export, seed_table, specification, triage_file, triage_table,
+    judge_with, list_unproven, memory_bounds, pass_gate, play_packages, prove_rules, reduce_file,
+    replay_all, run_export, seed_table, specification, triage_file, triage_table,
 };
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -182,6 +182,28 @@ enum Command {
         #[arg(long, value_delimiter = ',', default_value = "0,1,2,3,s,z")]
         level: Vec<String>,
     },
+    /// Accesses around every bound of memories of every shape, against the specification's rule. Exit status 1 if one is not
+    /// exactly as it says.
+    Memory {
+        /// At least so many accesses.
+        #[arg(long, default_value_t = gate::ACCESSES)]
+        accesses: u64,
+        /// CPUs to compile for; all without it.
+        #[arg(long, value_delimiter = ',')]
+        cpu: Vec<String>,
+        /// Levels to compile at; all without it.
+        #[arg(long, value_delimiter = ',')]
+        level: Vec<String>,
+        /// Bounds modes to compile with; all without it.
+        #[arg(long, value_delimiter = ',')]
+        bounds: Vec<String>,
+        /// Number of the first module.
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+        /// Worker threads.
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
+    },
     /// Compile speed and peak memory on a module of at least a megabyte made of copies of a kernel. One core.
     Speed {
         /// The module to copy.
@@ -214,7 +236,8 @@ enum Command {
         /// Seed of the run.
         #[arg(long, default_value_t = 1)]
         seed: u64,
-        /// What a release needs besides: every optimization on and off, and its row in docs/optimizations.md.
+        /// What a release needs besides: every optimization on and off, and its row in docs/optimizations.md; all accesses of
+        /// `memory`.
         #[arg(long)]
         release: bool,
     },
@@ -433,6 +456,14 @@ fn main() -> ExitCode {
             cpu,
             level,
         } => play_packages(&scenes, &files, &only, &cpu, &level),
+        Command::Memory {
+            accesses,
+            cpu,
+            level,
+            bounds,
+            seed,
+            threads,
+        } => memory_bounds(accesses, [&cpu, &level, &bounds], seed, threads),
         Command::Gate {
             root,
             functions,

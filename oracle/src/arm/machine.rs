@@ -13,9 +13,9 @@ use crate::engine::{Engine, Outcome, Values, answer, copy, imported_global, mix}
 use crate::program::{ImportFn, Info, Program, Sig, Ty, import_symbol};
 use std::ops::Range;
 use std::rc::Rc;
-use thumbsmith::TrapKind;
 use thumbsmith::backend::symbols::numbered;
 use thumbsmith::options::Base;
+use thumbsmith::{Bounds, TrapKind};
 
 /// Bytes of stack for a program.
 pub const STACK: usize = 2 << 20;
@@ -107,6 +107,7 @@ pub struct Machine<C: Core> {
     called_back: u64,
     junk: u64,
     violations: Vec<String>,
+    trap_offset: Option<u32>,
 }
 
 impl<C: Core> Machine<C> {
@@ -138,6 +139,7 @@ impl<C: Core> Machine<C> {
             called_back: 0,
             junk: 0,
             violations: Vec::new(),
+            trap_offset: None,
         }
     }
 
@@ -160,6 +162,11 @@ impl<C: Core> Machine<C> {
     /// How often an import called back into an export since the program was loaded.
     pub fn called_back(&self) -> u64 {
         self.called_back
+    }
+
+    /// The byte offset in the binary that the trap table has for the last trap.
+    pub fn trap_offset(&self) -> Option<u32> {
+        self.trap_offset
     }
 
     /// Bytes of the region of stubs that the loaded program uses.
@@ -228,7 +235,9 @@ impl<C: Core> Machine<C> {
             .memory()
             .filter(|m| m.import.is_some() || self.fixed)
         {
-            self.image.linear = (m.limit() << m.page_log2) as usize;
+            // What wraps may end some bytes behind the memory, which its section has room for (docs/memory.md).
+            let behind = 8 * usize::from(program.options.bounds == Bounds::Mask);
+            self.image.linear = (m.limit() << m.page_log2) as usize + behind;
         }
         self.resolve(program)?;
         let stubs = self.stub_bytes();
@@ -472,6 +481,7 @@ impl<C: Core> Machine<C> {
             };
         }
         let kind = u8::try_from(code).ok().and_then(TrapKind::from_code);
+        self.trap_offset = self.image.traps.get(&pc).copied();
         if kind.is_some() && !self.image.traps.is_empty() && !self.image.traps.contains_key(&pc) {
             self.violations
                 .push(format!("the trap at {pc:#x} is not in the trap table"));
@@ -667,8 +677,34 @@ impl<C: Core> Machine<C> {
         (pages << info.page_log2).min(place.bytes as u64) as usize
     }
 
-    /// All bytes that are reserved for a linear memory.
-    fn linear(&self, memory: usize) -> &[u8] {
+    /// What was written beside the program's data and memories: between them, and beyond the stack.
+    pub fn strays(&mut self) -> Vec<String> {
+        let mut found = Vec::new();
+        let ram = self.memory.bytes(Kind::Ram);
+        for gap in self.image.gaps(self.firmware()) {
+            if let Some(i) = ram
+                .get(gap.clone())
+                .and_then(|b| b.iter().position(|b| *b != CANARY))
+            {
+                found.push(format!(
+                    "RAM between the program's data was written at +{:#x}",
+                    gap.start + i
+                ));
+            }
+        }
+        if ram[..4] != (self.base(Kind::Stack) + GUARD as u32).to_le_bytes() {
+            found.push("the firmware's stack limit was overwritten".into());
+        }
+        let guard = &mut self.memory.bytes_mut(Kind::Stack)[..GUARD];
+        if guard.iter().any(|b| *b != CANARY) {
+            guard.fill(CANARY);
+            found.push("the stack was written below its limit".into());
+        }
+        found
+    }
+
+    /// All bytes that are reserved for a linear memory; of the first one, all that are mapped for it.
+    pub fn reserved(&self, memory: usize) -> &[u8] {
         match (memory, self.places.get(memory)) {
             (0, _) => self.memory.bytes(Kind::Linear),
             (_, Some(place)) => {
@@ -709,7 +745,7 @@ impl<C: Core> Engine for Machine<C> {
 
     fn memory(&mut self, memory: usize) -> &[u8] {
         let size = self.memory_size(memory);
-        self.linear(memory).get(..size).unwrap_or(&[])
+        self.reserved(memory).get(..size).unwrap_or(&[])
     }
 
     fn write_memory(&mut self, at: u32, bytes: &[u8]) -> bool {
@@ -752,29 +788,9 @@ impl<C: Core> Engine for Machine<C> {
     }
 
     fn finish(&mut self) -> Vec<String> {
-        let mut found = Vec::new();
-        let ram = self.memory.bytes(Kind::Ram);
-        for gap in self.image.gaps(self.firmware()) {
-            if let Some(i) = ram
-                .get(gap.clone())
-                .and_then(|b| b.iter().position(|b| *b != CANARY))
-            {
-                found.push(format!(
-                    "RAM between the program's data was written at +{:#x}",
-                    gap.start + i
-                ));
-            }
-        }
-        if ram[..4] != (self.base(Kind::Stack) + GUARD as u32).to_le_bytes() {
-            found.push("the firmware's stack limit was overwritten".into());
-        }
-        let guard = &mut self.memory.bytes_mut(Kind::Stack)[..GUARD];
-        if guard.iter().any(|b| *b != CANARY) {
-            guard.fill(CANARY);
-            found.push("the stack was written below its limit".into());
-        }
+        let mut found = self.strays();
         let beyond = |memory: usize| {
-            let rest = self.linear(memory).get(self.memory_size(memory)..);
+            let rest = self.reserved(memory).get(self.memory_size(memory)..);
             rest.is_some_and(|bytes| bytes.iter().any(|b| *b != 0))
         };
         // Without a memory its region is unused, and stays as it was.

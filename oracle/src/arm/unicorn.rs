@@ -11,13 +11,15 @@
 
 use super::memory::{Kind, Memory};
 use super::{Core, PC, Regs, Stop};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use thumbsmith::Cpu;
-use unicorn_engine::{Arch, ArmCpuModel, Mode, Prot, RegisterARM, Unicorn, uc_engine, uc_error};
+use unicorn_engine::{
+    Arch, ArmCpuModel, HookType, Mode, Prot, RegisterARM, Unicorn, uc_engine, uc_error,
+};
 
 /// Unicorn with one CPU model.
 pub struct UnicornCore {
@@ -129,6 +131,9 @@ pub(crate) fn open(cpu: Cpu) -> Result<Unicorn<'static, ()>, uc_error> {
 /// Registers before each instruction that a watched core ran, since the list was last cleared.
 pub type Seen = Rc<RefCell<Vec<Regs>>>;
 
+/// Address of the last access that met nothing mapped.
+pub type Missed = Rc<Cell<Option<u32>>>;
+
 /// Instructions after which no more are written down.
 const MOST_SEEN: usize = 200_000;
 
@@ -181,6 +186,24 @@ impl UnicornCore {
         let hooked = core.engine.add_code_hook(1, 0, note);
         hooked.map_err(|e| format!("unicorn: {e}"))?;
         Ok((core, seen))
+    }
+
+    /// A core that besides writes down at which address an access met nothing that is mapped, or not for writing. The hook runs
+    /// at a fault only, so it costs nothing.
+    ///
+    /// # Errors
+    /// Text of unicorn.
+    pub fn pointing(cpu: Cpu, limit: Duration) -> Result<(UnicornCore, Missed), String> {
+        let mut core = UnicornCore::new(cpu, limit)?;
+        let missed = Missed::default();
+        let cell = Rc::clone(&missed);
+        let note = move |_: &mut Unicorn<'_, ()>, _, address: u64, _, _| {
+            cell.set(Some(address as u32));
+            false
+        };
+        let hooked = core.engine.add_mem_hook(HookType::MEM_INVALID, 1, 0, note);
+        hooked.map_err(|e| format!("unicorn: {e}"))?;
+        Ok((core, missed))
     }
 
     /// Gives up on runs after this time from here on.
