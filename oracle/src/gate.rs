@@ -5,7 +5,7 @@
 //! goes on until every rule was observed; a differential run of fixed size from fixed seeds, in which no family may
 //! degenerate; QEMU's boards on all regressions, the corpus and a sample of that run; LLVM's opinion on every different
 //! instruction of these; size and speed of the workloads against the committed baseline. A release adds each optimization on and off, and operators on
-//! floats by the million. Each part has a least amount
+//! floats by the ten million, accesses around every bound of a memory. Each part has a least amount
 //! that it must have run: a part that did less failed, whatever it found.
 
 use crate::bench;

@@ -254,8 +254,9 @@ fn calls_end_and_few_of_them_trap() {
             | Family::Tables
             | Family::Rules
             | Family::Chaos
-            | Family::Real
-            | Family::Floats => 4_000,
+            | Family::Real => 4_000,
+            // One of six functions is of constants alone: it has no arguments, and is called four times.
+            Family::Floats => 3_000,
         };
         assert!(
             returned >= least,
