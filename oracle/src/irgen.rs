@@ -470,10 +470,9 @@ impl<'d, 'a, 'm> Maker<'d, 'a, 'm> {
         self.depth -= 1;
     }
 
-    /// A loop that counts down, with other parameters that its back edge sets to anything.
-    fn repeat(&mut self) {
-        self.depth += 1;
-        let times = self.draw.range(1, 8);
+    /// Enters a loop that is to count down from `times`, and fills its body. Gives its header, the counter, and the
+    /// counter's place among the header's parameters.
+    fn counted(&mut self, times: usize) -> (Block, Value, usize) {
         let header = self.join();
         let counter = self.f.add_param(header, Ty::I32);
         let live = self.live.clone();
@@ -484,6 +483,14 @@ impl<'d, 'a, 'm> Maker<'d, 'a, 'm> {
         self.enter(header, &live);
         self.iterations *= times;
         self.statements(5);
+        (header, counter, last)
+    }
+
+    /// A loop that counts down, with other parameters that its back edge sets to anything.
+    fn repeat(&mut self) {
+        self.depth += 1;
+        let times = self.draw.range(1, 8);
+        let (header, counter, last) = self.counted(times);
         let one = self.f.iconst(Ty::I32, 1);
         let next = self.float(Op::Sub, Ty::I32, &[counter, one]);
         let mut back = self.edge(header);
@@ -507,16 +514,7 @@ impl<'d, 'a, 'm> Maker<'d, 'a, 'm> {
     fn endless(&mut self) {
         self.depth += 1;
         let times = self.draw.range(1, 6);
-        let header = self.join();
-        let counter = self.f.add_param(header, Ty::I32);
-        let live = self.live.clone();
-        let mut entry = self.edge(header);
-        let last = entry.args.len() - 1;
-        entry.args[last] = self.f.iconst(Ty::I32, times as u64);
-        self.f.block_mut(self.at).term = Term::jump(entry.to, entry.args);
-        self.enter(header, &live);
-        self.iterations *= times;
-        self.statements(5);
+        let (header, counter, last) = self.counted(times);
         let (zero, one) = (self.f.iconst(Ty::I32, 0), self.f.iconst(Ty::I32, 1));
         let next = self.float(Op::Sub, Ty::I32, &[counter, one]);
         let over = self.float(Op::Eq, Ty::I32, &[next, zero]);
