@@ -4,6 +4,7 @@
 //! memory as [`Chunk`]s that lie in flash. `NAME_init` does what instantiation does (specification, 4.5.4): globals and tables,
 //! then element segments and data segments in order, then the start function.
 
+use crate::backend::abi::Variant;
 use crate::ir::ops::SymKind;
 use crate::ir::{
     Args, Block, Edge, ElemMode, ExprOp, Func, FuncType, GlobalInit, Memory, Module, Node, Op,
@@ -414,9 +415,9 @@ pub fn init_function(module: &Module, image: &[Chunk]) -> (FuncType, Func) {
 
 /// The function through which outside callers reach a function: one of several results takes a pointer to a struct in
 /// front of the parameters (AAPCS, 6.4) and has them stored there; an import that is exported again is called.
-pub fn export_wrapper(module: &Module, index: u32) -> (FuncType, Func) {
+pub fn export_wrapper(module: &Module, index: u32, variant: Variant) -> (FuncType, Func) {
     let ty = &module.funcs[index as usize].ty;
-    if ty.results.len() < 2 {
+    if ty.results.len() < 2 || variant.is_homogeneous(&ty.results) {
         return forwarder(ty, index);
     }
     let params = std::iter::once(Ty::I32)

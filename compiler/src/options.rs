@@ -36,7 +36,7 @@ pub enum Feature {
 
 impl Cpu {
     /// Every core that code is generated for.
-    pub const ALL: [Cpu; 4] = [Cpu::CortexM3, Cpu::CortexM4, Cpu::CortexM7, Cpu::CortexM33];
+    pub const ALL: [Cpu; 7] = Cpu::KNOWN;
 
     /// Every core whose instructions are known: those too whose FPU no code uses yet.
     pub const KNOWN: [Cpu; 7] = [

@@ -5,6 +5,7 @@
 //! paths. The order constraints are checked before anything runs. Functions are taken callees first, twice: early passes
 //! leave SSA that callers may inline, late passes turn it into code, so that a caller knows how much stack its callees need.
 
+use crate::backend::abi::Variant;
 use crate::backend::code::{self, Code};
 use crate::backend::mir::{MFunc, MOp, Symbol};
 use crate::backend::symbols::{SymbolKind, Symbols, text};
@@ -634,7 +635,7 @@ impl Cx<'_> {
         let module = self.module;
         for (i, f) in module.funcs.iter().enumerate() {
             if f.needs_wrapper() {
-                let made = init::export_wrapper(module, i as u32);
+                let made = init::export_wrapper(module, i as u32, Variant::of(self.options.cpu));
                 self.finish_unit(passes, SymbolKind::Wrapper(i as u32), made, &mut out)?;
             }
             if f.entry.thunk {
@@ -821,7 +822,7 @@ fn lower_func(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
         }
         _ => 0,
     };
-    let sig = abi::within(&u.ty, area);
+    let sig = abi::within(&u.ty, area, Variant::of(cx.options.cpu));
     u.mir = lower::lower(&u.func, &cfg, &sched, &sig, &u.name, &mut lcx)?;
     u.func = Func::new(&[], &[]);
     Ok(())

@@ -366,6 +366,12 @@ bugs! {
     668 MinimumOfZeros "FPU" "executor" "VMINNM and VMAXNM of zeros take the first or second whatever their signs";
     669 SelectReadsNothing "FPU" "isa" "VSEL is said to read no flags";
     680 BitsOfNan "floats" "simplify" "a comparison by bits takes NaNs for numbers beyond the infinity";
+    681 FloatHoles "FPU" "abi" "the register that a double leaves free is not filled by a later float";
+    682 FloatAfterStack "FPU" "abi" "a float finds a register although one before it went to the stack";
+    683 NearestTruncates "FPU" "lower" "f32.nearest on an FPU truncates";
+    684 ExtremumNumber "FPU" "lower" "min and max on an FPU give the number where one operand is a NaN";
+    685 CallKeepsFloats "FPU" "lower" "calls are taken to keep s0 to s15";
+    690 FloatSaveLost "FPU" "emit" "the last of more than two registers of the FPU that a caller keeps values in is not saved";
     700 CompareLastWord "checkers" "compare" "the last word of memory is not compared";
     701 CompareGlobalHalf "checkers" "compare" "the high word of globals is not compared";
     702 CompareTrapKinds "checkers" "compare" "kinds of traps are not compared";

@@ -16,7 +16,7 @@
 //! ```
 
 use super::mir::{MFunc, Symbol, VReg};
-use super::mir_text::{self, block_head, head, header, instruction, line};
+use super::mir_text::{self, block_head, head, header, instruction, line, register};
 use crate::ir::cursor::{Cursor, ParseError};
 use crate::isa::{Reg, RegSet};
 use crate::regalloc::{Allocation, Edit, Loc};
@@ -25,9 +25,18 @@ use std::fmt::Write;
 /// Text of a function with its allocation. `names` gives symbols' names, which follow as comments.
 pub fn function(f: &MFunc, a: &Allocation, names: &dyn Fn(Symbol) -> Option<String>) -> String {
     let mut out = head(f);
-    let used: Vec<_> = a.used.iter().map(|r| format!("r{}", r.0)).collect();
+    let used: Vec<_> = a.used.iter().map(register).collect();
     // Writing to a string cannot fail.
-    let _ = writeln!(out, " slots {} used {{{}}}", a.slots, used.join(", "));
+    let floats = match a.float_slots {
+        0 => String::new(),
+        slots => format!(" floatslots {slots}"),
+    };
+    let _ = writeln!(
+        out,
+        " slots {}{floats} used {{{}}}",
+        a.slots,
+        used.join(", ")
+    );
     for (b, block) in f.blocks.iter().enumerate() {
         out.push_str(&block_head(b, block));
         let mut edits = a.edits[b].iter().peekable();
@@ -47,7 +56,7 @@ pub fn function(f: &MFunc, a: &Allocation, names: &dyn Fn(Symbol) -> Option<Stri
 
 fn location(at: Loc) -> String {
     match at {
-        Loc::Reg(r) => format!("r{}", r.0),
+        Loc::Reg(r) => register(r),
         Loc::Slot(s) => format!("slot{s}"),
     }
 }
@@ -55,8 +64,8 @@ fn location(at: Loc) -> String {
 fn edit(e: Edit) -> String {
     match e {
         Edit::Move { from, to } => format!("{} = Move {}", location(to), location(from)),
-        Edit::Remat { value, to } => format!("r{} = Remat v{}", to.0, value.0),
-        Edit::Swap(x, y) => format!("Swap r{}, r{}", x.0, y.0),
+        Edit::Remat { value, to } => format!("{} = Remat v{}", register(to), value.0),
+        Edit::Swap(x, y) => format!("Swap {}, {}", register(x), register(y)),
     }
 }
 
@@ -68,25 +77,28 @@ type Result<T> = std::result::Result<T, ParseError>;
 /// Line, column and what was expected.
 pub fn parse(text: &str) -> Result<(MFunc, Allocation)> {
     let mut a = Allocation::default();
-    let mut slots = (0, RegSet::EMPTY);
+    let mut slots = (0, 0, RegSet::EMPTY);
     let first = |c: &mut Cursor<'_>| {
         let f = header(c)?;
         if !c.take_word("slots") {
             return c.expected("`slots`");
         }
         slots.0 = c.number_in(0, u32::MAX.into())? as u32;
+        if c.take_word("floatslots") {
+            slots.1 = c.number_in(0, u32::MAX.into())? as u32;
+        }
         if !c.take_word("used") {
             return c.expected("`used`");
         }
         let used = mir_text::fixed(c)?;
-        slots.1 = used.iter().fold(RegSet::EMPTY, |s, &r| s.or(RegSet::of(r)));
+        slots.2 = used.iter().fold(RegSet::EMPTY, |s, &r| s.or(RegSet::of(r)));
         c.end()?;
         Ok(f)
     };
     let f = mir_text::parse_with(text, first, |c, f| place(c, f, &mut a))?;
     // A block may end without a line of its own.
     room(&mut a, f.blocks.len());
-    (a.slots, a.used) = slots;
+    (a.slots, a.float_slots, a.used) = slots;
     Ok((f, a))
 }
 
@@ -121,7 +133,7 @@ fn parse_edit(c: &mut Cursor<'_>) -> Result<Option<Edit>> {
         c.need(",")?;
         return Ok(Some(Edit::Swap(x, mir_text::physical(c)?)));
     }
-    if !c.is_numbered("r") && !c.is_numbered("slot") {
+    if !mir_text::is_physical(c) && !c.is_numbered("slot") {
         return Ok(None);
     }
     let to = parse_location(c)?;

@@ -7,13 +7,15 @@
 
 use super::code::{Item, Kind, Label, Literal};
 use super::mir::{MFunc, MInst, MOp, Symbol, VReg};
-use crate::isa::{self, Cond, Inst, Op as I, Reg, RegSet, Role};
+use crate::isa::{self, Class, Cond, Inst, Op as I, Reg, RegSet, Role};
 use crate::regalloc::{Allocation, Edit, Loc};
 use crate::seeded::{Bug, on};
 use crate::trap::TrapKind;
 
 /// Largest offset that loads and stores take from the stack pointer.
 const REACH: u32 = 4092;
+/// Largest offset that VLDR and VSTR take.
+const FLOAT_REACH: u32 = 1020;
 /// Greatest immediate of ADDW and SUBW.
 const PLAIN: u32 = 4095;
 
@@ -22,12 +24,36 @@ const PLAIN: u32 = 4095;
 pub struct Frame {
     /// Registers pushed at entry; `lr` among them if any.
     pub saved: RegSet,
+    /// Registers of the FPU pushed below them: neighbours, as VPUSH has them.
+    pub saved_floats: RegSet,
     /// Bytes below them.
     pub local: u32,
     /// Offset of the spill slots.
     slots_at: u32,
-    /// Whether a word is pushed for a moment where a store is out of an immediate's reach.
-    borrows: bool,
+    /// Offset of the spill slots for registers of the FPU.
+    float_slots_at: u32,
+    /// Bytes that are pushed for a moment: where an access is out of an immediate's reach, where registers of the FPU are exchanged.
+    borrows: u32,
+    /// Whether literals at the end of the function are near enough for registers of the FPU.
+    near: bool,
+}
+
+/// Bytes of a register of the FPU, as a function uses them.
+fn float_bytes(f: &MFunc) -> u32 {
+    match f.float_class {
+        Class::Double => 8,
+        Class::Core | Class::Single => 4,
+    }
+}
+
+/// The callee-saved registers of the FPU that a function has to push: from the first to the last that it uses.
+fn saved_floats(a: &Allocation) -> RegSet {
+    let used = a.used.and(RegSet::FLOAT_CALLEE_SAVED);
+    let Some(first) = used.iter().next() else {
+        return RegSet::EMPTY;
+    };
+    let last = 63 - used.0.leading_zeros() - u32::from(on(Bug::FloatSaveLost) && used.len() > 2);
+    (first.0..=last as u8).fold(RegSet::EMPTY, |s, n| s.or(RegSet::of(Reg(n))))
 }
 
 impl Frame {
@@ -40,11 +66,13 @@ impl Frame {
         if f.has_calls || a.used.contains(Reg::LR) || !saved.is_empty() {
             saved.insert(Reg::LR);
         }
+        let saved_floats = saved_floats(a);
         let overlap = if on(Bug::SlotsOverlap) { 4 } else { 0 };
         let slots_at = f.out_bytes.saturating_sub(overlap);
-        let mut local = slots_at + 4 * a.slots;
+        let float_slots_at = slots_at + 4 * a.slots;
+        let mut local = float_slots_at + float_bytes(f) * a.float_slots;
         // The stack pointer is a multiple of 8 at calls (AAPCS, 6.2.1.2).
-        let total = local + 4 * saved.len() as u32;
+        let total = local + 4 * (saved.len() + saved_floats.len()) as u32;
         if !total.is_multiple_of(8) && f.has_calls && !(on(Bug::FrameOdd) && a.slots > 0) {
             let r3_returns = f.blocks.iter().filter_map(|b| b.insts.last()).any(|i| {
                 (i.op == MOp::Ret || i.leaves() && !on(Bug::TailPadding))
@@ -57,28 +85,57 @@ impl Frame {
                 local += 4;
             }
         }
-        let incoming = f.blocks.iter().flat_map(|b| &b.insts);
-        let reach = incoming
-            .filter(|i| i.op == MOp::InStore)
-            .map(|i| i.imm as u32)
-            .max()
-            .map_or(local, |imm| imm + local + 4 * saved.len() as u32);
-        Frame {
+        let mut frame = Frame {
             saved,
+            saved_floats,
             local,
             slots_at,
-            borrows: reach > REACH,
+            float_slots_at,
+            borrows: 0,
+            near: true,
+        };
+        frame.near = frame.has_near_literals(f, a);
+        frame.borrows = frame.most_borrowed(f, a);
+        frame
+    }
+
+    /// Whether code is so short that every load into a register of the FPU reaches the literals behind it.
+    fn has_near_literals(&self, f: &MFunc, a: &Allocation) -> bool {
+        let mut insts = f.blocks.iter().flat_map(|b| &b.insts);
+        if !insts.any(|i| i.op == MOp::FloatConst && !i.is_cheap()) {
+            return true;
         }
+        let items = emit_with(f, a, *self, None, Pool::All);
+        let bytes: u32 = items.iter().map(Item::most_bytes).sum();
+        bytes <= FLOAT_LITERAL_REACH && size(f, a) < FEW
+    }
+
+    /// Bytes that are pushed for a moment at most. Edits are asked for exchanges, and the farthest places for the reach of
+    /// their accesses; loads of core registers need no other one.
+    fn most_borrowed(&self, f: &MFunc, a: &Allocation) -> u32 {
+        let mut edits = a.edits.iter().flatten();
+        let float = |r: &Reg| r.number(Class::Core).is_none();
+        if edits.any(|(_, e)| matches!(e, Edit::Swap(x, _) if float(x))) {
+            return float_bytes(f);
+        }
+        let insts = || f.blocks.iter().flat_map(|b| &b.insts);
+        // The bits of a float whose literal would be too far come from a register of the core.
+        if !f.float.is_empty() && (self.local > FLOAT_REACH || !self.near) {
+            return 4;
+        }
+        let incoming = insts().filter(|i| i.writes_incoming());
+        let farthest = incoming.map(|i| i.imm as u32 + self.bytes()).max();
+        4 * u32::from(farthest.unwrap_or(self.local) > REACH)
     }
 
     /// Bytes of stack the function keeps.
     pub fn bytes(&self) -> u32 {
-        self.local + 4 * self.saved.len() as u32
+        self.local + 4 * (self.saved.len() + self.saved_floats.len()) as u32
     }
 
     /// Bytes of stack the function uses at most, without its calls.
     pub fn deepest(&self) -> u32 {
-        self.bytes() + 4 * self.borrows as u32
+        self.bytes() + self.borrows
     }
 }
 
@@ -86,6 +143,51 @@ impl Frame {
 const FEW: usize = 700;
 /// Bytes of a function that a load from its pool reaches across, less than the encoding has for alignment.
 const LITERAL_REACH: u32 = 4080;
+/// The same for a load into a register of the FPU, less what a stack check takes.
+const FLOAT_LITERAL_REACH: u32 = 960;
+
+/// Which constants may lie in a literal pool at the end of the function.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Pool {
+    None,
+    Core,
+    All,
+}
+
+/// What happens to a place of the frame.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Load,
+    Store,
+}
+
+impl Access {
+    /// The instruction for a register.
+    fn op(self, r: Reg) -> I {
+        match (self, class(r)) {
+            (Access::Load, Class::Core) => I::LdrI,
+            (Access::Load, Class::Single) => I::VldrS,
+            (Access::Load, Class::Double) => I::VldrD,
+            (Access::Store, Class::Core) => I::StrI,
+            (Access::Store, Class::Single) => I::VstrS,
+            (Access::Store, Class::Double) => I::VstrD,
+        }
+    }
+}
+
+fn class(r: Reg) -> Class {
+    let all = [Class::Core, Class::Single, Class::Double];
+    let own = all.into_iter().find(|c| r.number(*c).is_some());
+    own.unwrap_or_default()
+}
+
+/// The register as an operand of a class: of a `d` register that holds a float of 32 bits, its lower half.
+fn of_class(r: Reg, class: Class) -> Reg {
+    match (class, r.number(Class::Double)) {
+        (Class::Single, Some(n)) => Reg::s(2 * n),
+        _ => r,
+    }
+}
 
 struct Emit<'a> {
     f: &'a MFunc,
@@ -98,8 +200,7 @@ struct Emit<'a> {
     pads: Vec<(Label, u8, u32)>,
     next_label: u32,
     loc: u32,
-    /// Whether constants may lie in a literal pool.
-    pool: bool,
+    pool: Pool,
     /// By virtual register: where it is defined, for rematerialization.
     defs: rustc_hash::FxHashMap<VReg, (u32, u32)>,
 }
@@ -112,11 +213,15 @@ pub fn emit(
     frame: Frame,
     stack_check: Option<(Symbol, u32)>,
 ) -> Vec<Item> {
-    let few = size(f, a) < FEW;
-    let items = emit_with(f, a, frame, stack_check, few);
+    let pool = match (frame.near, size(f, a) < FEW) {
+        (true, true) => Pool::All,
+        (false, true) => Pool::Core,
+        (_, false) => Pool::None,
+    };
+    let items = emit_with(f, a, frame, stack_check, pool);
     let bytes: u32 = items.iter().map(Item::most_bytes).sum();
-    if few && bytes > LITERAL_REACH && !on(Bug::LiteralOutOfReach) {
-        return emit_with(f, a, frame, stack_check, false);
+    if pool > Pool::None && bytes > LITERAL_REACH && !on(Bug::LiteralOutOfReach) {
+        return emit_with(f, a, frame, stack_check, Pool::None);
     }
     items
 }
@@ -134,7 +239,7 @@ fn emit_with(
     a: &Allocation,
     frame: Frame,
     stack_check: Option<(Symbol, u32)>,
-    pool: bool,
+    pool: Pool,
 ) -> Vec<Item> {
     let mut e = Emit {
         f,
@@ -207,11 +312,8 @@ impl Emit<'_> {
         if let Some((limit, bytes)) = self.stack_check {
             self.check_stack(limit, bytes);
         }
-        if !self.frame.saved.is_empty() {
-            let mut i = Inst::new(I::Push, &[], 0);
-            i.list = self.frame.saved;
-            self.push(Kind::Inst(i));
-        }
+        self.list(I::Push, self.frame.saved);
+        self.list(I::Vpush, self.frame.saved_floats);
         self.add_in_parts(I::SubI, Reg::SP, self.frame.local);
     }
 
@@ -249,25 +351,35 @@ impl Emit<'_> {
 
     /// Gives the frame back; the return address is in `lr` again.
     fn leave(&mut self) {
+        self.leave_locals();
+        self.list(I::Pop, self.frame.saved);
+    }
+
+    /// Gives back what lies below the saved registers of the core.
+    fn leave_locals(&mut self) {
         self.add_in_parts(I::AddI, Reg::SP, self.frame.local);
-        if !self.frame.saved.is_empty() {
-            let mut i = Inst::new(I::Pop, &[], 0);
-            i.list = self.frame.saved;
-            self.push(Kind::Inst(i));
+        self.list(I::Vpop, self.frame.saved_floats);
+    }
+
+    /// Pushes or pops registers, if there are any.
+    fn list(&mut self, op: I, list: RegSet) {
+        if !list.is_empty() {
+            self.push(Kind::Inst(Inst {
+                list,
+                ..Inst::new(op, &[], 0)
+            }));
         }
     }
 
     fn epilogue(&mut self) {
-        self.add_in_parts(I::AddI, Reg::SP, self.frame.local);
+        self.leave_locals();
         if self.frame.saved.is_empty() {
             return self.inst(I::BxR, &[Reg::LR], 0);
         }
         let mut list = self.frame.saved;
         list.remove(Reg::LR);
         list.insert(Reg::PC);
-        let mut i = Inst::new(I::Pop, &[], 0);
-        i.list = list;
-        self.push(Kind::Inst(i));
+        self.list(I::Pop, list);
     }
 
     fn block(&mut self, b: u32) {
@@ -292,15 +404,15 @@ impl Emit<'_> {
             Edit::Move {
                 from: Loc::Reg(from),
                 to: Loc::Reg(to),
-            } => self.inst(I::MovR, &[to, from], 0),
+            } => self.copy(to, from),
             Edit::Move {
                 from: Loc::Slot(s),
                 to: Loc::Reg(to),
-            } => self.slot(I::LdrI, to, s),
+            } => self.slot(Access::Load, to, s),
             Edit::Move {
                 from: Loc::Reg(from),
                 to: Loc::Slot(s),
-            } => self.slot(I::StrI, from, s),
+            } => self.slot(Access::Store, from, s),
             Edit::Move { .. } => debug_assert!(false, "a move has at most one slot"),
             Edit::Remat { value, to } => {
                 let Some(&(b, i)) = self.defs.get(&value) else {
@@ -310,12 +422,27 @@ impl Emit<'_> {
                 let inst = &f.blocks[b as usize].insts[i as usize];
                 self.minst(b, inst, &[to], &[]);
             }
+            Edit::Swap(x, y) if x.number(Class::Core).is_none() => {
+                self.list(I::Vpush, RegSet::of(x));
+                self.copy(x, y);
+                self.list(I::Vpop, RegSet::of(y));
+            }
             Edit::Swap(x, y) => {
                 for (d, o) in [(x, y), (y, x), (x, y)] {
                     self.inst(I::EorR, &[d, d, o], 0);
                 }
             }
         }
+    }
+
+    /// Copies a register to another of its file.
+    fn copy(&mut self, to: Reg, from: Reg) {
+        let op = match class(to) {
+            Class::Core => I::MovR,
+            Class::Single => I::VmovRF32,
+            Class::Double => I::VmovRF64,
+        };
+        self.inst(op, &[to, from], 0);
     }
 
     /// The address of a place in the frame.
@@ -331,35 +458,41 @@ impl Emit<'_> {
     }
 
     /// Loads or stores a spill slot.
-    fn slot(&mut self, op: I, r: Reg, s: u32) {
-        if on(Bug::SlotBelow) && self.a.slots == 1 {
-            return self.inst(op, &[r, Reg::SP], -8);
+    fn slot(&mut self, access: Access, r: Reg, s: u32) {
+        if on(Bug::SlotBelow) && self.a.slots == 1 && class(r) == Class::Core {
+            return self.inst(access.op(r), &[r, Reg::SP], -8);
         }
-        self.stack(op, r, self.frame.slots_at + 4 * s);
+        let offset = match class(r) {
+            Class::Core => self.frame.slots_at + 4 * s,
+            Class::Single | Class::Double => self.frame.float_slots_at + float_bytes(self.f) * s,
+        };
+        self.stack(access, r, offset);
     }
 
-    /// Loads or stores a word of the frame.
-    fn stack(&mut self, op: I, r: Reg, offset: u32) {
-        if offset <= REACH {
+    /// Loads or stores a place of the frame.
+    fn stack(&mut self, access: Access, r: Reg, offset: u32) {
+        let (op, core) = (access.op(r), class(r) == Class::Core);
+        if offset <= if core { REACH } else { FLOAT_REACH } {
             return self.inst(op, &[r, Reg::SP], offset as i32);
         }
-        if op == I::LdrI {
+        if access == Access::Load && core {
             // The destination holds the address first.
             self.frame_address(r, offset);
             return self.inst(op, &[r, r], 0);
         }
-        // A register is borrowed for the address; its value waits on the stack.
         let other = r == Reg::R0 && !on(Bug::BorrowedItself);
-        let t = if other { Reg(1) } else { Reg::R0 };
-        let list = RegSet::of(t);
-        let mut saved = Inst::new(I::Push, &[], 0);
-        saved.list = list;
-        self.push(Kind::Inst(saved));
-        let pushed = if on(Bug::FarStoreOffset) { 0 } else { 4 };
-        self.frame_address(t, offset + pushed);
-        self.inst(op, &[r, t], 0);
-        saved.op = I::Pop;
-        self.push(Kind::Inst(saved));
+        self.borrow(if other { Reg(1) } else { Reg::R0 }, |e, t| {
+            let pushed = if on(Bug::FarStoreOffset) { 0 } else { 4 };
+            e.frame_address(t, offset + pushed);
+            e.inst(op, &[r, t], 0);
+        });
+    }
+
+    /// Does something with a register whose value waits on the stack.
+    fn borrow(&mut self, r: Reg, work: impl FnOnce(&mut Self, Reg)) {
+        self.list(I::Push, RegSet::of(r));
+        work(self, r);
+        self.list(I::Pop, RegSet::of(r));
     }
 
     /// Byte offset of the incoming stack area.
@@ -373,17 +506,18 @@ impl Emit<'_> {
         match m.op {
             MOp::Isa(op) => self.isa(op, m, defs, uses),
             MOp::Args => {}
-            MOp::Copy => self.inst(I::MovR, &[defs[0], uses[0]], 0),
+            MOp::Copy => self.copy(defs[0], uses[0]),
             MOp::Const => self.constant(defs[0], m.imm),
+            MOp::FloatConst => self.float_constant(defs[0], m.imm),
             MOp::SymAddr => {
                 if let Some(s) = m.sym {
                     self.load_literal(defs[0], Literal::Addr(s, m.imm));
                 }
             }
-            MOp::InArg => self.stack(I::LdrI, defs[0], self.incoming(m.imm)),
-            MOp::InStore => self.stack(I::StrI, uses[0], self.incoming(m.imm)),
-            MOp::OutArg => self.stack(I::StrI, uses[0], m.imm as u32),
-            MOp::OutLoad => self.stack(I::LdrI, defs[0], m.imm as u32),
+            MOp::InArg => self.stack(Access::Load, defs[0], self.incoming(m.imm)),
+            MOp::InStore => self.stack(Access::Store, uses[0], self.incoming(m.imm)),
+            MOp::OutArg => self.stack(Access::Store, uses[0], m.imm as u32),
+            MOp::OutLoad => self.stack(Access::Load, defs[0], m.imm as u32),
             MOp::OutAddr => self.frame_address(defs[0], m.imm as u32),
             MOp::Call => {
                 if let Some(s) = m.sym {
@@ -438,11 +572,12 @@ impl Emit<'_> {
         i.imm2 = m.imm2;
         i.shift = m.shift;
         let (mut d, mut u) = (0, 0);
-        for (k, role) in op.roles().iter().enumerate() {
-            i.regs[k] = match role {
+        for (k, (role, class)) in op.roles().iter().zip(isa::table::classes(op)).enumerate() {
+            let r = match role {
                 Role::Def | Role::Tied => defs[d],
                 Role::Use => uses[u],
             };
+            i.regs[k] = of_class(r, *class);
             d += (*role != Role::Use) as usize;
             u += (*role != Role::Def) as usize;
         }
@@ -461,10 +596,25 @@ impl Emit<'_> {
         }
     }
 
+    /// A float of 32 bits.
+    fn float_constant(&mut self, r: Reg, bits: i32) {
+        let r = of_class(r, Class::Single);
+        if isa::fits(I::VmovIF32, bits, false) {
+            return self.inst(I::VmovIF32, &[r], bits);
+        }
+        if self.pool >= Pool::All {
+            return self.push(Kind::Load(r, Literal::Const(bits as u32)));
+        }
+        self.borrow(Reg::R0, |e, t| {
+            e.constant(t, bits);
+            e.inst(I::VmovSR, &[r, t], 0);
+        });
+    }
+
     /// A word that needs two instructions: from the literal pool where the function is small enough for its loads to
     /// reach, which is as fast and smaller; else by MOVW and MOVT.
     fn load_literal(&mut self, r: Reg, l: Literal) {
-        if self.pool {
+        if self.pool >= Pool::Core {
             return self.push(Kind::Load(r, l));
         }
         match l {

@@ -12,7 +12,7 @@ use crate::seeded::{Bug, on};
 
 /// Runs all of it.
 pub fn finish(mut items: Vec<Item>, cpu: Cpu, choices: &mut Choices) -> Vec<Item> {
-    items.retain(|i| !matches!(&i.kind, Kind::Inst(i) if i.op == I::MovR && i.regs[0] == i.regs[1] && i.shift.amount == 0 && !i.s));
+    items.retain(|i| !matches!(&i.kind, Kind::Inst(i) if matches!(i.op, I::MovR | I::VmovRF32 | I::VmovRF64) && i.regs[0] == i.regs[1] && i.shift.amount == 0 && !i.s));
     if choices.allows("jumps") {
         thread(&mut items);
         drop_jumps(&mut items);

@@ -16,8 +16,8 @@
 
 use super::linear::{Halt, scramble};
 use super::mir::{Abi, MFunc, MInst, MOp, Symbol, VReg};
-use crate::isa::exec::{Bus, BusFault, Flags, Machine};
-use crate::isa::{Cond, Inst, Op, Reg, RegSet, Role};
+use crate::isa::exec::{Bus, BusFault, Machine};
+use crate::isa::{self, Class, Cond, Inst, Op, Reg, RegSet, Role};
 use crate::options::Cpu;
 use crate::regalloc::{Allocation, Edit, Loc};
 use crate::seeded::{Bug, on};
@@ -29,7 +29,8 @@ use std::rc::Rc;
 /// Calls within calls; deeper is [`TrapKind::StackExhausted`].
 const DEPTH: usize = 100_000;
 
-type Words = SmallVec<[u32; 4]>;
+/// Values: of 32 bits, or of 64 in a `d` register.
+type Words = SmallVec<[u64; 4]>;
 type Regs = SmallVec<[Reg; 4]>;
 
 /// A function made ready.
@@ -46,11 +47,13 @@ struct Frame {
     block: u32,
     inst: u32,
     /// By virtual register, if there is no allocation.
-    values: Vec<u32>,
-    /// Spill slots, if there is one.
-    slots: Vec<u32>,
+    values: Vec<u64>,
+    /// Spill slots, if there is one: those of the core, then those of the FPU.
+    slots: Vec<u64>,
     /// Registers at entry.
     entry: [u32; 16],
+    /// Those of the FPU.
+    floats: [u32; 32],
 }
 
 /// Functions made ready to run.
@@ -136,9 +139,9 @@ impl Interp {
         self.frames = self.suspended.pop().unwrap_or_default();
     }
 
-    /// The flags.
-    pub fn flags(&mut self) -> &mut Flags {
-        &mut self.machine.flags
+    /// The machine: flags, and the registers of the FPU.
+    pub fn machine(&mut self) -> &mut Machine {
+        &mut self.machine
     }
 
     /// Goes to an address: into a function, or out.
@@ -154,13 +157,14 @@ impl Interp {
             return Err(Halt::Trap(TrapKind::StackExhausted.code()));
         }
         self.machine.r[13] = sp;
-        let slots = function.allocation.as_ref().map_or(0, |a| a.slots);
+        let slots = function.allocation.as_ref();
+        let slots = slots.map_or(0, |a| a.slots + a.float_slots);
         let values = match function.allocation {
             Some(_) => 0,
             None => f.vregs,
         };
         let values = vec![0; values as usize];
-        let slots = (0..slots).map(|_| self.junk()).collect();
+        let slots = (0..slots).map(|_| self.junk().into()).collect();
         self.frames.push(Frame {
             function,
             block: 0,
@@ -168,6 +172,7 @@ impl Interp {
             values,
             slots,
             entry,
+            floats: self.machine.s,
         });
         Ok(())
     }
@@ -219,10 +224,22 @@ impl Interp {
     fn edit(&mut self, function: &Function, edit: Edit, bus: &mut impl Bus) -> Result<(), Halt> {
         match edit {
             Edit::Move { from, to } => {
-                let word = *self.location(from)?;
-                *self.location(to)? = word;
+                let bits = match (from, to) {
+                    (Loc::Reg(r), _) => self.machine.read(r),
+                    (Loc::Slot(s), Loc::Reg(r)) => *self.slot(function, s, r)?,
+                    (Loc::Slot(_), Loc::Slot(_)) => return fault("a move of two slots"),
+                };
+                match (from, to) {
+                    (_, Loc::Reg(r)) => self.machine.write(r, bits),
+                    (Loc::Reg(r), Loc::Slot(s)) => *self.slot(function, s, r)? = bits,
+                    (Loc::Slot(_), Loc::Slot(_)) => {}
+                }
             }
-            Edit::Swap(x, y) => self.machine.r.swap(x.0 as usize, y.0 as usize),
+            Edit::Swap(x, y) => {
+                let (a, b) = (self.machine.read(x), self.machine.read(y));
+                self.machine.write(x, b);
+                self.machine.write(y, a);
+            }
             Edit::Remat { value, to } => {
                 let Some(&(b, i)) = function.definitions.get(&value) else {
                     return fault("a value is made again that nothing can make");
@@ -230,19 +247,22 @@ impl Interp {
                 let inst = &function.mir.blocks[b as usize].insts[i as usize];
                 let made = self.execute(function, inst, &[], bus)?;
                 let word = made.and_then(|d| d.first().copied()).unwrap_or(0);
-                self.machine.r[to.0 as usize] = word;
+                self.machine.write(to, word);
             }
         }
         Ok(())
     }
 
-    fn location(&mut self, at: Loc) -> Result<&mut u32, Halt> {
-        let place = match (at, self.frames.last_mut()) {
-            (Loc::Reg(r), _) => self.machine.r.get_mut(r.0 as usize),
-            (Loc::Slot(s), Some(frame)) => frame.slots.get_mut(s as usize),
-            (Loc::Slot(_), None) => None,
+    /// A spill slot of the file that a register is of.
+    fn slot(&mut self, function: &Function, slot: u32, of: Reg) -> Result<&mut u64, Halt> {
+        let core = of.number(Class::Core).is_some();
+        let first = match &function.allocation {
+            Some(a) if !core => a.slots,
+            _ => 0,
         };
-        place.ok_or_else(|| Halt::Fault(format!("there is no {at:?}")))
+        let frame = self.frames.last_mut();
+        let place = frame.and_then(|f| f.slots.get_mut((first + slot) as usize));
+        place.ok_or_else(|| Halt::Fault(format!("there is no slot {slot}")))
     }
 
     /// What the instruction reads.
@@ -254,7 +274,8 @@ impl Interp {
         let (defs, uses) = a.operands(b, i, inst);
         if inst.is_early_clobber() {
             for d in defs {
-                self.machine.r[d.0 as usize] = self.junk();
+                let junk = self.junk();
+                self.machine.write(*d, junk.into());
             }
         }
         let mut from = Regs::from_slice(uses);
@@ -265,11 +286,11 @@ impl Interp {
             let free = from.len() - abi.uses.len();
             from[free..].copy_from_slice(&abi.uses);
         }
-        from.iter().map(|r| self.machine.r[r.0 as usize]).collect()
+        from.iter().map(|r| self.machine.read(*r)).collect()
     }
 
     /// Puts results where they go.
-    fn define(&mut self, function: &Function, inst: &MInst, (b, i): (u32, u32), words: &[u32]) {
+    fn define(&mut self, function: &Function, inst: &MInst, (b, i): (u32, u32), words: &[u64]) {
         match (&function.allocation, &inst.abi) {
             (None, _) => {
                 if let Some(frame) = self.frames.last_mut() {
@@ -283,14 +304,14 @@ impl Interp {
         }
     }
 
-    fn put(&mut self, regs: &[Reg], words: &[u32]) {
+    fn put(&mut self, regs: &[Reg], words: &[u64]) {
         for (r, &word) in regs.iter().zip(words) {
-            self.machine.r[r.0 as usize] = word;
+            self.machine.write(*r, word);
         }
     }
 
     fn get(&self, regs: &[Reg]) -> Words {
-        regs.iter().map(|r| self.machine.r[r.0 as usize]).collect()
+        regs.iter().map(|r| self.machine.read(*r)).collect()
     }
 
     /// Byte `imm` of the incoming stack area, and of the outgoing one.
@@ -308,19 +329,19 @@ impl Interp {
         &mut self,
         function: &Function,
         inst: &MInst,
-        uses: &[u32],
+        uses: &[u64],
         bus: &mut impl Bus,
     ) -> Result<Option<Words>, Halt> {
         let (incoming, outgoing) = self.areas(inst.imm);
-        let first = uses.first().copied().unwrap_or(0);
+        let first = uses.first().copied().unwrap_or(0) as u32;
         let tested = (first == 0) == (inst.cond == Cond::Eq);
-        let one = |word: u32| Ok(Some(Words::from_slice(&[word])));
+        let one = |word: u32| Ok(Some(Words::from_slice(&[word.into()])));
         let abi = inst.abi.as_deref();
         match inst.op {
             MOp::Isa(op) => self.isa(op, inst, uses, bus).map(Some),
             MOp::Args => Ok(Some(abi.map_or_else(Words::new, |a| self.get(&a.defs)))),
-            MOp::Copy => one(first),
-            MOp::Const => one(inst.imm as u32),
+            MOp::Copy => Ok(Some(Words::from_slice(&[uses[0]]))),
+            MOp::Const | MOp::FloatConst => one(inst.imm as u32),
             MOp::SymAddr => one(self.address(inst)?.wrapping_add(inst.imm as u32)),
             MOp::InArg => one(load(bus, incoming)?),
             MOp::OutLoad if on(Bug::MachineResults) && inst.imm >= 8 => {
@@ -376,34 +397,37 @@ impl Interp {
         at.ok_or_else(|| Halt::Fault("an address of no symbol".into()))
     }
 
-    /// An instruction of the table: a machine executes it with operand `k` of its roles in register `k`.
-    fn isa(&mut self, op: Op, m: &MInst, uses: &[u32], bus: &mut impl Bus) -> Result<Words, Halt> {
+    /// An instruction of the table: a machine executes it with the operand of place `k` in the `k`th register of its class.
+    fn isa(&mut self, op: Op, m: &MInst, uses: &[u64], bus: &mut impl Bus) -> Result<Words, Halt> {
+        let (roles, classes) = (op.roles(), isa::table::classes(op));
+        let place = |k: usize| classes[k].reg(k as u8).unwrap_or(Reg::R0);
         let mut inst = Inst {
             cond: m.cond,
             s: m.s,
             imm2: m.imm2,
             shift: m.shift,
-            ..Inst::new(op, &[Reg(0), Reg(1), Reg(2), Reg(3)], m.imm)
+            ..Inst::new(op, &[], m.imm)
         };
-        let roles = op.roles();
-        for r in inst.regs.iter_mut().skip(roles.len()) {
-            *r = Reg::R0;
+        for (k, r) in inst.regs.iter_mut().take(roles.len()).enumerate() {
+            *r = place(k);
         }
-        let saved = self.machine.r;
+        let saved = (self.machine.r, self.machine.s);
         let mut operands = uses.iter();
         let (reads, keeps): (Vec<_>, Vec<_>) =
             (0..roles.len()).partition(|&k| roles[k] != Role::Def);
         // What a definition keeps where the condition fails stands behind the operands.
         let kept = keeps.iter().filter(|_| m.cond != Cond::Al);
-        for (&k, &word) in reads.iter().chain(kept).zip(&mut operands) {
-            self.machine.r[k] = word;
+        for (&k, &bits) in reads.iter().chain(kept).zip(&mut operands) {
+            self.machine.write(place(k), bits);
         }
         self.machine.it = 0;
         let done = self.machine.perform(&inst, 4, bus);
-        let after = std::mem::replace(&mut self.machine.r, saved);
-        done?;
         let defined = |k: &usize| roles[*k] != Role::Use;
-        Ok((0..roles.len()).filter(defined).map(|k| after[k]).collect())
+        let results = (0..roles.len()).filter(defined);
+        let results = results.map(|k| self.machine.read(place(k))).collect();
+        (self.machine.r, self.machine.s) = saved;
+        done?;
+        Ok(results)
     }
 
     /// Takes an edge.
@@ -431,7 +455,7 @@ impl Interp {
     }
 
     /// Puts the arguments of a call in place and goes there.
-    fn call(&mut self, abi: Option<&Abi>, to: u32, args: &[u32]) -> Result<Option<Words>, Halt> {
+    fn call(&mut self, abi: Option<&Abi>, to: u32, args: &[u64]) -> Result<Option<Words>, Halt> {
         if to & 1 == 0 {
             return fault(&format!("a call of {to:#x}, without the Thumb bit"));
         }
@@ -448,7 +472,7 @@ impl Interp {
         &mut self,
         abi: Option<&Abi>,
         to: u32,
-        args: &[u32],
+        args: &[u64],
     ) -> Result<Option<Words>, Halt> {
         if to & 1 == 0 {
             return fault(&format!("a call of {to:#x}, without the Thumb bit"));
@@ -456,9 +480,8 @@ impl Interp {
         let Some(frame) = self.frames.pop() else {
             return Err(Halt::Outside);
         };
-        for r in RegSet::CALLEE_SAVED.iter().chain([Reg::SP, Reg::LR]) {
-            self.machine.r[r.0 as usize] = frame.entry[r.0 as usize];
-        }
+        self.restore(&frame);
+        self.machine.r[14] = frame.entry[14];
         if let Some(abi) = abi {
             self.put(&abi.uses, args);
         }
@@ -467,14 +490,20 @@ impl Interp {
         Ok(None)
     }
 
+    /// Gives registers that a callee preserves what they had at entry.
+    fn restore(&mut self, frame: &Frame) {
+        for r in RegSet::CALLEE_SAVED.iter().chain([Reg::SP]) {
+            self.machine.r[r.0 as usize] = frame.entry[r.0 as usize];
+        }
+        self.machine.s[16..].copy_from_slice(&frame.floats[16..]);
+    }
+
     /// Ends the innermost call. What a callee preserves has its value again; who emits code has to see to that.
     fn leave(&mut self) -> Result<Option<Words>, Halt> {
         let Some(frame) = self.frames.pop() else {
             return Err(Halt::Outside);
         };
-        for r in RegSet::CALLEE_SAVED.iter().chain([Reg::SP]) {
-            self.machine.r[r.0 as usize] = frame.entry[r.0 as usize];
-        }
+        self.restore(&frame);
         let back = frame.entry[14];
         if back & 1 == 0 {
             return fault(&format!("a return to {back:#x}, without the Thumb bit"));
@@ -498,7 +527,8 @@ impl Interp {
         if let Some(abi) = &inst.abi {
             let results = self.get(&abi.defs);
             for r in abi.clobbers.iter() {
-                self.machine.r[r.0 as usize] = self.junk();
+                let junk = self.junk();
+                self.machine.write(r, junk.into());
             }
             self.define(&function, inst, (b, i), &results);
         }

@@ -9,7 +9,7 @@
 use super::code::{Code, Item, Kind, Label, Literal, Reloc, RelocKind};
 use super::finish::Jumps;
 use crate::error::{Error, ErrorKind, Result};
-use crate::isa::{self, Cond, Encoded, Inst, Op as I, Place, Reg};
+use crate::isa::{self, Class, Cond, Encoded, Inst, Op as I, Place, Reg};
 use crate::options::Cpu;
 use crate::seeded::{Bug, on};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -258,7 +258,7 @@ impl Layout<'_> {
                 }
             }
             Kind::Load(r, lit) => {
-                let load = Inst::new(I::LdrLit, &[*r], self.literal_displacement(at, lit)?);
+                let load = literal_load(*r, self.literal_displacement(at, lit)?);
                 isa::size(&load, self.cpu, Place::Outside).map_err(|e| self.internal(e))?
             }
             Kind::Table(_, ls) => {
@@ -429,7 +429,7 @@ impl Layout<'_> {
                     if on(Bug::LiteralMisaligned) && at % 4 == 2 && d >= 8 {
                         d -= 4;
                     }
-                    self.put(&Inst::new(I::LdrLit, &[*r], d), size, Place::Outside, loc)?;
+                    self.put(&literal_load(*r, d), size, Place::Outside, loc)?;
                 }
                 Kind::Trap(kind) => {
                     self.code.traps.push((at, *kind, loc));
@@ -535,6 +535,15 @@ impl Layout<'_> {
         }
         self.code.data.push((start, self.code.bytes.len() as u32));
     }
+}
+
+/// The load of a literal into a register of the core or of the FPU.
+fn literal_load(r: Reg, displacement: i32) -> Inst {
+    let op = match r.number(Class::Single) {
+        Some(_) => I::VldrLitS,
+        None => I::LdrLit,
+    };
+    Inst::new(op, &[r], displacement)
 }
 
 /// Whether two literals are one entry of the pool.

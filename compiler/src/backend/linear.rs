@@ -10,7 +10,7 @@
 use super::code::{Item, Kind, Label, Literal};
 use super::mir::Symbol;
 use crate::isa::exec::{Bus, Flags, Machine, Stop};
-use crate::isa::{Cond, Inst, Op, Reg};
+use crate::isa::{Class, Cond, Inst, Op, Reg};
 use crate::options::Cpu;
 use rustc_hash::FxHashMap;
 
@@ -117,9 +117,9 @@ impl Linear {
         halt
     }
 
-    /// The flags.
-    pub fn flags(&mut self) -> &mut Flags {
-        &mut self.machine.flags
+    /// The machine: flags, and the registers of the FPU.
+    pub fn machine(&mut self) -> &mut Machine {
+        &mut self.machine
     }
 
     fn step(&mut self, bus: &mut impl Bus) -> Result<(), Halt> {
@@ -177,7 +177,10 @@ impl Linear {
                 m.r[15] = to & !1;
             }
             Step::TailCall(to) => m.r[15] = to & !1,
-            Step::Load(r, word) => m.r[r.0 as usize] = *word,
+            Step::Load(r, word) => match r.number(Class::Single) {
+                Some(n) => m.s[n as usize] = *word,
+                None => m.r[r.0 as usize] = *word,
+            },
             Step::Table(r, targets) => {
                 let index = m.r[r.0 as usize];
                 match targets.get(index as usize) {

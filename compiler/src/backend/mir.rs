@@ -6,10 +6,10 @@
 //! parameters of its target; critical edges are split; flags are read only right after the instruction that
 //! set them, where "right after" may be separated only by instructions that leave flags alone.
 
-use crate::isa::{Cond, Op, Reg, RegSet, Role, Shift};
+use crate::isa::{self, Class, Cond, Op, Reg, RegSet, Role, Shift};
 use smallvec::SmallVec;
 
-/// A virtual register: one 32-bit SSA value.
+/// A virtual register: one SSA value of 32 bits; of 64, where it is a `d` register of the FPU.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct VReg(pub u32);
 
@@ -33,6 +33,8 @@ pub enum MOp {
     Copy,
     /// `def = imm`, by the cheapest form. Rematerializable.
     Const,
+    /// `def = ` the float of 32 bits whose bits are `imm`, in a register of the FPU. Rematerializable.
+    FloatConst,
     /// `def = address of sym + imm`. Rematerializable.
     SymAddr,
     /// `def = ` word at byte `imm` of the incoming stack arguments. Rematerializable.
@@ -134,6 +136,7 @@ impl MInst {
     #[inline]
     pub fn tied(&self) -> SmallVec<[(usize, usize); 2]> {
         match self.op {
+            MOp::Isa(_) if self.defs.is_empty() => SmallVec::new(),
             MOp::Isa(op) if self.cond != Cond::Al || op.ties() => self.ties(op),
             _ => SmallVec::new(),
         }
@@ -168,12 +171,19 @@ impl MInst {
 
     /// Whether the value it defines can be made again anywhere, from nothing.
     pub fn is_rematerializable(&self) -> bool {
-        matches!(self.op, MOp::Const | MOp::SymAddr | MOp::InArg)
+        matches!(
+            self.op,
+            MOp::Const | MOp::FloatConst | MOp::SymAddr | MOp::InArg
+        )
     }
 
-    /// Whether making its value again costs no more than copying it from a register (one 16-bit instruction).
+    /// Whether making its value again costs no more than copying it from a register.
     pub fn is_cheap(&self) -> bool {
-        self.op == MOp::Const && (0..256).contains(&self.imm)
+        match self.op {
+            MOp::Const => (0..256).contains(&self.imm),
+            MOp::FloatConst => isa::fits(Op::VmovIF32, self.imm, false),
+            _ => false,
+        }
     }
 
     /// Whether its value comes from the incoming stack area, so that it cannot be made again after
@@ -198,6 +208,7 @@ impl MInst {
         match self.op {
             MOp::Isa(_)
             | MOp::Const
+            | MOp::FloatConst
             | MOp::SymAddr
             | MOp::InArg
             | MOp::InStore
@@ -271,10 +282,22 @@ pub struct MFunc {
     pub blocks: Vec<MBlock>,
     /// Number of virtual registers.
     pub vregs: u32,
+    /// By virtual register: whether it is one of the FPU. Empty if none is; those past the end are none.
+    pub float: Vec<bool>,
+    /// What registers of the FPU are: all `s`, or all `d`, each of which may hold a float of 32 bits in its lower half.
+    pub float_class: Class,
     /// Bytes of the outgoing stack area.
     pub out_bytes: u32,
     /// Bytes of incoming stack arguments and results.
     pub in_bytes: u32,
     /// Whether it calls anything (so that lr is lost).
     pub has_calls: bool,
+}
+
+impl MFunc {
+    /// Whether a value is in a register of the FPU.
+    #[inline]
+    pub fn is_float(&self, v: VReg) -> bool {
+        self.float.get(v.0 as usize).copied().unwrap_or(false)
+    }
 }

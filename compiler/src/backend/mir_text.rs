@@ -17,15 +17,16 @@
 use super::mir::{Abi, MBlock, MBlockId, MEdge, MFunc, MInst, MOp, Symbol, VReg};
 use crate::ir::cursor::{Cursor, ParseError, error_at};
 use crate::ir::text::symbol;
-use crate::isa::{Cond, Op, Reg, RegSet, Shift, ShiftKind};
+use crate::isa::{Class, Cond, Op, Reg, RegSet, Shift, ShiftKind};
 use smallvec::SmallVec;
 use std::fmt::Write;
 
 /// Operations that are not of the instruction set, with their names.
-const OPS: [(&str, MOp); 21] = [
+const OPS: [(&str, MOp); 22] = [
     ("Args", MOp::Args),
     ("Copy", MOp::Copy),
     ("Const", MOp::Const),
+    ("FloatConst", MOp::FloatConst),
     ("SymAddr", MOp::SymAddr),
     ("InArg", MOp::InArg),
     ("InStore", MOp::InStore),
@@ -83,9 +84,32 @@ pub(super) fn head(f: &MFunc) -> String {
     let name = symbol(&f.name);
     let calls = if f.has_calls { " calls" } else { "" };
     format!(
-        "mfunc {name} vregs {} in {} out {}{calls}",
-        f.vregs, f.in_bytes, f.out_bytes
+        "mfunc {name} vregs {} in {} out {}{calls}{}",
+        f.vregs,
+        f.in_bytes,
+        f.out_bytes,
+        floats(f)
     )
+}
+
+/// Which virtual registers are of the FPU: ` singles {v1, v4}`, or `doubles`.
+fn floats(f: &MFunc) -> String {
+    let Some((_, word)) = FLOATS.iter().find(|(class, _)| *class == f.float_class) else {
+        return String::new();
+    };
+    let all: Vec<VReg> = (0..f.vregs).map(VReg).filter(|v| f.is_float(*v)).collect();
+    format!(" {word} {{{}}}", registers(&all, &[]))
+}
+
+/// The words for what registers of the FPU are.
+const FLOATS: [(Class, &str); 2] = [(Class::Single, "singles"), (Class::Double, "doubles")];
+
+/// A physical register: `r0`-`r15`, `s0`-`s31`, `d0`-`d15`.
+pub(super) fn register(r: Reg) -> String {
+    match r.number(Class::Core) {
+        Some(n) => format!("r{n}"),
+        None => r.to_string(),
+    }
 }
 
 /// The line of block number `i`.
@@ -105,7 +129,7 @@ pub(super) fn block_head(i: usize, b: &MBlock) -> String {
 /// Virtual registers, each with its place if there are places.
 fn registers(vs: &[VReg], places: &[Reg]) -> String {
     let name = |(i, v): (usize, &VReg)| match places.get(i) {
-        Some(r) => format!("v{}:r{}", v.0, r.0),
+        Some(r) => format!("v{}:{}", v.0, register(*r)),
         None => format!("v{}", v.0),
     };
     let names: Vec<_> = vs.iter().enumerate().map(name).collect();
@@ -148,7 +172,7 @@ pub(super) fn instruction(
     }
     if let Some(abi) = &m.abi {
         let list = |regs: &[Reg]| {
-            let names: Vec<_> = regs.iter().map(|r| format!("r{}", r.0)).collect();
+            let names: Vec<_> = regs.iter().map(|r| register(*r)).collect();
             format!("{{{}}}", names.join(", "))
         };
         let clobbers: Vec<Reg> = abi.clobbers.iter().collect();
@@ -241,14 +265,30 @@ pub(super) fn header(c: &mut Cursor<'_>) -> Result<MFunc> {
     if !c.take_word("mfunc") {
         return c.expected("`mfunc`");
     }
-    Ok(MFunc {
+    let mut f = MFunc {
         name: c.symbol()?,
         vregs: number(c, "vregs")?,
         in_bytes: number(c, "in")?,
         out_bytes: number(c, "out")?,
         has_calls: c.take_word("calls"),
-        blocks: Vec::new(),
-    })
+        ..MFunc::default()
+    };
+    if let Some((class, _)) = FLOATS.iter().find(|(_, word)| c.take_word(word)) {
+        f.float_class = *class;
+        c.need("{")?;
+        for v in values(c, None)? {
+            let start = c.clone();
+            if v.0 >= f.vregs {
+                return start.expected("a virtual register of the function");
+            }
+            if f.float.len() <= v.0 as usize {
+                f.float.resize(v.0 as usize + 1, false);
+            }
+            f.float[v.0 as usize] = true;
+        }
+        c.need("}")?;
+    }
+    Ok(f)
 }
 
 fn label(mut c: Cursor<'_>, number: usize) -> Result<MBlock> {
@@ -393,12 +433,30 @@ pub(super) fn fixed(c: &mut Cursor<'_>) -> Result<SmallVec<[Reg; 4]>> {
     Ok(out)
 }
 
+/// The letters of physical registers.
+const LETTERS: [(&str, Class); 3] = [
+    ("r", Class::Core),
+    ("s", Class::Single),
+    ("d", Class::Double),
+];
+
+/// Whether a physical register comes next.
+pub(super) fn is_physical(c: &Cursor<'_>) -> bool {
+    LETTERS.iter().any(|(letter, _)| c.is_numbered(letter))
+}
+
 /// A physical register such as `r0`.
 pub(super) fn physical(c: &mut Cursor<'_>) -> Result<Reg> {
     let start = c.clone();
-    match c.numbered("r", "a register such as `r0`")? {
-        n @ 0..=15 => Ok(Reg(n as u8)),
-        _ => start.expected("a register from `r0` to `r15`"),
+    let of_fpu = LETTERS[1..].iter().find(|l| c.is_numbered(l.0));
+    let (letter, class) = of_fpu.unwrap_or(&LETTERS[0]);
+    let number = c.numbered(letter, "a register such as `r0`")?;
+    match u8::try_from(number).ok().and_then(|n| class.reg(n)) {
+        Some(r) => Ok(r),
+        None => start.expected(&format!(
+            "a register from `{letter}0` to `{letter}{}`",
+            class.count() - 1
+        )),
     }
 }
 

@@ -14,8 +14,9 @@
 //!   block; a condition reads only flags that it sets.
 
 use super::mir::{MBlock, MFunc, MInst, MOp, VReg};
-use crate::isa::{Alu, Cond, Reg, RegSet, Role, Sem, Vfp};
+use crate::isa::{self, Alu, Class, Cond, Reg, RegSet, Role, Sem, Vfp};
 use crate::trap::TrapKind;
+use smallvec::SmallVec;
 
 type Check = Result<(), String>;
 
@@ -97,7 +98,8 @@ fn successors(inst: &MInst, n: usize) -> bool {
         MOp::Branch | MOp::BranchZero => n == 2,
         MOp::Switch => n > 0,
         MOp::Ret | MOp::TailCall | MOp::TailCallReg | MOp::Trap => n == 0,
-        MOp::Isa(_) | MOp::Args | MOp::Copy | MOp::Const | MOp::SymAddr | MOp::InArg => false,
+        MOp::Isa(_) | MOp::Args | MOp::Copy | MOp::Const | MOp::FloatConst => false,
+        MOp::SymAddr | MOp::InArg => false,
         MOp::InStore | MOp::OutArg | MOp::OutLoad | MOp::OutAddr => false,
         MOp::Call | MOp::CallReg | MOp::TrapIf | MOp::TrapIfZero => false,
     }
@@ -226,7 +228,8 @@ fn operands(f: &MFunc, m: &MInst, first: bool) -> Check {
         MOp::TailCall | MOp::TailCallReg => (fixed_defs, fixed_uses),
         MOp::CallReg => (fixed_defs, fixed_uses + 1),
         MOp::Copy => (1, 1),
-        MOp::Const | MOp::SymAddr | MOp::InArg | MOp::OutLoad | MOp::OutAddr => (1, 0),
+        MOp::Const | MOp::FloatConst | MOp::SymAddr | MOp::InArg => (1, 0),
+        MOp::OutLoad | MOp::OutAddr => (1, 0),
         MOp::InStore | MOp::OutArg | MOp::TrapIfZero | MOp::BranchZero => (0, 1),
         MOp::TrapIf | MOp::Jump | MOp::Branch | MOp::Trap => (0, 0),
         MOp::Switch => (m.defs.len().min(1), 1),
@@ -258,7 +261,47 @@ fn operands(f: &MFunc, m: &MInst, first: bool) -> Check {
     if m.op == MOp::TailCallReg && first != Some(&Reg::R12) {
         return Err("a call through a register that is restored before".into());
     }
+    files(f, m)?;
     area(f, m)
+}
+
+/// Each operand is in a register of the file that its place is of; a copy stays in one.
+fn files(f: &MFunc, m: &MInst) -> Check {
+    let floats =
+        |vs: &[VReg]| -> SmallVec<[bool; 4]> { vs.iter().map(|v| f.is_float(*v)).collect() };
+    let (defs, uses) = (floats(&m.defs), floats(&m.uses));
+    let fixed = |regs: &[Reg], values: &[bool]| {
+        let first = values.len() - regs.len();
+        let core = |r: &Reg| r.number(Class::Core).is_some();
+        values[..first].iter().all(|float| !float)
+            && regs
+                .iter()
+                .zip(&values[first..])
+                .all(|(r, float)| core(r) != *float)
+    };
+    let ok = match (m.op, &m.abi) {
+        (MOp::Isa(op), _) => {
+            let places = || op.roles().iter().zip(isa::table::classes(op));
+            let of = |without: Role| {
+                let named = places().filter(move |p| *p.0 != without);
+                named.map(|p| *p.1 != Class::Core)
+            };
+            // What a definition keeps where the condition fails stands behind the operands.
+            let kept = places().filter(|p| *p.0 == Role::Def && m.cond != Cond::Al);
+            let kept = kept.map(|p| *p.1 != Class::Core);
+            of(Role::Use).eq(defs.iter().copied())
+                && of(Role::Def).chain(kept).eq(uses.iter().copied())
+                && places().all(|p| *p.1 != Class::Double || f.float_class == Class::Double)
+        }
+        (_, Some(abi)) => fixed(&abi.uses, &uses) && fixed(&abi.defs, &defs),
+        (MOp::Copy, _) => defs == uses,
+        (MOp::FloatConst, _) => defs[0],
+        _ => !defs.contains(&true) && !uses.contains(&true),
+    };
+    match ok {
+        true => Ok(()),
+        false => Err(format!("{:?}: an operand of another register file", m.op)),
+    }
 }
 
 /// A call says of every register that a callee may change that it does (AAPCS, 6.1.1).
@@ -291,7 +334,7 @@ fn area(f: &MFunc, m: &MInst) -> Check {
         MOp::Branch => conditional(m.cond),
         MOp::BranchZero => zero_test(m.cond),
         MOp::Isa(_) => true,
-        MOp::Args | MOp::Copy | MOp::Const | MOp::SymAddr | MOp::CallReg => {
+        MOp::Args | MOp::Copy | MOp::Const | MOp::FloatConst | MOp::SymAddr | MOp::CallReg => {
             m.cond == Cond::Al && !m.s
         }
         MOp::Call => m.cond == Cond::Al,
@@ -331,7 +374,8 @@ impl Flags {
         let reads_condition = match m.op {
             MOp::Isa(_) | MOp::TrapIf | MOp::Branch => true,
             MOp::TrapIfZero | MOp::BranchZero => false,
-            MOp::Args | MOp::Copy | MOp::Const | MOp::SymAddr | MOp::InArg | MOp::InStore => false,
+            MOp::Args | MOp::Copy | MOp::Const | MOp::FloatConst | MOp::SymAddr => false,
+            MOp::InArg | MOp::InStore => false,
             MOp::OutArg | MOp::OutLoad | MOp::OutAddr | MOp::Call | MOp::CallReg => false,
             MOp::Jump | MOp::Switch | MOp::Ret | MOp::Trap => false,
             MOp::TailCall | MOp::TailCallReg => false,
@@ -353,7 +397,8 @@ impl Flags {
                 *self = Flags::default();
                 Ok(())
             }
-            MOp::Args | MOp::Copy | MOp::Const | MOp::SymAddr | MOp::InArg | MOp::InStore => Ok(()),
+            MOp::Args | MOp::Copy | MOp::Const | MOp::FloatConst | MOp::SymAddr => Ok(()),
+            MOp::InArg | MOp::InStore => Ok(()),
             MOp::OutArg | MOp::OutLoad | MOp::OutAddr | MOp::TrapIf => Ok(()),
             MOp::Jump | MOp::Branch | MOp::Ret | MOp::Trap => Ok(()),
             MOp::TailCall | MOp::TailCallReg => Ok(()),

@@ -8,7 +8,7 @@
 use super::cycles::{Context, cycles};
 use super::decode::{decode, is_wide};
 use super::encode::{Place, encode_sized};
-use super::{Cond, Inst, Sem};
+use super::{Class, Cond, Inst, Reg, Sem};
 use crate::options::Cpu;
 use rustc_hash::FxHashMap;
 use std::fmt;
@@ -166,6 +166,30 @@ pub(super) struct Outcome {
 }
 
 impl Machine {
+    /// The bits of a register of any class, the upper ones 0 in one of 32 bits; `r15` is as the field holds it.
+    pub fn read(&self, reg: Reg) -> u64 {
+        match (reg.number(Class::Single), reg.number(Class::Double)) {
+            (Some(n), _) => self.s[n as usize].into(),
+            (_, Some(n)) => {
+                let low = 2 * n as usize;
+                u64::from(self.s[low + 1]) << 32 | u64::from(self.s[low])
+            }
+            _ => self.r[reg.0 as usize].into(),
+        }
+    }
+
+    /// Writes a register of any class.
+    pub fn write(&mut self, reg: Reg, bits: u64) {
+        match (reg.number(Class::Single), reg.number(Class::Double)) {
+            (Some(n), _) => self.s[n as usize] = bits as u32,
+            (_, Some(n)) => {
+                let low = 2 * n as usize;
+                (self.s[low], self.s[low + 1]) = (bits as u32, (bits >> 32) as u32);
+            }
+            _ => self.r[reg.0 as usize] = bits as u32,
+        }
+    }
+
     /// A core with all registers zero.
     pub fn new(cpu: Cpu) -> Machine {
         Machine {

@@ -14,9 +14,10 @@ use std::fmt;
 pub struct Reg(pub u8);
 
 /// The kinds of register that an operand can be.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Class {
     /// `r0`-`r15`.
+    #[default]
     Core,
     /// `s0`-`s31`.
     Single,
@@ -129,7 +130,11 @@ impl RegSet {
     pub const CALLER_SAVED: RegSet = RegSet(0x500f);
     /// Registers that a function must preserve under AAPCS: r4-r11.
     pub const CALLEE_SAVED: RegSet = RegSet(0x0ff0);
-    /// All registers that the allocator may use: r0-r12 and lr.
+    /// Registers of the FPU that a call may change under AAPCS: s0-s15.
+    pub const FLOAT_CALLER_SAVED: RegSet = RegSet(0xffff_0000);
+    /// Registers of the FPU that a function must preserve under AAPCS: s16-s31.
+    pub const FLOAT_CALLEE_SAVED: RegSet = RegSet(0xffff_0000_0000);
+    /// All registers of the core that the allocator may use: r0-r12 and lr.
     pub const ALLOCATABLE: RegSet = RegSet(0x5fff);
 
     /// The set with one register.

@@ -6,7 +6,7 @@
 
 use super::exec::{Bus, Stop};
 use super::semantics::{Running, aligned};
-use super::{Addr, Class, Cond, Precision, Reg, Vfp, float};
+use super::{Addr, Cond, Precision, Reg, Vfp, float};
 use crate::seeded::{Bug, on};
 
 impl<B: Bus> Running<'_, B> {
@@ -89,27 +89,13 @@ impl<B: Bus> Running<'_, B> {
         Ok(())
     }
 
-    /// The bits in the register of the FPU at a place of the operand list.
+    /// The bits in the register at a place of the operand list.
     fn float(&self, place: usize) -> u64 {
-        let (s, reg) = (&self.machine.s, self.inst.regs[place]);
-        match reg.number(Class::Double) {
-            Some(n) => {
-                let low = 2 * n as usize;
-                u64::from(s[low + 1]) << 32 | u64::from(s[low])
-            }
-            None => self.reg(reg).into(),
-        }
+        self.machine.read(self.inst.regs[place])
     }
 
     fn set_float(&mut self, place: usize, bits: u64) {
-        let reg = self.inst.regs[place];
-        match reg.number(Class::Double) {
-            Some(n) => {
-                self.put(Reg::s(2 * n), bits as u32);
-                self.put(Reg::s(2 * n + 1), (bits >> 32) as u32);
-            }
-            None => self.put(reg, bits as u32),
-        }
+        self.machine.write(self.inst.regs[place], bits);
     }
 
     /// The address of an access: the base is the operand after the register, or the aligned PC.

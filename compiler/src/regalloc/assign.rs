@@ -10,6 +10,7 @@
 //! into fixed ones by one parallel move.
 
 use super::facts::{CHEAP, Facts, NONE};
+use super::file::{MOST, Wish};
 use super::hints::{Hints, NO_REG};
 use super::loops::Loops;
 use super::moves::{From, Move, Mover};
@@ -24,12 +25,8 @@ use crate::seeded::{self, Bug};
 use smallvec::SmallVec;
 
 /// Registers of a block boundary: the value in each, or [`NONE`].
-type Map = [u32; 16];
+type Map = [u32; MOST];
 
-const LOW: RegSet = RegSet(0x00ff);
-const CALLER_LOW: RegSet = RegSet(0x000f);
-const CALLEE_LOW: RegSet = RegSet(0x00f0);
-const CALLEE_HIGH: RegSet = RegSet(0x0f00);
 const R12: RegSet = RegSet(0x1000);
 const LR: RegSet = RegSet(0x4000);
 
@@ -49,14 +46,14 @@ pub(super) fn assign(
         slots,
         heuristic: choices.is_heuristic(),
         choices,
-        val: [NONE; 16],
-        free: RegSet::ALLOCATABLE,
+        val: [NONE; MOST],
+        free: facts.file.allocatable,
         loc: vec![NO_REG; values],
         leaving: vec![NONE; values],
-        entry: vec![[NONE; 16]; n],
-        exit: vec![[NONE; 16]; n],
+        entry: vec![[NONE; MOST]; n],
+        exit: vec![[NONE; MOST]; n],
         hints: Hints::new(values),
-        mover: Mover::new(slots.count),
+        mover: Mover::new(slots.count, facts.file),
         edits: Vec::new(),
         regs: Vec::new(),
         block: 0,
@@ -272,7 +269,7 @@ impl Assigner<'_, '_> {
 
     /// Whether register `r` is wrong for `v` because `v` stays in a register across a call.
     fn is_caller_saved(&self, v: u32, r: u8) -> bool {
-        self.wants_callee_saved(v) && !RegSet::CALLEE_SAVED.contains(Reg(r))
+        self.wants_callee_saved(v) && !self.facts.file.callee_saved.contains(Reg(r))
     }
 
     fn wants_callee_saved(&self, v: u32) -> bool {
@@ -300,12 +297,12 @@ impl Assigner<'_, '_> {
     }
 
     fn vacate_all(&mut self) {
-        for v in std::mem::replace(&mut self.val, [NONE; 16]) {
+        for v in std::mem::replace(&mut self.val, [NONE; MOST]) {
             if v != NONE {
                 self.loc[v as usize] = NO_REG;
             }
         }
-        self.free = RegSet::ALLOCATABLE;
+        self.free = self.facts.file.allocatable;
     }
 
     /// Chooses a register for `v` among `allowed`: `wish` if it can be had, else by cost; rather none of `avoid`.
@@ -323,75 +320,21 @@ impl Assigner<'_, '_> {
         if self.heuristic {
             return Ok(best);
         }
-        let all: SmallVec<[Reg; 14]> = allowed.iter().collect();
+        let all: SmallVec<[Reg; MOST]> = allowed.iter().collect();
         let at = all.iter().position(|&r| r == best).unwrap_or(0);
         Ok(all[self.choices.pick(all.len(), at)])
     }
 
-    /// The first of classes of registers, cheapest first: saved registers cost a store and a load when they are
-    /// used first, high registers cost wide encodings.
+    /// The register of `allowed` that costs least; rather none of `avoid`.
     fn cheapest(&self, v: u32, allowed: RegSet, avoid: RegSet) -> Reg {
-        let used = self.mover.used;
-        let saved = used.and(RegSet::CALLEE_SAVED);
-        // Where anything is pushed, or a call is made, lr is pushed as well and so costs nothing.
-        let lr = if self.facts.f.has_calls || !saved.is_empty() || used.contains(Reg::LR) {
-            LR
-        } else {
-            RegSet::EMPTY
+        let wish = Wish {
+            crosses: self.wants_callee_saved(v),
+            low: self.facts.low[v as usize],
+            avoid,
+            used: self.mover.used,
+            calls: self.facts.f.has_calls,
         };
-        let often = self.facts.low[v as usize] > 2;
-        let classes = if self.wants_callee_saved(v) {
-            [
-                saved.and(LOW),
-                CALLEE_LOW,
-                saved,
-                CALLEE_HIGH,
-                CALLER_LOW.minus(avoid),
-                CALLER_LOW,
-                R12,
-                LR,
-            ]
-        } else if self.facts.low[v as usize] == 0 {
-            [
-                R12.or(lr),
-                CALLER_LOW.minus(avoid),
-                CALLER_LOW,
-                saved,
-                CALLEE_LOW,
-                LR,
-                CALLEE_HIGH,
-                RegSet::EMPTY,
-            ]
-        } else {
-            let high = R12.or(lr);
-            let (first, second) = if often && !lr.is_empty() {
-                (CALLEE_LOW, high)
-            } else {
-                (high, CALLEE_LOW)
-            };
-            [
-                CALLER_LOW.minus(avoid),
-                saved.and(LOW),
-                CALLER_LOW,
-                first,
-                saved,
-                second,
-                LR,
-                CALLEE_HIGH,
-            ]
-        };
-        let class = classes
-            .into_iter()
-            .map(|c| c.and(allowed))
-            .find(|c| !c.is_empty())
-            .unwrap_or(allowed);
-        // Fixed uses start at r0, so others take caller-saved registers from r3 downwards.
-        let top = Reg(63 - class.0.leading_zeros() as u8);
-        if class.minus(CALLER_LOW).is_empty() {
-            top
-        } else {
-            Reg(class.0.trailing_zeros() as u8)
-        }
+        self.facts.file.cheapest(allowed, &wish)
     }
 
     fn instruction(&mut self, i: u32, inst: &MInst, events: &[Event]) -> Result<()> {
@@ -595,19 +538,19 @@ impl Assigner<'_, '_> {
         events: &[Event],
         operand: usize,
     ) -> Result<()> {
-        let set = |regs: &[Reg]| regs.iter().fold(0, |s, r| s | 1 << r.0);
+        let set = |regs: &[Reg]| regs.iter().fold(0u64, |s, r| s | 1 << r.0);
         let (fixed_uses, fixed_defs) = (RegSet(set(&abi.uses)), RegSet(set(&abi.defs)));
         let mut lost = abi.clobbers.or(fixed_defs);
         if seeded::on(Bug::CallClobberKept) {
             lost = lost.minus(R12.or(LR));
         }
-        let stays = RegSet::ALLOCATABLE.minus(lost).minus(fixed_uses);
+        let stays = self.facts.file.allocatable.minus(lost).minus(fixed_uses);
         let free_uses = inst.uses.len() - abi.uses.len();
         // What lives on and where it will be.
         let mut homes: SmallVec<[(u32, Reg); 14]> = SmallVec::new();
         let mut evicted: SmallVec<[u32; 14]> = SmallVec::new();
         let mut taken = RegSet::EMPTY;
-        for r in RegSet::ALLOCATABLE.iter() {
+        for r in self.facts.file.allocatable.iter() {
             let v = self.val[r.0 as usize];
             if v == NONE || self.is_leaving(v, i) {
                 continue;
@@ -678,7 +621,12 @@ impl Assigner<'_, '_> {
         if now != NO_REG && (!not.contains(Reg(now)) || seeded::on(Bug::CallTargetOverwritten)) {
             return Ok(Reg(now));
         }
-        let to = self.choose(v, RegSet::ALLOCATABLE.minus(not), NO_REG, RegSet::EMPTY)?;
+        let to = self.choose(
+            v,
+            self.facts.file.allocatable.minus(not),
+            NO_REG,
+            RegSet::EMPTY,
+        )?;
         self.bring(v, to);
         Ok(to)
     }

@@ -31,20 +31,47 @@
 //! Registers are those that the allocator may use, written ones are in `used`, slots are below `slots`, edits are
 //! ordered and come before an instruction of their block.
 
+use super::file::{File, MOST};
 use super::known::{Known, State};
 use super::{Allocation, Edit, Loc, internal};
 use crate::backend::mir::{MBlock, MFunc, MInst};
 use crate::error::Result;
-use crate::isa::{Reg, RegSet};
+use crate::isa::Reg;
 use crate::seeded::{self, Bug};
 use smallvec::SmallVec;
+
+/// Checks that an allocation has a register for each operand.
+///
+/// # Errors
+/// [`crate::ErrorKind::Internal`], naming block and instruction.
+pub(super) fn has_all_operands(f: &MFunc, a: &Allocation) -> Result<()> {
+    let n = f.blocks.len();
+    if a.edits.len() != n || a.regs.len() != n || a.starts.len() != n {
+        return internal(f, "the allocation is of another function");
+    }
+    for (b, block) in f.blocks.iter().enumerate() {
+        if a.starts[b].len() != block.insts.len() {
+            return internal(f, format!("block {b}: instructions without registers"));
+        }
+        for (i, inst) in block.insts.iter().enumerate() {
+            let end = a.starts[b][i] as usize + inst.defs.len() + inst.uses.len();
+            if end > a.regs[b].len() {
+                return internal(
+                    f,
+                    format!("block {b}, instruction {i}: operands without registers"),
+                );
+            }
+        }
+    }
+    Ok(())
+}
 
 /// Checks that `a` is a right allocation of `f`.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Internal`], naming block, instruction and value.
-pub fn check(f: &MFunc, a: &Allocation) -> Result<()> {
-    let mut checker = Checker::new(f, a)?;
+pub(super) fn check(f: &MFunc, a: &Allocation, file: &'static File) -> Result<()> {
+    let mut checker = Checker::new(f, a, file)?;
     checker.shape()?;
     checker.flow()
 }
@@ -52,6 +79,7 @@ pub fn check(f: &MFunc, a: &Allocation) -> Result<()> {
 struct Checker<'a> {
     f: &'a MFunc,
     a: &'a Allocation,
+    file: &'static File,
     /// Per value, whether it may be made again.
     remat: Vec<bool>,
     /// (rematerializable value, parameter that is always equal to it), in order.
@@ -64,7 +92,7 @@ struct Checker<'a> {
     slots: Vec<SmallVec<[u32; 2]>>,
 }
 
-const SLOTS: u32 = 16;
+const SLOTS: u32 = MOST as u32;
 const REGS: std::ops::Range<u32> = 0..SLOTS;
 
 fn place(loc: Loc) -> u32 {
@@ -75,7 +103,7 @@ fn place(loc: Loc) -> u32 {
 }
 
 impl<'a> Checker<'a> {
-    fn new(f: &'a MFunc, a: &'a Allocation) -> Result<Checker<'a>> {
+    fn new(f: &'a MFunc, a: &'a Allocation, file: &'static File) -> Result<Checker<'a>> {
         let stores = f
             .blocks
             .iter()
@@ -95,6 +123,7 @@ impl<'a> Checker<'a> {
         Ok(Checker {
             f,
             a,
+            file,
             equal: equal_parameters(f, &remat),
             remat,
             entry: vec![None; f.blocks.len()],
@@ -110,19 +139,9 @@ impl<'a> Checker<'a> {
     /// What can be said without following execution: sizes, ranges, constraints between operands.
     fn shape(&self) -> Result<()> {
         let (f, a) = (self.f, self.a);
-        let n = f.blocks.len();
-        if a.edits.len() != n || a.regs.len() != n || a.starts.len() != n {
-            return internal(f, "the allocation is of another function");
-        }
+        has_all_operands(f, a)?;
         for (b, block) in f.blocks.iter().enumerate() {
-            if a.starts[b].len() != block.insts.len() {
-                return self.fail(b, 0, "instructions without registers");
-            }
             for (i, inst) in block.insts.iter().enumerate() {
-                let end = a.starts[b][i] as usize + inst.defs.len() + inst.uses.len();
-                if end > a.regs[b].len() {
-                    return self.fail(b, i, "operands without registers");
-                }
                 let omitted = a.is_omitted(b as u32, i as u32);
                 if omitted
                     && !inst
@@ -149,7 +168,7 @@ impl<'a> Checker<'a> {
                 self.edit_shape(b, at as usize, edit)?;
             }
         }
-        if !a.omitted.is_sorted() || !a.used.minus(RegSet::ALLOCATABLE).is_empty() {
+        if !a.omitted.is_sorted() || !a.used.minus(self.file.allocatable).is_empty() {
             return internal(f, "the allocation's lists are inconsistent");
         }
         Ok(())
@@ -158,7 +177,7 @@ impl<'a> Checker<'a> {
     fn constraints(&self, b: usize, i: usize, inst: &MInst) -> Result<()> {
         let (defs, uses) = self.a.operands(b as u32, i as u32, inst);
         let both = defs.iter().chain(uses);
-        if let Some(r) = both.copied().find(|&r| !RegSet::ALLOCATABLE.contains(r)) {
+        if let Some(r) = both.copied().find(|&r| !self.file.allocatable.contains(r)) {
             return self.fail(b, i, format!("{r} is not for allocation"));
         }
         if let Some(r) = defs.iter().find(|&&r| !self.a.used.contains(r)) {
@@ -198,10 +217,10 @@ impl<'a> Checker<'a> {
 
     fn edit_shape(&self, b: usize, i: usize, edit: Edit) -> Result<()> {
         let loc_ok = |l: Loc| match l {
-            Loc::Reg(r) => RegSet::ALLOCATABLE.contains(r),
+            Loc::Reg(r) => self.file.allocatable.contains(r),
             Loc::Slot(s) => s < self.a.slots,
         };
-        let written = |r: Reg| self.a.used.contains(r) && RegSet::ALLOCATABLE.contains(r);
+        let written = |r: Reg| self.a.used.contains(r) && self.file.allocatable.contains(r);
         let ok = match edit {
             Edit::Move {
                 from: Loc::Slot(_),

@@ -6,6 +6,7 @@
 //! accepted; the checks below are those whose failure would otherwise be an index out of bounds or an edge
 //! without a place for its moves, and they answer with an error.
 
+use super::file::File;
 use super::internal;
 use crate::backend::mir::{MFunc, MInst, VReg};
 use crate::error::Result;
@@ -26,6 +27,8 @@ pub(super) const PARAM: u8 = 4;
 pub(super) struct Facts<'a> {
     /// The function.
     pub f: &'a MFunc,
+    /// The registers for its values.
+    pub file: &'static File,
     /// Per value, the block that defines it.
     pub def_block: Vec<u32>,
     /// Per value, the index of its defining instruction; [`NONE`] for parameters.
@@ -43,10 +46,11 @@ pub(super) struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     /// Collects the facts.
-    pub fn new(f: &'a MFunc) -> Result<Facts<'a>> {
+    pub fn new(f: &'a MFunc, file: &'static File) -> Result<Facts<'a>> {
         let values = f.vregs as usize;
         let mut facts = Facts {
             f,
+            file,
             def_block: vec![NONE; values],
             def_inst: vec![NONE; values],
             kind: vec![0; values],
@@ -130,7 +134,7 @@ impl<'a> Facts<'a> {
         abi.defs.iter().for_each(|&r| defs.insert(r));
         let fits = uses.len() == abi.uses.len()
             && defs.len() == abi.defs.len()
-            && uses.or(defs).minus(RegSet::ALLOCATABLE).is_empty()
+            && uses.or(defs).minus(self.file.allocatable).is_empty()
             && abi.uses.len() <= inst.uses.len()
             && abi.defs.len() == inst.defs.len()
             && ties.is_empty();

@@ -6,6 +6,7 @@
 //! Hints never bind: any answer gives correct code.
 
 use super::facts::Facts;
+use super::file::MOST;
 use crate::backend::mir::{MBlock, MInst, MOp};
 use crate::isa::{Reg, RegSet};
 
@@ -65,7 +66,7 @@ impl Hints {
         self.avoid.clear();
         self.avoid.resize(block.insts.len(), RegSet::EMPTY);
         // Per register, the nearest later position that claims it for something else.
-        let mut claimed = [u32::MAX; 16];
+        let mut claimed = [u32::MAX; MOST];
         let mut at = operands;
         for (i, inst) in block.insts.iter().enumerate().rev() {
             let position = base + 1 + i as u32;
@@ -111,7 +112,7 @@ impl Hints {
     }
 
     /// Parameters must not be hinted to a register that something claims before the use that wants it.
-    fn forget_claimed(&mut self, block: &MBlock, base: u32, end: u32, claimed: &[u32; 16]) {
+    fn forget_claimed(&mut self, block: &MBlock, base: u32, end: u32, claimed: &[u32; MOST]) {
         for p in &block.params {
             let want = &mut self.want[p.0 as usize];
             if (base..=end).contains(&want.0) && claimed[want.1 as usize] < want.0 {

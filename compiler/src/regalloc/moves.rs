@@ -8,6 +8,7 @@
 //! broken through a free register, else through exchanges, else (slot to slot) through an emergency slot. A word
 //! goes from slot to slot through a free register; where there is none, `r0` is put aside for it.
 
+use super::file::{File, MOST};
 use super::{Edit, Loc};
 use crate::backend::mir::VReg;
 use crate::isa::{Reg, RegSet};
@@ -33,6 +34,7 @@ pub(super) struct Move {
 
 /// State that outlives one set of moves.
 pub(super) struct Mover {
+    file: &'static File,
     /// The moves to do next.
     pub moves: Vec<Move>,
     /// Per place (registers, then slots): how many pending moves read it, and the pending move that writes it.
@@ -49,10 +51,11 @@ const NO_MOVE: u32 = u32::MAX;
 
 impl Mover {
     /// A mover for a function with so many slots.
-    pub fn new(slots: u32) -> Mover {
+    pub fn new(slots: u32, file: &'static File) -> Mover {
         Mover {
+            file,
             moves: Vec::new(),
-            places: vec![(0, NO_MOVE); 16 + slots as usize],
+            places: vec![(0, NO_MOVE); MOST + slots as usize],
             ready: Vec::new(),
             slots,
             emergency: 0,
@@ -106,7 +109,7 @@ impl Mover {
     fn index(loc: Loc) -> usize {
         match loc {
             Loc::Reg(r) => r.0 as usize,
-            Loc::Slot(s) => 16 + s as usize,
+            Loc::Slot(s) => MOST + s as usize,
         }
     }
 
@@ -235,8 +238,8 @@ impl Mover {
 
     /// A register that nothing needs now: rather one that has been written already or costs no save.
     fn temporary(&self, busy: RegSet) -> Option<Reg> {
-        let free = RegSet::ALLOCATABLE.minus(busy);
-        let cheap = free.and(self.used.or(RegSet(0x100f)));
+        let free = self.file.allocatable.minus(busy);
+        let cheap = free.and(self.used.or(self.file.unsaved()));
         cheap.iter().next().or_else(|| free.iter().next())
     }
 

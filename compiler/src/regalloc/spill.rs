@@ -17,12 +17,9 @@ use super::loops::Loops;
 use crate::backend::mir::{MInst, VReg};
 use crate::choices::Choices;
 use crate::error::Result;
-use crate::isa::RegSet;
 use crate::seeded::{self, Bug};
 use smallvec::SmallVec;
 
-/// Registers there are.
-const REGS: usize = RegSet::ALLOCATABLE.len();
 /// The next use of a value that has none.
 const DEAD: u32 = u32::MAX;
 const ABSENT: u8 = u8::MAX;
@@ -213,6 +210,11 @@ impl Spiller<'_, '_> {
         Ok(())
     }
 
+    /// How many registers there are.
+    fn registers(&self) -> usize {
+        self.facts.file.len()
+    }
+
     fn clear(&mut self) {
         for held in self.now.drain(..) {
             self.place[held.value as usize] = ABSENT;
@@ -290,10 +292,10 @@ impl Spiller<'_, '_> {
                 wanted.push((count != edges, l));
             }
         }
-        if wanted.len() > REGS {
+        if wanted.len() > self.registers() {
             wanted.sort_unstable_by_key(|&(partial, l)| (partial, l.next, l.value));
         }
-        for &(_, l) in wanted.iter().take(REGS) {
+        for &(_, l) in wanted.iter().take(self.registers()) {
             if self.choices.is_heuristic() || self.choices.flip(true) {
                 self.hold_on_entry(b, l.value);
             }
@@ -318,16 +320,18 @@ impl Spiller<'_, '_> {
         inside.sort_unstable_by_key(|l| (l.next, l.value));
         through.sort_unstable_by_key(|l| (l.next, l.value));
         let pressure = self.live.pressure[b as usize];
-        let excess = pressure.all.saturating_sub(REGS as u32);
+        let excess = pressure.all.saturating_sub(self.registers() as u32);
         let excess = excess.max(
             pressure
                 .call
-                .saturating_sub(RegSet::CALLEE_SAVED.len() as u32),
+                .saturating_sub(self.facts.file.callee_saved.len() as u32),
         );
         let room = through.len().saturating_sub(excess as usize);
         through.truncate(room);
         for l in inside.iter().chain(&through) {
-            if self.now.len() < REGS && (self.choices.is_heuristic() || self.choices.flip(true)) {
+            if self.now.len() < self.registers()
+                && (self.choices.is_heuristic() || self.choices.flip(true))
+            {
                 self.hold_on_entry(b, l.value);
             }
         }
@@ -433,7 +437,7 @@ impl Spiller<'_, '_> {
             }
         }
         for &v in &missing {
-            self.make_room(REGS - 1, i, Happening::Evict, true)?;
+            self.make_room(self.registers() - 1, i, Happening::Evict, true)?;
             self.event(i, v, Happening::Load, false);
             self.hold(Held {
                 value: v,
@@ -443,7 +447,7 @@ impl Spiller<'_, '_> {
             self.loaded(v, self.facts.base[self.block as usize] + 1 + i);
         }
         if extra > 0 {
-            self.make_room(REGS - extra, i, Happening::Evict, true)?;
+            self.make_room(self.registers() - extra, i, Happening::Evict, true)?;
         }
         for (k, u) in inst.uses.iter().enumerate() {
             let at = self.place[u.0 as usize];
@@ -492,14 +496,19 @@ impl Spiller<'_, '_> {
     /// Evicts until what lives across the instruction fits in the registers that it leaves alone.
     fn leave_at(&mut self, i: u32, inst: &MInst) -> Result<()> {
         let Some(abi) = &inst.abi else {
-            return self.make_room(REGS - inst.defs.len(), i, Happening::EvictAt, false);
+            return self.make_room(
+                self.registers() - inst.defs.len(),
+                i,
+                Happening::EvictAt,
+                false,
+            );
         };
         let mut taken = abi.clobbers;
         abi.defs
             .iter()
             .chain(&abi.uses)
             .for_each(|&r| taken.insert(r));
-        let through = RegSet::ALLOCATABLE.minus(taken).len();
+        let through = self.facts.file.allocatable.minus(taken).len();
         // The free operands may need registers of their own.
         let operands = inst.uses.len();
         if !abi.clobbers.is_empty() {
@@ -512,7 +521,12 @@ impl Spiller<'_, '_> {
                 }
             }
         }
-        self.make_room(through.min(REGS - operands), i, Happening::EvictAt, false)
+        self.make_room(
+            through.min(self.registers().saturating_sub(operands)),
+            i,
+            Happening::EvictAt,
+            false,
+        )
     }
 
     /// Evicts until at most `room` values are held; those with a use at `i` stay if `pinned`.

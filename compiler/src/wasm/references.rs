@@ -5,7 +5,7 @@
 //! functions share which call each other in their own place. Nothing here makes nodes. Guarded by the oracle's family `tables`.
 
 use super::scan::{Access, Scan};
-use crate::backend::abi::argument_bytes;
+use crate::backend::abi::{Variant, argument_bytes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{
     Elem, ElemMode, Entry, FuncType, Global, GlobalInit, Module, Table, Ty, TypeDecl, parse,
@@ -139,7 +139,7 @@ impl References {
         r.referenced(module, scans, &named);
         r.tables.clone_from(&module.tables);
         r.funcs = funcs(module);
-        r.areas(module, scans);
+        r.areas(module, scans, Variant::of(options.cpu));
         r.entries(module, scans);
         r.elems.clone_from(&module.elems);
         r.types.clone_from(&module.types);
@@ -280,7 +280,7 @@ impl References {
     }
 
     /// Gives functions that call each other in their own place one stack area.
-    fn areas(&mut self, module: &mut Module, scans: &[Option<&mut Scan>]) {
+    fn areas(&mut self, module: &mut Module, scans: &[Option<&mut Scan>], variant: Variant) {
         let tails = |s: &Scan| !s.tail_calls.is_empty() || s.indirect.iter().any(|i| i.tail);
         if !scans.iter().flatten().any(|s| tails(s)) {
             return;
@@ -317,8 +317,8 @@ impl References {
         }
         let own = |i: usize| match i.checked_sub(n) {
             None if module.funcs[i].import.is_some() => 0,
-            None => argument_bytes(&module.funcs[i].ty),
-            Some(t) => argument_bytes(&module.types[t].ty),
+            None => argument_bytes(&module.funcs[i].ty, variant),
+            Some(t) => argument_bytes(&module.types[t].ty, variant),
         };
         let mut most = vec![0; class.len()];
         for i in 0..class.len() {

@@ -499,11 +499,11 @@ impl StageCore {
             Body::Nothing => return Stop::Fault("nothing is loaded".into()),
             Body::Bytes(core) => return core.run(regs, memory, until),
             Body::Mir(interp) => {
-                *interp.flags() = flags;
+                interp.machine().flags = flags;
                 interp.run(regs, &mut View(memory), LIMIT)
             }
             Body::Linear(linear) => {
-                *linear.flags() = flags;
+                linear.machine().flags = flags;
                 linear.run(regs, &mut View(memory), LIMIT)
             }
         };

@@ -30,7 +30,10 @@ impl Lower<'_, '_> {
     }
 
     fn edge_args(&mut self, e: &Edge) -> SmallVec<[VReg; 2]> {
-        e.args.iter().map(|&a| self.reg_here(a)).collect()
+        let params = &self.f.block(e.to).params;
+        let both = e.args.iter().zip(params);
+        both.map(|(&a, &p)| self.reg_in(a, self.in_fpu(p)))
+            .collect()
     }
 
     /// The target of one of several edges: a block between, if the target has other predecessors.
@@ -234,6 +237,12 @@ impl Lower<'_, '_> {
         }
     }
 
+    /// Moves parameters of a block to the register file where they are needed too.
+    pub(super) fn cross_parameters(&mut self, b: Block) {
+        let f = self.f;
+        f.block(b).params.iter().for_each(|&p| self.cross(p));
+    }
+
     /// Moves what was emitted into the block's draft.
     pub(super) fn finish_block(&mut self, b: Block) {
         let mut insts = std::mem::take(&mut self.rev);
@@ -244,7 +253,13 @@ impl Lower<'_, '_> {
         } else {
             // A parameter that nothing needs still takes its argument.
             let f = self.f;
-            f.block(b).params.iter().map(|&p| self.reg(p)).collect()
+            let params = f.block(b).params.iter();
+            params
+                .map(|&p| match self.in_fpu(p) {
+                    true => self.float_reg(p),
+                    false => self.reg(p),
+                })
+                .collect()
         };
         self.chunks[b.0 as usize].drafts[0].block.params = params;
     }

@@ -1,7 +1,8 @@
 //! Lowering of calls, arguments and returns by the calling conventions.
 
 use super::Lower;
-use crate::backend::abi::{self, Place, Signature};
+use super::banks::is_float;
+use crate::backend::abi::{self, Place, Signature, Variant};
 use crate::backend::mir::{Abi, MInst, MOp, VReg};
 use crate::backend::symbols::SymbolKind;
 use crate::ir::{FuncType, Node, Op, TermOp, Ty, Value};
@@ -23,7 +24,7 @@ impl Lower<'_, '_> {
         let mut args = MInst::new(MOp::Args, &[], &[]);
         let (f, sig) = (self.f, self.sig);
         for (&p, &place) in f.blocks[0].params.iter().zip(&sig.params) {
-            let Some(r) = self.needed(p) else { continue };
+            let Some(r) = self.home(p) else { continue };
             match place {
                 Place::Reg(reg) => {
                     regs.defs.push(reg);
@@ -63,7 +64,7 @@ impl Lower<'_, '_> {
     ) -> Vec<MInst> {
         let mut stores = Vec::new();
         for (&v, &place) in values.iter().zip(places) {
-            let r = self.reg_here(v);
+            let r = self.reg_in(v, is_float(&place));
             match place {
                 Place::Reg(reg) => {
                     regs.uses.push(reg);
@@ -80,12 +81,8 @@ impl Lower<'_, '_> {
     }
 
     pub(super) fn call(&mut self, v: Value, n: &Node) {
+        let Some(sig) = self.callee(n) else { return };
         let decl = &self.cx.module.funcs[n.imm as usize];
-        let sig = if decl.import.is_some() {
-            abi::external(&decl.ty)
-        } else {
-            abi::within(&decl.ty, decl.entry.area)
-        };
         let words = decl.ty.results.iter().map(|t| t.words()).sum();
         let callee = Callee::Symbol(SymbolKind::Func(n.imm as u32));
         self.call_with(v, &n.args, callee, &sig, words);
@@ -93,8 +90,8 @@ impl Lower<'_, '_> {
 
     /// A call by reference.
     pub(super) fn call_indirect(&mut self, v: Value, n: &Node) {
+        let Some(sig) = self.callee(n) else { return };
         let t = &self.cx.module.types[n.imm as usize];
-        let sig = abi::within(&t.ty, t.area);
         let words = t.ty.results.iter().map(|t| t.words()).sum();
         self.call_with(v, &n.args[1..], Callee::Reference(n.args[0]), &sig, words);
     }
@@ -105,11 +102,19 @@ impl Lower<'_, '_> {
         let (m, sig, first) = match op {
             TermOp::TailCallIndirect(number) => {
                 let t = &module.types[number as usize];
-                (MOp::TailCallReg, abi::within(&t.ty, t.area), 1)
+                (
+                    MOp::TailCallReg,
+                    abi::within(&t.ty, t.area, self.variant),
+                    1,
+                )
             }
             TermOp::TailCall(f) => {
                 let decl = &module.funcs[f as usize];
-                (MOp::TailCall, abi::within(&decl.ty, decl.entry.area), 0)
+                (
+                    MOp::TailCall,
+                    abi::within(&decl.ty, decl.entry.area, self.variant),
+                    0,
+                )
             }
             TermOp::Jump | TermOp::Br | TermOp::Switch | TermOp::Return | TermOp::Trap(_) => return,
         };
@@ -147,7 +152,7 @@ impl Lower<'_, '_> {
             Op::DivU64 | Op::DivS64 | Op::RemU64 | Op::RemS64
         ));
         let callee = Callee::Symbol(SymbolKind::Func(index));
-        self.call_with(v, &n.args, callee, &abi::internal(&ty), 2);
+        self.call_with(v, &n.args, callee, &abi::internal(&ty, self.variant), 2);
     }
 
     /// Bytes are moved or filled: a call of the module's own helper.
@@ -161,7 +166,7 @@ impl Lower<'_, '_> {
             results: Vec::new(),
         };
         let callee = Callee::Symbol(SymbolKind::Func(index));
-        self.call_with(v, &n.args, callee, &abi::internal(&ty), 0);
+        self.call_with(v, &n.args, callee, &abi::internal(&ty, self.variant), 0);
     }
 
     pub(super) fn call_with(
@@ -179,6 +184,8 @@ impl Lower<'_, '_> {
             area = (area + sig.struct_bytes).next_multiple_of(8);
         }
         self.out_bytes = self.out_bytes.max(area);
+        // The object's own helpers on floats leave the FPU alone.
+        let leaves_fpu = matches!(callee, Callee::Symbol(SymbolKind::Float(_)));
         let mut call = match callee {
             Callee::Symbol(kind) => {
                 let mut call = MInst::new(MOp::Call, &[], &[]);
@@ -207,10 +214,14 @@ impl Lower<'_, '_> {
                 Some(offsets) => Place::Stack(struct_at + offsets[w as usize]),
                 None => sig.results[w as usize],
             };
-            let named: Option<VReg> = self.word(v, w);
+            let float = is_float(&place);
+            let named: Option<VReg> = match float {
+                true => self.float_word(v, w),
+                false => self.word(v, w),
+            };
             match (place, named) {
                 (Place::Reg(reg), named) => {
-                    let r = named.unwrap_or_else(|| self.fresh());
+                    let r = named.unwrap_or_else(|| self.fresh_of(float));
                     regs.defs.push(reg);
                     call.defs.push(r);
                 }
@@ -222,10 +233,11 @@ impl Lower<'_, '_> {
                 (Place::Stack(_), None) => {}
             }
         }
-        regs.clobbers = regs
-            .defs
-            .iter()
-            .fold(RegSet::CALLER_SAVED, |s, &r| s.minus(RegSet::of(r)));
+        let mut lost = RegSet::CALLER_SAVED;
+        if self.variant == Variant::Vfp && !leaves_fpu && !on(Bug::CallKeepsFloats) {
+            lost = lost.or(RegSet::FLOAT_CALLER_SAVED);
+        }
+        regs.clobbers = regs.defs.iter().fold(lost, |s, &r| s.minus(RegSet::of(r)));
         if on(Bug::CallKeepsR12) {
             regs.clobbers.remove(Reg::R12);
         }

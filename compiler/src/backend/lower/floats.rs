@@ -6,6 +6,7 @@
 use super::Lower;
 use super::calls::Callee;
 use super::compare::FlagInsts;
+use super::vfp;
 use crate::backend::abi;
 use crate::backend::mir::{Abi, MInst, MOp};
 use crate::backend::symbols::SymbolKind;
@@ -18,7 +19,7 @@ use crate::softfloat::HELPERS;
 
 /// The condition that holds on the flags that a comparison leaves, where floats are so related: as VCMP and VMRS leave
 /// them (Arm v7-M manual, A2.5.1).
-fn condition(relation: Relation) -> Cond {
+pub(super) fn condition(relation: Relation) -> Cond {
     match relation {
         Relation::Eq => Cond::Eq,
         Relation::Ne => Cond::Ne,
@@ -47,13 +48,14 @@ fn aeabi_comparison(relation: Relation, ty: Ty) -> (&'static str, Cond) {
 
 /// The type of a row's helper.
 fn signature(row: &Row) -> abi::Signature {
-    abi::internal(&FuncType {
+    let ty = FuncType {
         params: row.operands.to_vec(),
         results: match row.relation {
             Some(_) => Vec::new(),
             None => vec![row.result],
         },
-    })
+    };
+    abi::internal(&ty, abi::Variant::Base)
 }
 
 impl Lower<'_, '_> {
@@ -71,6 +73,9 @@ impl Lower<'_, '_> {
                 self.boolean_of(zero, flags, d);
             }
             return;
+        }
+        if let Some(vfp) = vfp::instruction(n, self.cx.options.cpu) {
+            return self.vfp_operation(v, n, vfp);
         }
         let words = if n.ty == Ty::I32 { 1 } else { 2 };
         if (0..words).all(|w| self.word(v, w).is_none()) {
@@ -91,6 +96,9 @@ impl Lower<'_, '_> {
     pub(super) fn float_compare(&mut self, n: &Node) -> Option<(FlagInsts, Cond)> {
         let row = Fp::from_imm(n.imm)?.row();
         let relation = row.relation?;
+        if vfp::instruction(n, self.cx.options.cpu).is_some() {
+            return self.vfp_compare(n);
+        }
         let (callee, cond) = match self.cx.options.float_helpers {
             FloatHelpers::Own => (SymbolKind::Float(row.helper), condition(relation)),
             FloatHelpers::Aeabi => {
@@ -117,9 +125,15 @@ impl Lower<'_, '_> {
         self.has_calls = true;
         let mut call = MInst::new(MOp::Call, &[], &[]);
         call.s = true;
+        let clobbers = match (self.variant, &callee) {
+            (abi::Variant::Vfp, SymbolKind::Aeabi(_)) => {
+                RegSet::CALLER_SAVED.or(RegSet::FLOAT_CALLER_SAVED)
+            }
+            _ => RegSet::CALLER_SAVED,
+        };
         call.sym = Some(self.cx.symbols.get(callee));
         let mut regs = Abi {
-            clobbers: RegSet::CALLER_SAVED,
+            clobbers,
             ..Abi::default()
         };
         let stores = self.pass(

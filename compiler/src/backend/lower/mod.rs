@@ -6,19 +6,22 @@
 //! stated in [`super::mir`]; an instruction that reads flags directly follows, but for instructions that keep flags, the
 //! one that sets them. Guarded by the machine IR verifier and the oracle.
 
+mod banks;
 mod blocks;
 mod calls;
 mod compare;
 mod floats;
 mod memory;
 mod values;
+mod vfp;
 
-use super::abi::Signature;
+use super::abi::{Signature, Variant};
 use super::mir::{MBlock, MBlockId, MFunc, MInst, MOp, VReg};
 use super::symbols::Symbols;
 use crate::choices::Choices;
 use crate::error::Result;
 use crate::ir::{Block, Cfg, Func, Module, Op, Ty, Value};
+use crate::isa::{Class, RegSet};
 use crate::opt::schedule::Schedule;
 use crate::options::Options;
 use crate::seeded::{Bug, on};
@@ -58,9 +61,13 @@ pub fn lower(
         cfg,
         sched,
         sig,
+        variant: Variant::of(cx.options.cpu),
         cx,
         vreg: vec![None; f.nodes.len()],
         next_vreg: 0,
+        native: Vec::new(),
+        floats: FxHashMap::default(),
+        float: Vec::new(),
         rev: Vec::new(),
         now: Vec::new(),
         hoisted: FxHashMap::default(),
@@ -76,10 +83,14 @@ pub fn lower(
         has_calls: false,
     };
     l.find_words();
+    l.choose_banks();
     for &b in cfg.rpo.iter().rev() {
         l.lower_block(b);
     }
-    let blocks = l.assemble();
+    let mut blocks = l.assemble();
+    if l.float.is_empty() {
+        keep_floats(&mut blocks);
+    }
     Ok(MFunc {
         name: name.to_owned(),
         blocks,
@@ -87,7 +98,20 @@ pub fn lower(
         out_bytes: l.out_bytes,
         in_bytes: sig.stack_bytes,
         has_calls: l.has_calls,
+        float_class: match l.float.is_empty() {
+            true => Class::Core,
+            false => Class::Single,
+        },
+        float: l.float,
     })
+}
+
+/// Where no value is in the FPU, what calls do to it does not matter.
+fn keep_floats(blocks: &mut [MBlock]) {
+    let insts = blocks.iter_mut().flat_map(|b| &mut b.insts);
+    for abi in insts.filter_map(|i| i.abi.as_mut()) {
+        abi.clobbers = abi.clobbers.minus(RegSet::FLOAT_CALLER_SAVED);
+    }
 }
 
 pub(super) struct Lower<'a, 'b> {
@@ -99,12 +123,20 @@ pub(super) struct Lower<'a, 'b> {
     /// By value: its register, once something needs it.
     vreg: Vec<Option<VReg>>,
     next_vreg: u32,
+    /// How floats are passed.
+    variant: Variant,
+    /// By value: whether its definition leaves it in a register of the FPU. Empty if nothing is there.
+    native: Vec<bool>,
+    /// The register of the FPU of each value that is needed in one.
+    floats: FxHashMap<Value, VReg>,
+    /// By virtual register: whether it is one of the FPU; those past the end are none.
+    float: Vec<bool>,
     /// Instructions of the current block, last first.
     rev: Vec<MInst>,
     /// Constants that the instructions being emitted need, to be made right before them.
     now: Vec<(VReg, i32)>,
-    /// Constants that loops need, made before the loop: by block and value.
-    hoisted: FxHashMap<(Block, i32), VReg>,
+    /// Constants that loops need, made before the loop: by block, value, and whether the FPU has them.
+    hoisted: FxHashMap<(Block, i32, bool), VReg>,
     /// By block: constants to make at its end.
     pending: Vec<Vec<(VReg, i32)>>,
     /// Words of pairs and calls: (node, word) to the node that names it.
@@ -175,15 +207,31 @@ impl Lower<'_, '_> {
     }
 
     fn constant_here(&mut self, c: i32) -> VReg {
-        let r = self.fresh();
+        self.constant_here_of(c, false)
+    }
+
+    /// A new register for a constant.
+    fn fresh_of(&mut self, float: bool) -> VReg {
+        match float {
+            true => self.fresh_float(),
+            false => self.fresh(),
+        }
+    }
+
+    fn constant_here_of(&mut self, c: i32, float: bool) -> VReg {
+        let r = self.fresh_of(float);
         self.now.push((r, c));
         r
     }
 
-    /// A constant: in a loop, made once before the outermost one.
     fn constant(&mut self, c: i32) -> VReg {
+        self.constant_of(c, false)
+    }
+
+    /// A constant: in a loop, made once before the outermost one.
+    fn constant_of(&mut self, c: i32, float: bool) -> VReg {
         let Some(mut header) = self.cfg.header[self.block.0 as usize] else {
-            return self.constant_here(c);
+            return self.constant_here_of(c, float);
         };
         while let Some(outer) = self.cfg.outer(header) {
             header = outer;
@@ -191,13 +239,13 @@ impl Lower<'_, '_> {
         let before = self.cfg.idom[header.0 as usize];
         let choices = &mut self.cx.choices;
         if header == Func::ENTRY || !choices.allows("hoist") || !choices.flip(true) {
-            return self.constant_here(c);
+            return self.constant_here_of(c, float);
         }
-        if let Some(&r) = self.hoisted.get(&(before, c)) {
+        if let Some(&r) = self.hoisted.get(&(before, c, float)) {
             return r;
         }
-        let r = self.fresh();
-        self.hoisted.insert((before, c), r);
+        let r = self.fresh_of(float);
+        self.hoisted.insert((before, c, float), r);
         self.pending[before.0 as usize].push((r, c));
         r
     }
@@ -209,6 +257,13 @@ impl Lower<'_, '_> {
 
     fn word(&self, v: Value, word: u32) -> Option<VReg> {
         self.words.get(&(v, word)).and_then(|&w| self.needed(w))
+    }
+
+    /// The same of a register of the FPU.
+    fn float_word(&self, v: Value, word: u32) -> Option<VReg> {
+        self.words
+            .get(&(v, word))
+            .and_then(|&w| self.float_needed(w))
     }
 
     /// Emits instructions, given in program order, before everything emitted so far in this block.
@@ -231,6 +286,9 @@ impl Lower<'_, '_> {
     }
 
     fn emit_constant(&mut self, r: VReg, c: i32) {
+        if self.is_float(r) {
+            return self.emit_float_constant(r, c);
+        }
         let mut i = MInst::new(MOp::Const, &[r], &[]);
         i.imm = c;
         self.emit(i);
@@ -251,8 +309,9 @@ impl Lower<'_, '_> {
             self.flush();
         }
         self.loc = 0;
-        if b == Func::ENTRY {
-            self.arguments();
+        match b {
+            Func::ENTRY => self.arguments(),
+            _ => self.cross_parameters(b),
         }
         self.finish_block(b);
     }
@@ -260,6 +319,7 @@ impl Lower<'_, '_> {
     /// Lowers one scheduled node.
     fn node(&mut self, v: Value) {
         let n = self.f.node(v);
+        self.cross(v);
         match n.op {
             Op::Guard => self.guard(n),
             // Results that have no instruction of their own.
@@ -316,7 +376,9 @@ impl Lower<'_, '_> {
             | Op::LtU64
             | Op::LtS64
             | Op::Sym => {
-                if let Some(d) = self.needed(v) {
+                if let Some(d) = self.float_needed(v).filter(|_| self.in_fpu(v)) {
+                    self.value_in_fpu(n, d);
+                } else if let Some(d) = self.needed(v) {
                     self.value(v, n, d);
                 }
             }
@@ -334,7 +396,9 @@ impl Lower<'_, '_> {
     /// Whether a pattern may look into an operand: it stands in this block and nothing else uses it.
     fn may_enter(&self, v: Value) -> bool {
         self.sched.place[v.0 as usize] == Some(self.block)
-            && (self.sched.uses[v.0 as usize] == 1 && self.needed(v).is_none()
+            && (self.sched.uses[v.0 as usize] == 1
+                && self.needed(v).is_none()
+                && self.float_needed(v).is_none()
                 || on(Bug::SharedOperandEaten) && self.sched.uses[v.0 as usize] == 2)
     }
 }

@@ -147,8 +147,24 @@ impl Lower<'_, '_> {
         self.emit_all(insts);
     }
 
+    /// A value that is computed into a register of the FPU.
+    pub(super) fn value_in_fpu(&mut self, n: &Node, d: VReg) {
+        if let Some(op) = self.sign_change(n) {
+            let a = self.float_reg(n.args[0]);
+            return self.emit(MInst::new(MOp::Isa(op), &[d], &[a]));
+        }
+        debug_assert_eq!(n.op, Op::Select, "nothing else is there");
+        self.select(n, d);
+    }
+
     /// `d` = `yes` where the condition holds on the flags, else `no`.
     fn conditional_move(&mut self, yes: Value, no: Value, cond: Cond, d: VReg) {
+        if self.is_float(d) {
+            let (yes, no) = (self.float_reg(yes), self.float_here(no));
+            let mut m = MInst::new(MOp::Isa(I::VmovRF32), &[d], &[yes, no]);
+            m.cond = cond;
+            return self.emit(m);
+        }
         let no = self.reg_here(no);
         let mut m = match self.as_const(yes) {
             Some(c) if isa::fits(I::MovI, c, false) => {
