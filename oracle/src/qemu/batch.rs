@@ -241,7 +241,7 @@ fn build() -> Result<Vec<u8>, String> {
 /// The words of a segment: register file, the caller's stack, then what the host wrote before it.
 fn segment_words(segment: &Segment, out: &mut Vec<u8>) {
     let word = |w: u32, out: &mut Vec<u8>| out.extend_from_slice(&w.to_le_bytes());
-    for r in segment.before {
+    for r in segment.before.r {
         word(r, out);
     }
     // Thumb state; the flags are junk, the same as on other cores.
@@ -318,8 +318,8 @@ impl<'a> Results<'a> {
 
     fn saw(&mut self) -> Option<Saw> {
         let (exception, status) = (self.word()?, self.word()?);
-        let mut regs: Regs = [0; 16];
-        for r in &mut regs {
+        let mut regs = Regs::default();
+        for r in &mut regs.r {
             *r = self.word()?;
         }
         Some(Saw {

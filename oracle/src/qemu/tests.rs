@@ -27,7 +27,8 @@ fn recorded(board: &Board, code: &[u16], r0: u32) -> Script {
     let mut core = Recorder::new(unicorn);
     core.begin(code.len() * 2, 16, 64, 1);
     core.attach(&mut memory).expect("unicorn maps");
-    let mut regs: Regs = std::array::from_fn(|n| 0x1111_1111 * n as u32);
+    let mut regs = Regs::default();
+    regs.r = std::array::from_fn(|n| 0x1111_1111 * n as u32);
     regs[0] = r0;
     regs[SP] = base(Region::Stack) + crate::arm::machine::STACK as u32 - 64;
     regs[LR] = base(Region::Stubs) | 1;
