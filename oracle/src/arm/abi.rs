@@ -325,10 +325,7 @@ mod tests {
         };
         assert_eq!(
             seven(&[F32, F64, F32, I32, I64]),
-            (
-                vec![Single(14), Stack(0), Stack(2), Core(0), Core(2)],
-                4
-            )
+            (vec![Single(14), Stack(0), Stack(2), Core(0), Core(2)], 4)
         );
         assert_eq!(seven(&[F32, F32, F32]).0[1..], [Single(15), Stack(0)]);
         // Integers on the stack leave the FPU's registers, and take their turn on the stack.
@@ -371,7 +368,10 @@ mod tests {
         assert_eq!(base(&[F64]), registers(&[Core(0)]));
         assert_eq!(base(&[F64; 2]), indirect(&[0, 8], 16));
         assert_eq!(vfp(&[F32]), registers(&[Single(0)]));
-        assert_eq!(vfp(&[F32; 3]), registers(&[Single(0), Single(1), Single(2)]));
+        assert_eq!(
+            vfp(&[F32; 3]),
+            registers(&[Single(0), Single(1), Single(2)])
+        );
         assert_eq!(vfp(&[F64]), registers(&[Single(0)]));
         let four = [Single(0), Single(2), Single(4), Single(6)];
         assert_eq!(vfp(&[F64; 4]), registers(&four));

@@ -8,8 +8,8 @@ use super::executor::View;
 use super::memory::{Kind, Memory};
 use super::{Core, PC, Regs, Stop};
 use thumbsmith::Cpu;
-use thumbsmith::isa::{Reg, decode};
 use thumbsmith::isa::exec::{self, Bus, BusFault};
+use thumbsmith::isa::{Reg, decode};
 
 /// One executed instruction.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -118,6 +118,10 @@ pub(crate) const NUMBERS: [RegisterARM; 16] = [
 /// Unicorn's number of d0, behind which the other registers of the FPU are.
 const D0: i32 = RegisterARM::D0 as i32;
 
+/// SFPA and FPCA of CONTROL: there is a floating-point context (Arm v8-M manual, D1.2.25). Without, the first instruction of the
+/// FPU makes one, and FPSCR what FPDSCR has.
+const CONTEXT: u64 = 0xc;
+
 /// An engine that models `cpu`, with nothing mapped.
 ///
 /// # Errors
@@ -131,6 +135,9 @@ pub(crate) fn open(cpu: Cpu) -> Result<Unicorn<'static, ()>, uc_error> {
     };
     let mut engine = Unicorn::new(Arch::ARM, Mode::THUMB)?;
     engine.ctl_set_cpu_model(model as i32)?;
+    if cpu.has(Feature::Fpv4Sp) {
+        engine.reg_write(RegisterARM::CONTROL, CONTEXT)?;
+    }
     Ok(engine)
 }
 
