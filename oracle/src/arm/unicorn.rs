@@ -148,12 +148,38 @@ fn registers(engine: &Unicorn<'_, ()>, fpu: bool) -> Regs {
         *value = engine.reg_read(*number).unwrap_or(0) as u32;
     }
     if fpu {
-        for (n, pair) in regs.s.chunks_exact_mut(2).enumerate() {
-            let bits = engine.reg_read(D0 + n as i32).unwrap_or(0);
-            (pair[0], pair[1]) = (bits as u32, (bits >> 32) as u32);
-        }
+        regs.s = singles(engine).unwrap_or_default();
     }
     regs
+}
+
+/// Writes s0-s31 and FPSCR of an engine.
+///
+/// # Errors
+/// Those of unicorn.
+pub(crate) fn set_fpu(
+    engine: &mut Unicorn<'_, ()>,
+    s: &[u32; 32],
+    fpscr: u32,
+) -> Result<(), uc_error> {
+    for (n, pair) in s.chunks_exact(2).enumerate() {
+        let bits = u64::from(pair[1]) << 32 | u64::from(pair[0]);
+        engine.reg_write(D0 + n as i32, bits)?;
+    }
+    engine.reg_write(RegisterARM::FPSCR, u64::from(fpscr))
+}
+
+/// s0-s31 of an engine.
+///
+/// # Errors
+/// Those of unicorn.
+pub(crate) fn singles(engine: &Unicorn<'_, ()>) -> Result<[u32; 32], uc_error> {
+    let mut s = [0; 32];
+    for (n, pair) in s.chunks_exact_mut(2).enumerate() {
+        let bits = engine.reg_read(D0 + n as i32)?;
+        (pair[0], pair[1]) = (bits as u32, (bits >> 32) as u32);
+    }
+    Ok(s)
 }
 
 /// Registers before each instruction that a watched core ran, since the list was last cleared.
@@ -271,16 +297,6 @@ impl UnicornCore {
         Ok(())
     }
 
-    /// The registers of the FPU at the start of a run.
-    fn set_fpu(&mut self, regs: &Regs) -> Result<(), uc_error> {
-        for (n, pair) in regs.s.chunks_exact(2).enumerate() {
-            let bits = u64::from(pair[1]) << 32 | u64::from(pair[0]);
-            self.engine.reg_write(D0 + n as i32, bits)?;
-        }
-        self.engine
-            .reg_write(RegisterARM::FPSCR, u64::from(regs.fpscr()))
-    }
-
     fn start(&mut self, pc: u32, until: u32) -> Result<(), uc_error> {
         self.engine
             .emu_start(u64::from(pc | 1), u64::from(until), 0, 0)
@@ -336,7 +352,7 @@ impl Core for UnicornCore {
             written = written.and(self.engine.reg_write(*number, u64::from(value)));
         }
         if self.fpu {
-            written = written.and_then(|()| self.set_fpu(regs));
+            written = written.and(set_fpu(&mut self.engine, &regs.s, regs.fpscr()));
         }
         if let Err(e) = written {
             return Stop::Fault(format!("unicorn: {e}"));
