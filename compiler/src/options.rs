@@ -90,14 +90,6 @@ impl Cpu {
     pub fn of_triple(triple: &str, cpu: Option<Cpu>) -> Result<Cpu> {
         let refuse =
             |why: String, help: String| Err(Error::new(ErrorKind::Options, why).help(help));
-        if let Some(soft) = triple.strip_suffix("hf").filter(|t| t.ends_with("eabi")) {
-            return refuse(
-                format!(
-                    "target `{triple}` passes floats in registers of the FPU, which is not supported"
-                ),
-                format!("use {soft}, and compile the firmware for it"),
-            );
-        }
         let mut cores = Cpu::ALL.into_iter().filter(|c| c.triple() == triple);
         match (cores.next(), cpu) {
             (Some(first), None) => Ok(first),

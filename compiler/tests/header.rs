@@ -85,7 +85,7 @@ fn headers_are_c_and_cpp() {
         let source = dir.0.join("main");
         std::fs::write(&source, &twice).unwrap();
         for tools in Toolchain::ALL {
-            let mut c = tools.cc(language);
+            let mut c = tools.cc(Cpu::CortexM3, language);
             run(c.args(["-fsyntax-only", standard]).arg(&source))
                 .unwrap_or_else(|e| panic!("{e}\n{}", out.header));
         }
@@ -147,6 +147,9 @@ fn tools_read_the_object() {
         (Cpu::CortexM4, "v7E-M"),
         (Cpu::CortexM7, "v7E-M"),
         (Cpu::CortexM33, "v8-M.mainline"),
+        (Cpu::CortexM4F, "v7E-M"),
+        (Cpu::CortexM7F, "v7E-M"),
+        (Cpu::CortexM33F, "v8-M.mainline"),
     ] {
         let options = Options {
             cpu,
@@ -160,7 +163,7 @@ fn tools_read_the_object() {
         };
         let gnu = text(Command::new("arm-none-eabi-readelf").arg("-Ah"));
         for line in [
-            format!("Tag_CPU_name: \"{}\"", cpu.name()),
+            format!("Tag_CPU_name: \"{}\"", cpu.without_fpu().name()),
             format!("Tag_CPU_arch: {arch}"),
             "Tag_CPU_arch_profile: Microcontroller".into(),
             "REL (Relocatable file)".into(),
@@ -169,7 +172,7 @@ fn tools_read_the_object() {
             assert!(gnu.contains(&line), "no `{line}` in\n{gnu}");
         }
         let llvm = text(Command::new("llvm-readelf-19").arg("-A"));
-        assert!(llvm.contains(cpu.name()), "{llvm}");
+        assert!(llvm.contains(cpu.without_fpu().name()), "{llvm}");
         let code = text(Command::new("llvm-objdump-19").arg("-d"));
         assert!(
             code.contains("bx\tlr") && !code.contains("<unknown>"),
@@ -178,19 +181,44 @@ fn tools_read_the_object() {
     }
 }
 
-/// Firmware that passes floats in registers of the FPU links what passes none, and is kept from linking what does.
+/// What is said of floats is what GCC says of its own object for the same core.
+#[test]
+fn attributes_of_floats_are_those_of_gcc() {
+    let dir = Folder::new("attributes-of-floats");
+    let path = |name: &str| dir.0.join(name);
+    std::fs::write(path("main.c"), "float f(float x) { return x; }").unwrap();
+    let wat = r#"(module (func (export "f") (param f32) (result f32) (local.get 0)))"#;
+    for cpu in Cpu::KNOWN {
+        let options = Options {
+            cpu,
+            ..Options::default()
+        };
+        let ours = thumbsmith::compile(&wat::parse_str(wat).unwrap(), &options).unwrap();
+        std::fs::write(path("ours.o"), &ours.object).unwrap();
+        let mut cc = Toolchain::Gnu.cc(cpu, "c");
+        cc.arg("-c").arg(path("main.c"));
+        run(cc.arg("-o").arg(path("gcc.o"))).unwrap();
+        let lines = |name: &str| -> Vec<String> {
+            let mut readelf = Command::new("arm-none-eabi-readelf");
+            let out = run(readelf.arg("-A").arg(path(name))).unwrap();
+            let text = String::from_utf8_lossy(&out.stdout).into_owned();
+            // WebAssembly does not see exceptions.
+            let told = |l: &&str| l.contains("FP") && !l.contains("FP_exceptions");
+            text.lines().filter(told).map(str::to_owned).collect()
+        };
+        assert!(lines("gcc.o").len() > 1);
+        assert_eq!(lines("ours.o"), lines("gcc.o"), "{}", cpu.name());
+    }
+}
+
+/// Firmware that passes floats in registers of the FPU links what passes none, and is kept from linking what passes them
+/// otherwise.
 #[test]
 fn firmware_with_an_fpu_links_what_passes_no_floats() {
     let dir = Folder::new("variants");
     let path = |name: &str| dir.0.join(name);
     std::fs::write(path("main.c"), "float twice(float x) { return x + x; }").unwrap();
-    let mut cc = Command::new("arm-none-eabi-gcc");
-    cc.args([
-        "-mcpu=cortex-m4",
-        "-mthumb",
-        "-mfpu=fpv4-sp-d16",
-        "-mfloat-abi=hard",
-    ]);
+    let mut cc = Toolchain::Gnu.cc(Cpu::CortexM4F, "c");
     run(cc
         .arg("-c")
         .arg(path("main.c"))
@@ -200,17 +228,25 @@ fn firmware_with_an_fpu_links_what_passes_no_floats() {
     let texts = [
         (
             "(module (func (export \"f\") (param i32) (result i32) (i32.trunc_sat_f32_s (f32.convert_i32_s (local.get 0)))))",
-            true,
+            [true, true],
         ),
         (
             "(module (func (export \"f\") (param f32) (result f32) (local.get 0)))",
-            false,
+            [false, true],
         ),
-        ("(module (import \"env\" \"f\" (func (result f64))))", false),
+        (
+            "(module (import \"env\" \"f\" (func (result f64))))",
+            [false, true],
+        ),
     ];
-    for (wat, links) in texts {
+    let cores = [Cpu::CortexM4, Cpu::CortexM4F];
+    let all = texts.iter().flat_map(|(wat, links)| {
+        let both = cores.into_iter().zip(*links);
+        both.map(move |(cpu, links)| (wat, cpu, links))
+    });
+    for (wat, cpu, links) in all {
         let options = Options {
-            cpu: Cpu::CortexM4,
+            cpu,
             ..Options::default()
         };
         let wasm = wat::parse_str(wat).unwrap();
@@ -219,6 +255,6 @@ fn firmware_with_an_fpu_links_what_passes_no_floats() {
         let mut ld = Command::new("arm-none-eabi-ld");
         ld.args(["-r", "-o"]).arg(path("both.o"));
         let linked = run(ld.arg(path("main.o")).arg(path("m.o")));
-        assert_eq!(linked.is_ok(), links, "{wat}: {linked:?}");
+        assert_eq!(linked.is_ok(), links, "{} {wat}: {linked:?}", cpu.name());
     }
 }

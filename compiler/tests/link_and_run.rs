@@ -187,3 +187,69 @@ fn floats_by_either_helpers() {
         );
     }
 }
+
+/// Firmware and module pass floats to each other as the CPU says, in both directions and in every kind of place.
+#[test]
+fn floats_pass_as_c_passes_them() {
+    let wat = r#"(module
+        (import "env" "scale" (func $scale (param f64 i32 f32) (result f32)))
+        (import "env" "split" (func $split (param f32 f64) (result f64 f64)))
+        (func (export "apply") (param f32 f64 i32) (result f32)
+          (call $scale (local.get 1) (local.get 2) (local.get 0)))
+        (func (export "turn") (param f32 f64 f32) (result f32 f32 f64)
+          (local.get 2) (local.get 0) (local.get 1))
+        (func (export "triple") (param f32 f64 f32) (result f32 f32 f32)
+          (local.get 2) (local.get 0) (f32.const 0.5))
+        (func (export "halves") (param f32 f64) (result f64 f64)
+          (call $split (local.get 0) (local.get 1)))
+        (func (export "ninth") (param f64 f64 f64 f64 f64 f64 f64 f32 f64 f64 f32 i32 i64) (result f64)
+          (if (result f64) (local.get 11) (then (local.get 9)) (else (f64.promote_f32 (local.get 10))))))"#;
+    let c = r#"
+        #include "m.h"
+        #include <string.h>
+        uint32_t m_stack_limit;
+        static uint64_t bits(double x) { uint64_t n; memcpy(&n, &x, 8); return n; }
+        static uint32_t half(float x) { uint32_t n; memcpy(&n, &x, 4); return n; }
+        float scale(double a, uint32_t b, float c) { return a == 7.0 && b == 3 ? c * 2 : 0; }
+        struct split_results split(float a, double b) {
+            struct split_results r = { b, a };
+            return r;
+        }
+        int main(void) {
+            m_init();
+            show("apply", half(apply(1.25f, 7.0, 3)));
+            show("turn", half(turn(1.0f, 2.0, 3.0f).r0) ^ bits(turn(1.0f, 2.0, 3.0f).r2));
+            show("triple", half(triple(1.0f, 2.0, 3.0f).r0) + half(triple(1.0f, 2.0, 3.0f).r2));
+            show("halves", bits(halves(1.0f, 2.0).r0) - bits(halves(1.0f, 2.0).r1));
+            show("ninth", bits(ninth(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 1, 12)));
+            show("tenth", bits(ninth(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0, 12)));
+            stop();
+        }"#;
+    let single = |x: f32| u64::from(x.to_bits());
+    let want = [
+        ("apply", single(2.5)),
+        ("turn", single(3.0) ^ 2f64.to_bits()),
+        ("triple", single(3.0) + single(0.5)),
+        ("halves", 2f64.to_bits() - 1f64.to_bits()),
+        ("ninth", 10f64.to_bits()),
+        ("tenth", 11f64.to_bits()),
+    ];
+    let want = want.map(|(name, bits)| format!("{name}={bits:x}"));
+    for cpu in Cpu::ALL {
+        if firmware::board(cpu).is_none() {
+            continue;
+        }
+        let dir = Folder::new(&format!("floats-{}", cpu.name()));
+        let parts = [firmware::Part { name: "m", wat }];
+        for level in [Level::O0, Level::O2] {
+            let build = Build {
+                cpu,
+                // The C that is compiled for a core without an FPU computes by the library.
+                float_helpers: FloatHelpers::Aeabi,
+                ..build(Toolchain::Gnu, level)
+            };
+            let ran = firmware(&dir.0, &parts, c, build).unwrap();
+            assert_eq!(ran.lines, want, "{} -O{}", cpu.name(), level.name());
+        }
+    }
+}

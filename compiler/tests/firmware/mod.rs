@@ -26,16 +26,24 @@ pub enum Toolchain {
 impl Toolchain {
     pub const ALL: [Toolchain; 2] = [Toolchain::Llvm, Toolchain::Gnu];
 
-    /// The compiler's command with the flags for a Cortex-M3 and every warning an error.
-    pub fn cc(self, language: &str) -> Command {
+    /// The compiler's command with the flags for a core, floats in registers of its FPU if it has one, and every warning an
+    /// error.
+    pub fn cc(self, cpu: Cpu, language: &str) -> Command {
         let mut c = match self {
             Toolchain::Llvm => Command::new("clang-19"),
             Toolchain::Gnu => Command::new("arm-none-eabi-gcc"),
         };
         if self == Toolchain::Llvm {
-            c.arg("--target=thumbv7m-none-eabi");
+            c.arg(format!("--target={}", cpu.triple()));
         }
-        c.args(["-mcpu=cortex-m3", "-mthumb", "-ffreestanding", "-O1"]);
+        let float = if cpu == cpu.without_fpu() {
+            "soft"
+        } else {
+            "hard"
+        };
+        c.arg(format!("-mcpu={}", cpu.without_fpu().name()));
+        c.arg(format!("-mfloat-abi={float}"));
+        c.args(["-mthumb", "-ffreestanding", "-O1"]);
         c.args(["-Wall", "-Wextra", "-Werror", "-x", language]);
         c
     }
@@ -143,7 +151,7 @@ pub fn firmware(dir: &Path, parts: &[Part<'_>], c: &str, build: Build) -> Result
     ] {
         run(build
             .tools
-            .cc("c")
+            .cc(build.cpu, "c")
             .arg("-I")
             .arg(dir)
             .arg("-c")
@@ -153,11 +161,13 @@ pub fn firmware(dir: &Path, parts: &[Part<'_>], c: &str, build: Build) -> Result
         link.arg(path(object));
     }
     if build.float_helpers == FloatHelpers::Aeabi {
-        let asked = run(Toolchain::Gnu.cc("c").arg("-print-libgcc-file-name"))?;
+        let asked = run(Toolchain::Gnu
+            .cc(build.cpu, "c")
+            .arg("-print-libgcc-file-name"))?;
         link.arg(String::from_utf8_lossy(&asked.stdout).trim());
     }
     run(&mut link)?;
-    let printed = qemu(&path("image.elf"))?;
+    let printed = qemu(build.cpu, &path("image.elf"))?;
     let traps = traps(&path("image.elf"))?;
     let mut ran = Ran {
         lines: Vec::new(),
@@ -190,15 +200,26 @@ pub fn manifest(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
+/// QEMU's machine with a core, if there is one whose memory is where the firmware's is.
+pub fn board(cpu: Cpu) -> Option<&'static str> {
+    match cpu.without_fpu() {
+        Cpu::CortexM3 => Some("mps2-an385"),
+        Cpu::CortexM4 => Some("mps2-an386"),
+        Cpu::CortexM7 => Some("mps2-an500"),
+        _ => None,
+    }
+}
+
 /// Runs an image until it stops itself, but no longer than a minute.
-fn qemu(image: &Path) -> Result<String, String> {
+fn qemu(cpu: Cpu, image: &Path) -> Result<String, String> {
+    let board = board(cpu).ok_or_else(|| format!("no board with {}", cpu.name()))?;
     let log = image.with_extension("log");
     let out = std::fs::File::create(&log).map_err(|e| e.to_string())?;
     let both = out.try_clone().map_err(|e| e.to_string())?;
     let mut child = Command::new("qemu-system-arm")
         .args([
             "-M",
-            "mps2-an385",
+            board,
             "-nographic",
             "-monitor",
             "none",

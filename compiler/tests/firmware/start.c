@@ -1,4 +1,5 @@
-/* The least that a Cortex-M3 needs to run a test: vectors, output by semihosting, traps that can be caught. */
+/* The least that a Cortex-M needs to run a test: vectors, output by semihosting, traps that can be caught, its FPU if the
+ * compiler has one. */
 #include <stdint.h>
 
 int main(void);
@@ -41,15 +42,33 @@ __attribute__((noreturn)) void stop(void) {
 /* The stack pointer in `catch`, to which a trap returns; 0 where none is expected. */
 uint32_t catch_sp;
 
+#ifdef __ARM_FP
+/* What a call preserves of the FPU. */
+#define SAVE "vpush {d8-d15}\n"
+#define RESTORE "vpop {d8-d15}\n"
+
+/* Access for all code; every NaN that arithmetic gives is the default one, in contexts to come too (Arm v7-M manual, B3.2.20
+ * and B3.2.23). */
+static void start_fpu(void) {
+    *(volatile uint32_t *)0xe000ed88 |= 0xf << 20;
+    *(volatile uint32_t *)0xe000ef3c = 1 << 25;
+    __asm__ volatile("dsb\n isb\n vmsr fpscr, %0" : : "r"(1 << 25) : "memory");
+}
+#else
+#define SAVE ""
+#define RESTORE ""
+static void start_fpu(void) {}
+#endif
+
 /* Calls `f`; the code of the trap that ended it, or 0. */
 __attribute__((naked)) uint32_t catch (__attribute__((unused)) void (*f)(void)) {
-    __asm__ volatile("push {r3-r11, lr}\n"
+    __asm__ volatile("push {r3-r11, lr}\n" SAVE
                      "ldr r1, =catch_sp\n"
                      "str sp, [r1]\n"
                      "blx r0\n"
                      "movs r0, #0\n"
                      "ldr r1, =catch_sp\n"
-                     "str r0, [r1]\n"
+                     "str r0, [r1]\n" RESTORE
                      "pop {r3-r11, pc}\n"
                      ".ltorg\n");
 }
@@ -58,7 +77,7 @@ __attribute__((naked)) void caught(void) {
     __asm__ volatile("ldr r1, =catch_sp\n"
                      "ldr sp, [r1]\n"
                      "movs r2, #0\n"
-                     "str r2, [r1]\n"
+                     "str r2, [r1]\n" RESTORE
                      "pop {r3-r11, pc}\n"
                      ".ltorg\n");
 }
@@ -97,6 +116,7 @@ void *memset(void *to, int value, __SIZE_TYPE__ n) {
 }
 
 __attribute__((noreturn)) void reset(void) {
+    start_fpu();
     for (uint32_t *to = data_start, *from = data_load; to < data_end;)
         *to++ = *from++;
     for (uint32_t *to = bss_start; to < bss_end;)

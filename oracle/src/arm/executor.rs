@@ -5,7 +5,6 @@
 //! the CPU does not have. It is slower, so the hunt asks it about some modules and a replay about all.
 
 use super::memory::{Kind, Memory};
-use super::staged::junk_flags;
 use super::{Core, PC, Regs, Stop};
 use thumbsmith::Cpu;
 use thumbsmith::isa::exec::{self, Bus, BusFault};
@@ -88,11 +87,9 @@ impl Core for ExecutorCore {
 
     fn run(&mut self, regs: &mut Regs, memory: &mut Memory, until: u32) -> Stop {
         let m = &mut self.machine;
-        m.r = *regs;
-        m.it = 0;
-        m.flags = junk_flags(regs);
+        regs.put(m);
         let result = m.run(&mut View(memory), until, self.limit);
-        *regs = m.r;
+        *regs = Regs::of(m);
         match result {
             Ok(()) => Stop::Until,
             Err(exec::Stop::Udf(code)) => Stop::Udf(code as u16),

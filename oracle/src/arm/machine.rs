@@ -5,11 +5,11 @@
 //! registers, the stack pointer, the caller's frame, bytes outside of the program's own data, a trap that the trap
 //! table does not know. Invariant: a register or word that the standard does not define holds junk on entry.
 
-use super::abi::{Convention, Results};
+use super::abi::{Convention, Results, Variant};
 use super::link::{CANARY, Image, link};
 use super::memory::{Kind, Map, Memory};
 use super::{Core, LR, PC, Regs, SP, Stop};
-use crate::engine::{Engine, Outcome, Values, answer, copy, imported_global, mix};
+use crate::engine::{Engine, Outcome, answer, copy, imported_global, mix};
 use crate::program::{ImportFn, Info, Program, Sig, Ty, import_symbol};
 use std::ops::Range;
 use std::rc::Rc;
@@ -70,6 +70,11 @@ struct Place {
     pages: Option<u32>,
 }
 
+/// The core registers that a call may change, but for PC (AAPCS32, 6.1.1).
+pub const CHANGED: [usize; 6] = [0, 1, 2, 3, 12, LR];
+/// The registers of the FPU that it may change: the rest keep what they hold (AAPCS32, 6.1.2).
+pub const CHANGED_SINGLES: Range<usize> = 0..16;
+
 /// Something that is called: its address with the Thumb bit, type and convention.
 struct Entry {
     address: u32,
@@ -78,11 +83,11 @@ struct Entry {
 }
 
 impl Entry {
-    fn new(address: u32, sig: &Sig) -> Entry {
+    fn new(address: u32, sig: &Sig, variant: Variant) -> Entry {
         Entry {
             address,
             sig: sig.clone(),
-            convention: Convention::of(sig),
+            convention: Convention::of(sig, variant),
         }
     }
 }
@@ -97,6 +102,8 @@ pub struct Machine<C: Core> {
     imports: Vec<Rc<Entry>>,
     globals: Vec<Option<u32>>,
     init: Rc<Entry>,
+    /// What calls follow.
+    variant: Variant,
     places: Vec<Place>,
     /// Whether the program has its first memory where this machine's is, by an address.
     fixed: bool,
@@ -130,7 +137,8 @@ impl<C: Core> Machine<C> {
             entries: Vec::new(),
             imports: Vec::new(),
             globals: Vec::new(),
-            init: Rc::new(Entry::new(0, &Sig::default())),
+            init: Rc::new(Entry::new(0, &Sig::default(), Variant::Base)),
+            variant: Variant::Base,
             places: Vec::new(),
             fixed: false,
             log: Vec::new(),
@@ -229,6 +237,7 @@ impl<C: Core> Machine<C> {
     pub(super) fn load_image(&mut self, image: Image, program: &Program) -> Result<(), String> {
         self.image = image;
         self.info = program.info.clone();
+        self.variant = Variant::of(program.options.cpu);
         self.fixed = program.options.memory_base == Base::Address(self.base(Kind::Linear));
         if let Some(m) = self
             .info
@@ -268,9 +277,11 @@ impl<C: Core> Machine<C> {
         self.entries.clear();
         for export in &self.info.exports {
             let address = need(&export.name)?;
-            self.entries.push(Rc::new(Entry::new(address, &export.sig)));
+            let entry = Entry::new(address, &export.sig, self.variant);
+            self.entries.push(Rc::new(entry));
         }
-        let stub = |f: &ImportFn| Rc::new(Entry::new(0, &f.sig));
+        let variant = self.variant;
+        let stub = |f: &ImportFn| Rc::new(Entry::new(0, &f.sig, variant));
         self.imports = self.info.imports.iter().map(stub).collect();
         self.globals.clear();
         for (i, global) in self.info.globals.iter().enumerate() {
@@ -281,7 +292,7 @@ impl<C: Core> Machine<C> {
             });
         }
         let init = need(&format!("{name}_init"))?;
-        self.init = Rc::new(Entry::new(init, &Sig::default()));
+        self.init = Rc::new(Entry::new(init, &Sig::default(), self.variant));
         self.places.clear();
         let (map, image) = (self.memory.map(), &self.image);
         for (i, memory) in self.info.memories.iter().enumerate() {
@@ -383,10 +394,7 @@ impl<C: Core> Machine<C> {
     /// Calls `entry` from a frame that ends at `top`.
     fn invoke(&mut self, entry: &Entry, args: &[u64], top: u32) -> Outcome {
         let (sig, convention) = (&entry.sig, &entry.convention);
-        let size = match &convention.results {
-            Results::Registers => 0,
-            Results::Indirect(_, size) => size.next_multiple_of(8),
-        };
+        let size = convention.results.size().next_multiple_of(8);
         let stack_bytes = convention.stack_words as u32 * 4;
         let above = (stack_bytes + size + ABOVE as u32) & !7;
         let floor = self.base(Kind::Stack) + GUARD as u32;
@@ -399,15 +407,21 @@ impl<C: Core> Machine<C> {
         let frame = end - above as usize;
         self.memory.bytes_mut(Kind::Stack)[frame..end].fill(CANARY);
 
-        let mut regs: Regs = [0; 16];
-        for r in &mut regs[..13] {
+        let mut regs = Regs::default();
+        for r in &mut regs.r[..13] {
             *r = self.junk();
+        }
+        if self.variant == Variant::Vfp {
+            self.spoil_singles(&mut regs, 0..32);
         }
         (regs[SP], regs[LR], regs[PC]) = (sp, self.base(Kind::Stubs) | 1, entry.address & !1);
         if size > 0 {
             regs[0] = structure;
         }
-        self.pass(&mut regs, sp, sig, convention, args);
+        convention.pass(sig, args, &mut regs, |n, word| {
+            let written = self.memory.write(sp + n as u32 * 4, &word.to_le_bytes());
+            debug_assert!(written, "arguments fit the caller's frame");
+        });
         let (before, home) = (regs, self.base(Kind::Stubs));
         loop {
             match self.core.run(&mut regs, &mut self.memory, home) {
@@ -425,44 +439,18 @@ impl<C: Core> Machine<C> {
         }
         let own = frame + stack_bytes as usize..end;
         self.check_return(&before, &regs, own, convention);
-        self.results(&regs, structure, sig, convention)
-    }
-
-    fn pass(&mut self, regs: &mut Regs, sp: u32, sig: &Sig, convention: &Convention, args: &[u64]) {
-        for ((ty, place), value) in sig.params.iter().zip(&convention.params).zip(args) {
-            for word in 0..ty.words() {
-                let bits = (value >> (32 * word)) as u32;
-                match place + word {
-                    n @ 0..=3 => regs[n] = bits,
-                    n => {
-                        let written = self
-                            .memory
-                            .write(sp + (n as u32 - 4) * 4, &bits.to_le_bytes());
-                        debug_assert!(written, "arguments fit the caller's frame");
-                    }
-                }
-            }
-        }
-    }
-
-    fn results(&self, regs: &Regs, structure: u32, sig: &Sig, convention: &Convention) -> Outcome {
-        let values: Option<Values> = match (&convention.results, sig.results.as_slice()) {
-            (Results::Indirect(offsets, _), types) => types
-                .iter()
-                .zip(offsets)
-                .map(|(ty, offset)| self.read_value(structure + offset, *ty))
-                .collect(),
-            (Results::Registers, types) => Some(
-                types
-                    .iter()
-                    .map(|ty| ty.wrap(u64::from(regs[0]) | u64::from(regs[1]) << 32))
-                    .collect(),
-            ),
-        };
-        values.map_or_else(
+        let read = |at: u32, ty| self.read_value(structure + at, ty);
+        convention.results(sig, &regs, read).map_or_else(
             || Outcome::Fault("results do not lie in the frame".into()),
             Outcome::Returned,
         )
+    }
+
+    /// Fills registers of the FPU with junk.
+    fn spoil_singles(&mut self, regs: &mut Regs, which: Range<usize>) {
+        for s in &mut regs.s[which] {
+            *s = self.junk();
+        }
     }
 
     /// An undefined instruction: an import's stub (then the call goes on: `None`) or a trap.
@@ -509,15 +497,8 @@ impl<C: Core> Machine<C> {
             )));
         }
         let lost = || Outcome::Fault(format!("arguments of import {index} do not lie in memory"));
-        let mut args = Values::new();
-        for (ty, place) in sig.params.iter().zip(&convention.params) {
-            args.push(match place {
-                n @ 0..=3 => ty.wrap(u64::from(regs[*n]) | u64::from(regs[(n + 1) & 3]) << 32),
-                n => self
-                    .read_value(sp.wrapping_add((*n as u32 - 4) * 4), *ty)
-                    .ok_or_else(lost)?,
-            });
-        }
+        let stack = |n: usize| self.memory.word(sp.wrapping_add(n as u32 * 4));
+        let args = convention.arguments(sig, regs, stack).ok_or_else(lost)?;
         self.log.push(index as u64);
         self.log.extend_from_slice(&args);
         let reply = answer(&self.info, index, self.import_calls, &args, self.free);
@@ -526,25 +507,16 @@ impl<C: Core> Machine<C> {
             self.call_back(*export, args, sp)?;
         }
         let structure = regs[0];
-        for r in [0, 1, 2, 3, 12, LR] {
-            let back = regs[LR];
+        regs[PC] = regs[LR] & !1;
+        for r in CHANGED {
             regs[r] = self.junk();
-            if r == LR {
-                regs[PC] = back & !1;
-            }
         }
-        match &convention.results {
-            Results::Registers => {
-                if let (Some(value), Some(ty)) = (reply.results.first(), sig.results.first()) {
-                    regs[0] = *value as u32;
-                    if ty.words() == 2 {
-                        regs[1] = (*value >> 32) as u32;
-                    }
-                }
-            }
-            Results::Indirect(offsets, _) => {
-                self.store_results(structure, offsets, sig, &reply.results)?
-            }
+        if self.variant == Variant::Vfp {
+            self.spoil_singles(regs, CHANGED_SINGLES);
+        }
+        convention.give(sig, &reply.results, regs);
+        if let Results::Indirect(offsets, _) = &convention.results {
+            self.store_results(structure, offsets, sig, &reply.results)?;
         }
         self.side_effects(reply.store, reply.set);
         if let Some(range) = reply.copy {
@@ -594,7 +566,8 @@ impl<C: Core> Machine<C> {
         sig: &Sig,
         values: &[u64],
     ) -> Result<(), Outcome> {
-        let align = if sig.results.contains(&Ty::I64) { 8 } else { 4 };
+        let words = sig.results.iter().map(|ty| ty.words());
+        let align = 4 * words.max().unwrap_or(1) as u32;
         if !structure.is_multiple_of(align) {
             self.violations.push(format!(
                 "address {structure:#x} for an import's results is not aligned"
@@ -628,7 +601,7 @@ impl<C: Core> Machine<C> {
         }
     }
 
-    /// What the standard says a callee preserves (AAPCS32, 6.1.1), and the caller's frame above the arguments.
+    /// What the standard says a callee preserves (AAPCS32, 6.1.1 and 6.1.2), and the caller's frame above the arguments.
     fn check_return(
         &mut self,
         before: &Regs,
@@ -636,21 +609,24 @@ impl<C: Core> Machine<C> {
         above: Range<usize>,
         convention: &Convention,
     ) {
-        for r in 4..12 {
-            if before[r] != after[r] {
-                let text = format!("r{r} was {:#x} and is {:#x}", before[r], after[r]);
+        let mut kept = |file: &str, n: usize, before: u32, after: u32| {
+            if before != after {
+                let text = format!("{file}{n} was {before:#x} and is {after:#x}");
                 self.violations.push(text);
             }
+        };
+        for r in 4..12 {
+            kept("r", r, before[r], after[r]);
+        }
+        for s in CHANGED_SINGLES.end..32 {
+            kept("s", s, before.s[s], after.s[s]);
         }
         if before[SP] != after[SP] {
             self.violations
                 .push(format!("SP was {:#x} and is {:#x}", before[SP], after[SP]));
         }
         // The structure of results may hold anything in its padding; what lies behind it is the caller's.
-        let own = match &convention.results {
-            Results::Registers => 0,
-            Results::Indirect(_, size) => *size as usize,
-        };
+        let own = convention.results.size() as usize;
         let frame = &self.memory.bytes(Kind::Stack)[above.start + own..above.end];
         if let Some(at) = frame.iter().position(|b| *b != CANARY) {
             self.violations.push(format!(

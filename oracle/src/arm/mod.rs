@@ -16,9 +16,83 @@ pub mod tracer;
 pub mod unicorn;
 
 use memory::Memory;
+use std::ops::{Index, IndexMut};
+use thumbsmith::isa::{Reg, exec};
 
-/// The sixteen core registers; 13 is SP, 14 LR, 15 PC.
-pub type Regs = [u32; 16];
+/// The registers of a core; by index those of the integers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Regs {
+    /// r0-r15; 13 is SP, 14 LR, 15 PC.
+    pub r: [u32; 16],
+    /// s0-s31, of which d0-d15 are pairs; all zero for code that has no FPU.
+    pub s: [u32; 32],
+}
+
+impl Index<usize> for Regs {
+    type Output = u32;
+
+    fn index(&self, n: usize) -> &u32 {
+        &self.r[n]
+    }
+}
+
+impl IndexMut<usize> for Regs {
+    fn index_mut(&mut self, n: usize) -> &mut u32 {
+        &mut self.r[n]
+    }
+}
+
+/// The bit DN of FPSCR (Arm v7-M manual, A2.5.3).
+const DEFAULT_NAN: u32 = 1 << 25;
+
+impl Regs {
+    /// The flags at the start of a run, N, Z, C, V in the upper four bits: junk, as r12 is.
+    pub fn flags(&self) -> u32 {
+        self.r[12] & 0xf000_0000
+    }
+
+    /// FPSCR at the start of a run: every NaN is the default one, as the firmware promises, and flags are junk, other than
+    /// those of the core.
+    pub fn fpscr(&self) -> u32 {
+        self.r[12] << 4 & 0xf000_0000 | DEFAULT_NAN
+    }
+
+    /// Registers that are not the same in another, PC aside, with what that has.
+    pub fn changes(&self, after: &Regs) -> Vec<(Reg, u32)> {
+        let (old, new) = (self.r.iter().chain(&self.s), after.r.iter().chain(&after.s));
+        let pairs = old.zip(new).enumerate();
+        let pairs = pairs.map(|(n, pair)| (Reg(n as u8), pair));
+        let differ = pairs.filter(|(reg, (old, new))| *reg != Reg::PC && old != new);
+        differ.map(|(reg, (_, new))| (reg, *new)).collect()
+    }
+
+    /// Lets a machine be at the start of a run.
+    fn put(&self, machine: &mut exec::Machine) {
+        (machine.r, machine.s, machine.it) = (self.r, self.s, 0);
+        machine.flags = flags(self.flags());
+        machine.fpscr = flags(self.fpscr());
+        machine.default_nan = true;
+    }
+
+    /// What a machine holds.
+    fn of(machine: &exec::Machine) -> Regs {
+        Regs {
+            r: machine.r,
+            s: machine.s,
+        }
+    }
+}
+
+/// N, Z, C, V from the upper four bits.
+fn flags(bits: u32) -> exec::Flags {
+    let bit = |n: u32| bits >> n & 1 == 1;
+    exec::Flags {
+        n: bit(31),
+        z: bit(30),
+        c: bit(29),
+        v: bit(28),
+    }
+}
 
 /// Number of the stack pointer in [`Regs`].
 pub const SP: usize = 13;

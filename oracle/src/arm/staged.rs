@@ -24,7 +24,6 @@ use thumbsmith::backend::verify;
 use thumbsmith::ir::floats::{ALL, Relation};
 use thumbsmith::ir::ops::SymKind;
 use thumbsmith::ir::{Fp, GlobalInit};
-use thumbsmith::isa::exec::Flags;
 use thumbsmith::keep::reference;
 use thumbsmith::regalloc;
 use thumbsmith::softfloat::{self, HELPERS, Helper};
@@ -392,17 +391,6 @@ fn slack(program: &Program) -> usize {
     }
 }
 
-/// Flags are junk on entry, as r12 is.
-pub(super) fn junk_flags(regs: &Regs) -> Flags {
-    let bit = |n: u32| regs[12] >> n & 1 == 1;
-    Flags {
-        n: bit(31),
-        z: bit(30),
-        c: bit(29),
-        v: bit(28),
-    }
-}
-
 impl Core for StageCore {
     fn name(&self) -> String {
         format!("{VOICE}{}", self.pass)
@@ -494,17 +482,20 @@ fn serve(helper: &Helper, regs: &mut Regs) {
 impl StageCore {
     /// Runs until control leaves the functions, or enters a helper of floats.
     fn run_to_helper(&mut self, regs: &mut Regs, memory: &mut Memory, until: u32) -> Stop {
-        let flags = junk_flags(regs);
         let halt = match &mut self.body {
             Body::Nothing => return Stop::Fault("nothing is loaded".into()),
             Body::Bytes(core) => return core.run(regs, memory, until),
             Body::Mir(interp) => {
-                interp.machine().flags = flags;
-                interp.run(regs, &mut View(memory), LIMIT)
+                regs.put(interp.machine());
+                let halt = interp.run(&mut regs.r, &mut View(memory), LIMIT);
+                regs.s = interp.machine().s;
+                halt
             }
             Body::Linear(linear) => {
-                linear.machine().flags = flags;
-                linear.run(regs, &mut View(memory), LIMIT)
+                regs.put(linear.machine());
+                let halt = linear.run(&mut regs.r, &mut View(memory), LIMIT);
+                regs.s = linear.machine().s;
+                halt
             }
         };
         let pc = regs[PC];

@@ -13,8 +13,13 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use thumbsmith::{Bounds, Cpu, Options};
 
-/// Compiles C or assembly text to a relocatable object.
+/// Compiles C or assembly text to a relocatable object for a Cortex-M3.
 fn object(language: &str, source: &str) -> Vec<u8> {
+    object_for(Cpu::CortexM3, language, source)
+}
+
+/// Compiles C or assembly text to a relocatable object for a CPU, with floats in registers of its FPU if it has one.
+fn object_for(cpu: Cpu, language: &str, source: &str) -> Vec<u8> {
     static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let out = std::env::temp_dir().join(format!(
@@ -22,7 +27,8 @@ fn object(language: &str, source: &str) -> Vec<u8> {
         std::process::id()
     ));
     let flags = [
-        "--target=thumbv7m-none-eabi",
+        &format!("--target={}", cpu.triple()),
+        &format!("-mcpu={}", cpu.without_fpu().name()),
         "-Wno-unused-command-line-argument",
         "-O2",
         "-ffreestanding",
@@ -57,22 +63,26 @@ type Said = (Result<(), Box<Difference>>, Tally);
 
 /// Compares an object with a module over these steps, on each core; the cores must agree in their verdict.
 fn compare(wat: &str, object: Vec<u8>, steps: &[Step]) -> Said {
+    compare_for(Cpu::CortexM3, wat, object, steps)
+}
+
+fn compare_for(cpu: Cpu, wat: &str, object: Vec<u8>, steps: &[Step]) -> Said {
+    let options = || Options {
+        cpu,
+        ..Options::default()
+    };
     let limit = Duration::from_millis(300);
-    let unicorn = UnicornCore::new(Cpu::CortexM3, limit).expect("unicorn starts");
-    let first = compare_on(unicorn, wat, object.clone(), steps);
-    let second = compare_on(
-        ExecutorCore::new(Cpu::CortexM3, 10_000_000),
-        wat,
-        object,
-        steps,
-    );
+    let unicorn = UnicornCore::new(cpu, limit).expect("unicorn starts");
+    let first = compare_with(unicorn, wat, object.clone(), steps, options());
+    let executor = ExecutorCore::new(cpu, 10_000_000);
+    let second = compare_with(executor, wat, object, steps, options());
     let kind = |said: &Said| said.0.as_ref().err().map(|d| d.kind);
     assert_eq!(kind(&first), kind(&second), "{:?}\n{:?}", first.0, second.0);
     first
 }
 
 fn compare_on(core: impl Core, wat: &str, object: Vec<u8>, steps: &[Step]) -> Said {
-    compare_with(core, wat, object, steps, Bounds::Check)
+    compare_with(core, wat, object, steps, Options::default())
 }
 
 fn compare_with(
@@ -80,14 +90,13 @@ fn compare_with(
     wat: &str,
     object: Vec<u8>,
     steps: &[Step],
-    bounds: Bounds,
+    options: Options,
 ) -> Said {
     let wasm = wat::parse_str(wat).expect("text parses");
     let info = Info::read(&wasm).expect("in scope");
     let options = Options {
-        bounds,
         name: "m".into(),
-        ..Options::default()
+        ..options
     };
     let mut program = Program {
         wasm,
@@ -480,7 +489,11 @@ fn without_checks_an_access_outside_ends_the_comparison() {
         (Bounds::Check, Err(Kind::Fault), 2),
     ] {
         let core = ExecutorCore::new(Cpu::CortexM3, 1_000_000);
-        let (result, tally) = compare_with(core, wat, object("c", c), &steps, bounds);
+        let options = Options {
+            bounds,
+            ..Options::default()
+        };
+        let (result, tally) = compare_with(core, wat, object("c", c), &steps, options);
         assert_eq!(result.map_err(|d| d.kind), expected, "{bounds:?}");
         assert_eq!(tally.executions, executions, "{bounds:?}");
     }
@@ -528,4 +541,205 @@ fn an_import_destroys_what_lies_below_the_stack_pointer() {
     assert_eq!(with_imports(wat, "assembler", &source("4")), None);
     let below = with_imports(wat, "assembler", &source("-4"));
     assert_eq!(below, Some(Kind::Result));
+}
+
+/// The CPUs whose calls pass floats in registers of the FPU.
+const FPUS: [Cpu; 3] = [Cpu::CortexM4F, Cpu::CortexM33F, Cpu::CortexM7F];
+
+/// Values of every kind pass in every way: registers, holes between them, the stack, structures.
+const FLOATS: &str = r#"(module
+  (import "env" "host" (func $host (param f32 i32 f64 f32 i64 f64 i32) (result f64)))
+  (import "dev" "two" (func $two (param f64 f32) (result f32 f32)))
+  (import "dev" "mixed" (func $mixed (param f32) (result f32 i64)))
+  (func (export "ask") (param f64 i32 f32) (result f64)
+    (call $host (local.get 2) (local.get 1) (local.get 0) (f32.const 1.5) (i64.const 7) (f64.const 3) (local.get 1)))
+  (func (export "pair") (param f64 f32) (result f32 f32) (call $two (local.get 0) (local.get 1)))
+  (func (export "mix") (param f32) (result f32 i64) (call $mixed (local.get 0)))
+  (func (export "holes") (param f32 f64 f32 i32 f32) (result f32 f32 f32)
+    (local.get 2) (local.get 4) (local.get 0))
+  (func (export "doubles") (param f64 f64 f64 f64) (result f64 f64 f64 f64)
+    (local.get 3) (local.get 0) (local.get 2) (local.get 1))
+  (func (export "spilled")
+    (param f64 f64 f64 f64 f64 f64 f64 f32 f64 f32 i32 i64 f32 i64 f64 i32) (result f64 i32 f32 i64 f32)
+    (local.get 14) (local.get 15) (local.get 9) (local.get 13) (local.get 12))
+  (func (export "eighth") (param f64 f64 f64 f64 f64 f64 f64 f64 f32) (result f64) (local.get 7))
+  (func (export "sum") (param f32 f32) (result f32) (f32.add (local.get 0) (local.get 1))))"#;
+
+/// The same as [`FLOATS`] in C.
+const FLOATS_C: &str = r#"
+typedef unsigned u32; typedef unsigned long long u64;
+struct two { float a, b; }; struct three { float a, b, c; }; struct four { double a, b, c, d; };
+struct mixed { float a; u64 b; }; struct five { double a; u32 b; float c; u64 d; float e; };
+extern double host(float, u32, double, float, u64, double, u32);
+extern struct two dev_two(double, float); extern struct mixed dev_mixed(float);
+double ask(double a, u32 b, float c) { return host(c, b, a, 1.5f, 7, 3, b); }
+struct two pair(double a, float b) { return dev_two(a, b); }
+struct mixed mix(float a) { return dev_mixed(a); }
+struct three holes(float a, double b, float c, u32 d, float e) { struct three t = { c, e, a }; return t; }
+struct four doubles(double a, double b, double c, double d) { struct four f = { d, a, c, b }; return f; }
+struct five spilled(double a, double b, double c, double d, double e, double f, double g, float h,
+    double i, float j, u32 k, u64 l, float m, u64 n, double o, u32 p)
+  { struct five r = { o, p, j, n, m }; return r; }
+double eighth(double a, double b, double c, double d, double e, double f, double g, double h, float i) { return h; }
+float sum(float a, float b) { return a + b; }
+void m_init(void) {}
+"#;
+
+/// Calls of every export of [`FLOATS`]: any bits, NaNs with payloads among them.
+fn float_steps() -> Vec<Step> {
+    let info = Info::read(&wat::parse_str(FLOATS).expect("text parses")).expect("in scope");
+    let bits = |n: u64| match n % 5 {
+        0 => n.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        1 => 0x7fa0_0001_7fa1_2345,
+        2 => 0xfff8_0000_ffc0_0001,
+        3 => 0x3ff8_0000_3fc0_0000 + n,
+        _ => 0x0000_0001_8000_0001,
+    };
+    let call = |n: u64| {
+        let export = n as usize % info.exports.len();
+        let types = &info.exports[export].sig.params;
+        let args = types.iter().enumerate();
+        let args = args.map(|(i, ty)| ty.wrap(bits(n * 16 + i as u64)));
+        Step::Call(export, args.collect())
+    };
+    (0..160).map(call).collect()
+}
+
+#[test]
+fn clang_passes_floats_as_the_standard_says() {
+    for cpu in FPUS {
+        let object = object_for(cpu, "c", FLOATS_C);
+        let (result, tally) = compare_for(cpu, FLOATS, object, &float_steps());
+        assert_eq!(result, Ok(()), "{}", cpu.name());
+        assert_eq!(tally.executions, 160);
+    }
+    // The same in the base variant, on a core without an FPU; its sum needs a library.
+    let c = FLOATS_C.replace("a + b", "a");
+    let sum = "(f32.add (local.get 0) (local.get 1))";
+    let object = object_for(Cpu::CortexM4, "c", &c);
+    let wat = FLOATS.replace(sum, "(local.get 0)");
+    let (result, _) = compare_for(Cpu::CortexM4, &wat, object, &float_steps());
+    assert_eq!(result, Ok(()));
+}
+
+#[test]
+fn floats_that_travel_otherwise_are_caught() {
+    let mutant = |right: &str, wrong: &str| {
+        assert!(FLOATS_C.contains(right), "{right} is not there");
+        let object = object_for(Cpu::CortexM4F, "c", &FLOATS_C.replace(right, wrong));
+        let said = compare_for(Cpu::CortexM4F, FLOATS, object, &float_steps()).0;
+        said.err().map(|d| d.kind)
+    };
+    for (right, wrong, kind) in [
+        ("{ c, e, a }", "{ c, e, e }", Kind::Result),
+        ("{ o, p, j, n, m }", "{ o, p, m, n, j }", Kind::Result),
+        ("return h;", "return g;", Kind::Result),
+        ("host(c, b, a, 1.5f,", "host(c, b, a, c,", Kind::Imports),
+        ("dev_two(a, b); }", "dev_two(a, 0); }", Kind::Imports),
+        // By the base variant: a word in a core register where the standard has one of the FPU.
+        (
+            "float sum(",
+            "__attribute__((pcs(\"aapcs\"))) float sum(",
+            Kind::Result,
+        ),
+        (
+            "extern double host(",
+            "extern __attribute__((pcs(\"aapcs\"))) double host(",
+            Kind::Imports,
+        ),
+    ] {
+        assert_eq!(mutant(right, wrong), Some(kind), "{wrong}");
+    }
+}
+
+/// What the comparison says of a function of two floats in assembly, which is to be as one of WebAssembly.
+fn float_assembly(cpu: Cpu, wat: &str, body: &str) -> Option<Kind> {
+    let wat = format!(
+        r#"(module (import "env" "host" (func $host (param f32) (result f32)))
+        (func (export "f") (param f32 f32) (result f32) {wat}))"#
+    );
+    let source = format!(
+        ".syntax unified\n.thumb\n.text\n.global m_init\n.type m_init, %function\nm_init: bx lr\n\
+         .global f\n.type f, %function\nf: {body}\nbx lr\n"
+    );
+    let float = |x: f32| u64::from(x.to_bits());
+    let steps = [
+        // The first run of an engine has the mode of NaNs too.
+        Step::Call(0, vec![0x7fa1_2345, float(1.0)]),
+        Step::Call(0, vec![float(1.5), float(-7.25)]),
+        Step::Call(0, vec![float(f32::MIN_POSITIVE), 0x8000_0001]),
+        Step::Call(0, vec![0xffc0_0007, 0x7f81_0000]),
+    ];
+    // Again and again, so that junk in the flags is of every kind.
+    let steps: Vec<Step> = std::iter::repeat_n(steps, 8).flatten().collect();
+    let said = compare_for(cpu, &wat, object_for(cpu, "assembler", &source), &steps);
+    said.0.err().map(|d| d.kind)
+}
+
+#[test]
+fn the_contract_of_the_fpu_is_watched() {
+    for cpu in FPUS {
+        let sum = "(f32.add (local.get 0) (local.get 1))";
+        let kind = |body: &str| float_assembly(cpu, sum, body);
+        const ADD: &str = "vadd.f32 s0, s0, s1";
+        assert_eq!(kind(ADD), None, "{}", cpu.name());
+        // What is free to change, and what is kept.
+        let all: String = (2..16).map(|s| format!("vmov s{s}, r1; ")).collect();
+        assert_eq!(kind(&format!("{ADD}; {all} vcmp.f32 s0, s1")), None);
+        let saved = "vpush {d8, d9}; vmov s16, r0; vmov s19, r0; vpop {d8, d9}";
+        assert_eq!(kind(&format!("{ADD}; {saved}")), None);
+        for s in 16..32 {
+            let body = format!("{ADD}; vmov s{s}, r0");
+            assert_eq!(kind(&body), Some(Kind::Contract), "s{s}");
+        }
+        // Registers and flags hold junk on entry, those of the core are not those of the FPU.
+        assert_eq!(kind("vadd.f32 s0, s1, s2"), Some(Kind::Result));
+        let flags = "vmrs apsr_nzcv, fpscr; it mi; vmovmi s1, s0;";
+        assert_eq!(kind(&format!("{flags} {ADD}")), Some(Kind::Result));
+        assert_eq!(kind("vmov r0, s0; vmov r1, s1"), Some(Kind::Result));
+        // What an import may destroy is destroyed, and what it may not is kept.
+        let calls = "(drop (call $host (local.get 1))) (local.get 0)";
+        for (home, found) in [
+            ("s1", Some(Kind::Result)),
+            ("s15", Some(Kind::Result)),
+            ("s16", None),
+            ("s19", None),
+        ] {
+            let body = format!(
+                "push {{r4, lr}}; vpush {{d8, d9}}; vmov {home}, s0; vmov s0, s1; bl host; \
+                 vmov s0, {home}; vpop {{d8, d9}}; pop {{r4, pc}}"
+            );
+            // An argument is moved before it is overwritten.
+            let body = body.replace(
+                "vmov s1, s0; vmov s0, s1",
+                "vmov s2, s0; vmov s0, s1; vmov s1, s2",
+            );
+            assert_eq!(float_assembly(cpu, calls, &body), found, "{home}");
+        }
+    }
+}
+
+#[test]
+fn what_a_core_lacks_is_no_instruction_of_the_executor() {
+    let run = |cpu: Cpu, double: &str| {
+        let source = format!(
+            ".syntax unified\n.thumb\n.cpu cortex-m7\n.fpu fpv5-d16\n.text\n.global m_init\n\
+             .type m_init, %function\nm_init: bx lr\n.global f\n.type f, %function\nf: {double}\nbx lr\n"
+        );
+        let wat = r#"(module (func (export "f") (param f32) (result f32) (local.get 0)))"#;
+        let core = ExecutorCore::new(cpu, 1_000);
+        let options = Options {
+            cpu,
+            ..Options::default()
+        };
+        let object = object_for(Cpu::CortexM7F, "assembler", &source);
+        let said = compare_with(core, wat, object, &[Step::Call(0, vec![7])], options);
+        said.0.err().map(|d| d.kind)
+    };
+    let double = "vadd.f64 d1, d2, d3";
+    assert_eq!(run(Cpu::CortexM7F, double), None);
+    assert_eq!(run(Cpu::CortexM4F, double), Some(Kind::Fault));
+    assert_eq!(run(Cpu::CortexM33F, double), Some(Kind::Fault));
+    assert_eq!(run(Cpu::CortexM33F, "vrintz.f32 s1, s1"), None);
+    assert_eq!(run(Cpu::CortexM4F, "vrintz.f32 s1, s1"), Some(Kind::Fault));
 }

@@ -6,11 +6,10 @@
 
 use super::executor::View;
 use super::memory::{Kind, Memory};
-use super::staged::junk_flags;
 use super::{Core, PC, Regs, Stop};
 use thumbsmith::Cpu;
-use thumbsmith::isa::decode;
 use thumbsmith::isa::exec::{self, Bus, BusFault};
+use thumbsmith::isa::{Reg, decode};
 
 /// One executed instruction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +21,7 @@ pub struct Line {
     /// Its text.
     pub text: String,
     /// Registers that it changed, PC aside, with their new values.
-    pub changes: Vec<(usize, u32)>,
+    pub changes: Vec<(Reg, u32)>,
     /// What it did to linear memory, to other data or to an import, in words.
     pub effect: Option<String>,
 }
@@ -64,14 +63,11 @@ impl Tracer {
             view: View(memory),
             stored: None,
         };
-        let before = self.machine.r;
+        let before = Regs::of(&self.machine);
         let text = self.text(&mut bus);
         let result = self.machine.step(&mut bus);
         if self.lines.len() < MOST {
-            let changes = (0..PC)
-                .filter(|i| before[*i] != self.machine.r[*i])
-                .map(|i| (i, self.machine.r[i]))
-                .collect();
+            let changes = before.changes(&Regs::of(&self.machine));
             self.lines.push(Line {
                 pc: before[PC],
                 before,
@@ -120,9 +116,7 @@ impl Core for Tracer {
     }
 
     fn run(&mut self, regs: &mut Regs, memory: &mut Memory, until: u32) -> Stop {
-        self.machine.r = *regs;
-        self.machine.it = 0;
-        self.machine.flags = junk_flags(regs);
+        regs.put(&mut self.machine);
         let mut result = Ok(());
         let mut left = self.limit;
         while result.is_ok() && self.machine.r[PC] != until {
@@ -132,12 +126,12 @@ impl Core for Tracer {
             };
             left = left.saturating_sub(1);
         }
-        *regs = self.machine.r;
+        *regs = Regs::of(&self.machine);
         match result {
             Ok(()) => Stop::Until,
             Err(exec::Stop::Udf(code)) => {
                 if let Some(last) = self.lines.last_mut() {
-                    let args = &regs[..4];
+                    let args = &regs.r[..4];
                     last.effect = Some(format!("UDF #{code}, r0-r3 {args:x?}"));
                 }
                 Stop::Udf(code as u16)

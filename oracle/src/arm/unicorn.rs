@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use thumbsmith::Cpu;
+use thumbsmith::options::Feature;
 use unicorn_engine::{
     Arch, ArmCpuModel, HookType, Mode, Prot, RegisterARM, Unicorn, uc_engine, uc_error,
 };
@@ -25,6 +26,8 @@ use unicorn_engine::{
 pub struct UnicornCore {
     engine: Unicorn<'static, ()>,
     cpu: Cpu,
+    /// Whether programs have an FPU; without, its registers cost nothing.
+    fpu: bool,
     mapped: [(u64, u64); 5],
     generation: u64,
     slot: Arc<Slot>,
@@ -112,6 +115,13 @@ pub(crate) const NUMBERS: [RegisterARM; 16] = [
     RegisterARM::PC,
 ];
 
+/// Unicorn's number of d0, behind which the other registers of the FPU are.
+const D0: i32 = RegisterARM::D0 as i32;
+
+/// SFPA and FPCA of CONTROL: there is a floating-point context (Arm v8-M manual, D1.2.25). Without, the first instruction of the
+/// FPU makes one, and FPSCR what FPDSCR has.
+const CONTEXT: u64 = 0xc;
+
 /// An engine that models `cpu`, with nothing mapped.
 ///
 /// # Errors
@@ -125,7 +135,51 @@ pub(crate) fn open(cpu: Cpu) -> Result<Unicorn<'static, ()>, uc_error> {
     };
     let mut engine = Unicorn::new(Arch::ARM, Mode::THUMB)?;
     engine.ctl_set_cpu_model(model as i32)?;
+    if cpu.has(Feature::Fpv4Sp) {
+        engine.reg_write(RegisterARM::CONTROL, CONTEXT)?;
+    }
     Ok(engine)
+}
+
+/// What an engine holds; of an FPU too if `fpu`.
+fn registers(engine: &Unicorn<'_, ()>, fpu: bool) -> Regs {
+    let mut regs = Regs::default();
+    for (number, value) in NUMBERS.iter().zip(&mut regs.r) {
+        *value = engine.reg_read(*number).unwrap_or(0) as u32;
+    }
+    if fpu {
+        regs.s = singles(engine).unwrap_or_default();
+    }
+    regs
+}
+
+/// Writes s0-s31 and FPSCR of an engine.
+///
+/// # Errors
+/// Those of unicorn.
+pub(crate) fn set_fpu(
+    engine: &mut Unicorn<'_, ()>,
+    s: &[u32; 32],
+    fpscr: u32,
+) -> Result<(), uc_error> {
+    for (n, pair) in s.chunks_exact(2).enumerate() {
+        let bits = u64::from(pair[1]) << 32 | u64::from(pair[0]);
+        engine.reg_write(D0 + n as i32, bits)?;
+    }
+    engine.reg_write(RegisterARM::FPSCR, u64::from(fpscr))
+}
+
+/// s0-s31 of an engine.
+///
+/// # Errors
+/// Those of unicorn.
+pub(crate) fn singles(engine: &Unicorn<'_, ()>) -> Result<[u32; 32], uc_error> {
+    let mut s = [0; 32];
+    for (n, pair) in s.chunks_exact_mut(2).enumerate() {
+        let bits = engine.reg_read(D0 + n as i32)?;
+        (pair[0], pair[1]) = (bits as u32, (bits >> 32) as u32);
+    }
+    Ok(s)
 }
 
 /// Registers before each instruction that a watched core ran, since the list was last cleared.
@@ -157,6 +211,7 @@ impl UnicornCore {
         Ok(UnicornCore {
             engine,
             cpu,
+            fpu: cpu.has(Feature::Fpv4Sp),
             mapped: [(0, 0); 5],
             generation: 0,
             slot,
@@ -172,11 +227,9 @@ impl UnicornCore {
         let mut core = UnicornCore::new(cpu, limit)?;
         let seen = Seen::default();
         let list = Rc::clone(&seen);
+        let fpu = core.fpu;
         let note = move |engine: &mut Unicorn<'_, ()>, pc: u64, _: u32| {
-            let mut regs: Regs = [0; 16];
-            for (number, value) in NUMBERS.iter().zip(regs.iter_mut()) {
-                *value = engine.reg_read(*number).unwrap_or(0) as u32;
-            }
+            let mut regs = registers(engine, fpu);
             regs[PC] = pc as u32;
             let mut list = list.borrow_mut();
             if list.len() < MOST_SEEN {
@@ -295,8 +348,11 @@ impl Core for UnicornCore {
         // block leaves its state in the status register.
         let flags = u64::from(regs[12] & 0xf800_0000) | 0x0100_0000;
         let mut written = self.engine.reg_write(RegisterARM::XPSR, flags);
-        for (number, value) in NUMBERS.iter().zip(regs.iter()).take(15) {
-            written = written.and(self.engine.reg_write(*number, u64::from(*value)));
+        for (number, value) in NUMBERS.iter().zip(regs.r).take(15) {
+            written = written.and(self.engine.reg_write(*number, u64::from(value)));
+        }
+        if self.fpu {
+            written = written.and(set_fpu(&mut self.engine, &regs.s, regs.fpscr()));
         }
         if let Err(e) = written {
             return Stop::Fault(format!("unicorn: {e}"));
@@ -320,9 +376,7 @@ impl Core for UnicornCore {
             result = self.start(pc, until);
         }
         self.slot.deadline.store(0, Ordering::SeqCst);
-        for (number, value) in NUMBERS.iter().zip(regs.iter_mut()) {
-            *value = self.engine.reg_read(*number).unwrap_or(0) as u32;
-        }
+        *regs = registers(&self.engine, self.fpu);
         regs[PC] = pc;
         match result {
             Ok(()) if timeout => Stop::Timeout,

@@ -3,7 +3,7 @@
 //! In: a state of registers and flags, and where the code stands. Out: the state after it. Invariant: both have the same
 //! code and data before each run; unicorn forgets translations whenever code changes.
 
-use crate::arm::unicorn::{NUMBERS, open};
+use crate::arm::unicorn::{NUMBERS, open, set_fpu, singles};
 use thumbsmith::Cpu;
 use thumbsmith::isa::exec::{Bus, BusFault, Flags, Machine};
 use thumbsmith::isa::{Class, Reg};
@@ -17,14 +17,8 @@ pub(super) const DATA: u32 = 0x2000_0000;
 pub(super) const SIZE: u32 = 0x1_0000;
 /// Where the instructions under test stand, in the middle of the code: 256 bytes.
 pub(super) const PLACE: u32 = CODE + SIZE / 2;
-/// `VMSR FPSCR, R0` (Arm v7-M manual, A7.7.247), which stands at the start of the code.
-pub(super) const SET_FPSCR: [u8; 4] = [0xe1, 0xee, 0x10, 0x0a];
-/// Where it ends.
-const FPSCR_SET: u32 = CODE + 4;
 /// The bit DN of FPSCR.
 const DEFAULT_NAN: u64 = 1 << 25;
-/// Unicorn's number of `d0`, behind which the others are.
-const D0: i32 = RegisterARM::D0 as i32;
 
 /// Memory of the executor, the same as unicorn's: code that can be read, data that can be written too.
 pub struct Memory {
@@ -96,7 +90,8 @@ impl Reference {
         count: usize,
     ) -> Result<(State, Result<(), uc_error>), uc_error> {
         if let Some(fpu) = &state.fpu {
-            self.set_fpu(fpu)?;
+            let mode = if fpu.default_nan { DEFAULT_NAN } else { 0 };
+            set_fpu(&mut self.engine, &fpu.s, (nzcv(fpu.flags) | mode) as u32)?;
         }
         for (register, value) in NUMBERS[..15].iter().zip(state.r) {
             self.engine.reg_write(*register, value.into())?;
@@ -128,29 +123,13 @@ impl Reference {
         Ok((after, result))
     }
 
-    /// Registers of the FPU and FPSCR. Unicorn forgets what the host writes to FPSCR, so that an instruction does.
-    fn set_fpu(&mut self, fpu: &Fpu) -> Result<(), uc_error> {
-        for (n, pair) in fpu.s.chunks_exact(2).enumerate() {
-            let bits = u64::from(pair[1]) << 32 | u64::from(pair[0]);
-            self.engine.reg_write(D0 + n as i32, bits)?;
-        }
-        let mode = if fpu.default_nan { DEFAULT_NAN } else { 0 };
-        self.engine
-            .reg_write(RegisterARM::R0, nzcv(fpu.flags) | mode)?;
-        self.engine
-            .emu_start(u64::from(CODE | 1), FPSCR_SET.into(), 0, 0)
-    }
-
     fn fpu(&self) -> Result<Fpu, uc_error> {
-        let mut fpu = Fpu::default();
-        for (n, pair) in fpu.s.chunks_exact_mut(2).enumerate() {
-            let bits = self.engine.reg_read(D0 + n as i32)?;
-            (pair[0], pair[1]) = (bits as u32, (bits >> 32) as u32);
-        }
         let fpscr = self.engine.reg_read(RegisterARM::FPSCR)?;
-        fpu.flags = flags(fpscr);
-        fpu.default_nan = fpscr & DEFAULT_NAN != 0;
-        Ok(fpu)
+        Ok(Fpu {
+            s: singles(&self.engine)?,
+            flags: flags(fpscr),
+            default_nan: fpscr & DEFAULT_NAN != 0,
+        })
     }
 }
 

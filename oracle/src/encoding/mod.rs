@@ -12,7 +12,7 @@ mod floats;
 
 use case::Case;
 pub(crate) use case::{MISREAD, misread};
-use engine::{CODE, DATA, Memory, Reference, SET_FPSCR, SIZE, State};
+use engine::{CODE, DATA, Memory, Reference, SIZE, State};
 use thumbsmith::Cpu;
 use thumbsmith::isa::exec::{Flags, Machine, Stop};
 use thumbsmith::isa::form::{Form, Rule};
@@ -143,10 +143,8 @@ impl Bench {
     /// Text of an engine that does not start on this host.
     pub fn new() -> Result<Bench, String> {
         let mut random = Random::new(6);
-        let mut code: Vec<u8> = (0..SIZE).map(|_| random.next() as u8).collect();
-        code[..SET_FPSCR.len()].copy_from_slice(&SET_FPSCR);
         let memory = Memory {
-            code,
+            code: (0..SIZE).map(|_| random.next() as u8).collect(),
             data: (0..SIZE).map(|_| random.next() as u8).collect(),
             written: None,
         };

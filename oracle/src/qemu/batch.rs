@@ -238,15 +238,22 @@ fn build() -> Result<Vec<u8>, String> {
     std::fs::read(dir.join("driver.elf")).map_err(|e| format!("driver.elf: {e}"))
 }
 
-/// The words of a segment: register file, the caller's stack, then what the host wrote before it.
-fn segment_words(segment: &Segment, out: &mut Vec<u8>) {
+/// The words of a segment: register file, the caller's stack, for a board with an FPU its registers, then what the host
+/// wrote before it.
+fn segment_words(board: &Board, segment: &Segment, out: &mut Vec<u8>) {
     let word = |w: u32, out: &mut Vec<u8>| out.extend_from_slice(&w.to_le_bytes());
-    for r in segment.before {
+    for r in segment.before.r {
         word(r, out);
     }
     // Thumb state; the flags are junk, the same as on other cores.
     word(segment.before[12] & 0xf800_0000 | 0x0100_0000, out);
     word(segment.caller, out);
+    if board.fpu() {
+        for s in segment.before.s {
+            word(s, out);
+        }
+        word(segment.before.fpscr(), out);
+    }
     word(segment.patches.len() as u32, out);
     for (at, bytes) in &segment.patches {
         word(*at, out);
@@ -257,10 +264,10 @@ fn segment_words(segment: &Segment, out: &mut Vec<u8>) {
 }
 
 /// How many of a script's segments the driver has room for.
-pub fn room(script: &Script) -> usize {
+pub fn room(board: &Board, script: &Script) -> usize {
     let mut bytes = Vec::new();
     let fits = |s: &&Segment| {
-        segment_words(s, &mut bytes);
+        segment_words(board, s, &mut bytes);
         bytes.len() <= SCRIPT_SIZE
     };
     script.segments.iter().take_while(fits).count()
@@ -270,7 +277,7 @@ pub fn room(script: &Script) -> usize {
 fn encode(board: &Board, script: &Script, dump: Option<usize>, out: &mut Vec<u8>) {
     let mut segments = Vec::new();
     for segment in &script.segments {
-        segment_words(segment, &mut segments);
+        segment_words(board, segment, &mut segments);
     }
     let base = |kind| board.map.base(kind);
     let stack = base(Kind::Stack);
@@ -284,6 +291,7 @@ fn encode(board: &Board, script: &Script, dump: Option<usize>, out: &mut Vec<u8>
         script.segments.len() as u32,
         script.every as u32,
         dump.map_or(u32::MAX, |n| n as u32),
+        u32::from(board.fpu()),
         base(Kind::Code),
         base(Kind::Ram),
         base(Kind::Linear),
@@ -316,18 +324,22 @@ impl<'a> Results<'a> {
         Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
     }
 
-    fn saw(&mut self) -> Option<Saw> {
+    fn saw(&mut self, fpu: bool) -> Option<Saw> {
         let (exception, status) = (self.word()?, self.word()?);
-        let mut regs: Regs = [0; 16];
-        for r in &mut regs {
+        let mut regs = Regs::default();
+        for r in &mut regs.r {
             *r = self.word()?;
+        }
+        let (small, large) = (self.word()?, self.word()?);
+        for s in regs.s.iter_mut().filter(|_| fpu) {
+            *s = self.word()?;
         }
         Some(Saw {
             exception,
             status,
             regs,
-            small: self.word()?,
-            large: self.word()?,
+            small,
+            large,
         })
     }
 
@@ -338,7 +350,7 @@ impl<'a> Results<'a> {
             dump: None,
         };
         for n in 0..script.segments.len() {
-            let saw = self.saw()?;
+            let saw = self.saw(board.fpu())?;
             if Some(n) == dump {
                 let used = board.map.base(Kind::Stack) + STACK as u32;
                 let used = used.wrapping_sub(saw.regs[SP]) as usize;

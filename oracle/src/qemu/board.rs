@@ -7,6 +7,7 @@ use super::record::Script;
 use crate::arm::machine::STACK;
 use crate::arm::memory::{Kind, Map};
 use thumbsmith::Cpu;
+use thumbsmith::options::Feature;
 
 /// One machine of QEMU.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,13 +30,21 @@ const fn mps2(cpu: Cpu, machine: &'static str, psram: u32) -> Board {
     }
 }
 
-/// Every board. A Cortex-M33 has none: its machines start in the secure state, with another memory map and another
-/// kind of protection unit.
-pub const BOARDS: [Board; 3] = [
+/// Every board; QEMU's M4 and M7 have the FPU, which the driver enables for programs that are to have it. A Cortex-M33 has
+/// none: its machines start in the secure state, with another memory map and another kind of protection unit.
+pub const BOARDS: [Board; 5] = [
     mps2(Cpu::CortexM3, "mps2-an385", 0x2100_0000),
     mps2(Cpu::CortexM4, "mps2-an386", 0x2100_0000),
     mps2(Cpu::CortexM7, "mps2-an500", 0x6000_0000),
+    mps2(Cpu::CortexM4F, "mps2-an386", 0x2100_0000),
+    mps2(Cpu::CortexM7F, "mps2-an500", 0x6000_0000),
 ];
+
+/// The boards for whose CPU code is generated.
+pub fn used() -> impl Iterator<Item = Board> {
+    let generated = |b: &Board| Cpu::ALL.contains(&b.cpu);
+    BOARDS.into_iter().filter(generated)
+}
 
 /// Most bytes of each region, in the order of [`Kind::ALL`].
 pub const ROOM: [usize; 5] = [64 << 10, 2 << 20, 1 << 20, 4 << 20, STACK];
@@ -47,6 +56,11 @@ impl Board {
     /// The board with this CPU.
     pub fn of(cpu: Cpu) -> Option<Board> {
         BOARDS.into_iter().find(|b| b.cpu == cpu)
+    }
+
+    /// Whether programs have an FPU.
+    pub fn fpu(&self) -> bool {
+        self.cpu.has(Feature::Fpv4Sp)
     }
 
     /// Whether a program fits.

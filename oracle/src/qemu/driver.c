@@ -6,32 +6,38 @@
  * trap: the host wrote the register files, and reads them. Programs run unprivileged under the MPU, with regions for
  * nothing but themselves; faults end at `fault`. Formats and numbers are those of batch.rs, which gives them by -D. */
 
+#include <stddef.h>
 #include <stdint.h>
 
 typedef uint32_t word;
 
-/* What the host says of a case, in the order of `Header` in batch.rs. */
+/* What the host says of a case, in the order of `encode` in batch.rs. */
 struct header {
-    word magic, code_size, ram_size, linear_size, linear_data, script_size, segments, every, dump;
+    word magic, code_size, ram_size, linear_size, linear_data, script_size, segments, every, dump, fpu;
     word code, ram, linear, stack, stack_top;
     word regions[5][2]; /* RBAR without the number, RASR; 0 where there is none. */
 };
 
-/* One register file: r0-r12, SP, LR, PC, xPSR; then where the caller's part of the stack begins. */
+/* One register file: r0-r12, SP, LR, PC, xPSR; then where the caller's part of the stack begins. For programs with an FPU
+ * its registers are behind it; else the script has no words for them. */
 struct registers {
     word r[13], sp, lr, pc, xpsr, caller;
+    word s[32], fpscr;
 };
 
-/* What is known after a segment. */
+/* What is known after a segment; s0-s31 for programs with an FPU only. */
 struct saw {
     word exception, status;
     word r[13], sp, lr, pc;
     word small, large;
+    word s[32];
 };
 
 #define AT(address) (*(volatile word *)(address))
 #define CFSR AT(0xe000ed28)
 #define HFSR AT(0xe000ed2c)
+#define CPACR AT(0xe000ed88)
+#define FPCCR AT(0xe000ef34)
 /* MMFSR.MSTKERR and BFSR.STKERR: the frame of the exception could not be written. */
 #define NO_FRAME 0x1010u
 /* BKPT 0xAB operations (Arm semihosting, 6). */
@@ -39,7 +45,8 @@ enum { OPEN = 1, WRITE0 = 4, WRITE = 5, READ = 6, EXIT = 0x18 };
 
 static struct header head;
 static word script[SCRIPT_SIZE / 4];
-static struct saw saws[256];
+enum { SAWS = 256 };
+static word saws[SAWS * sizeof(struct saw) / 4];
 static word input, output;
 
 /* What `fault` saves: r4-r11, PSP, exception number. */
@@ -125,6 +132,16 @@ __attribute__((naked)) void fault(void) {
                      "mvn lr, #6\n bx lr\n .ltorg");
 }
 
+/* s0-s31 and FPSCR from 33 words. */
+__attribute__((naked)) static void load_fpu(__attribute__((unused)) const word *from) {
+    __asm__ volatile(".fpu fpv4-sp-d16\n vldmia r0!, {s0-s31}\n ldr r0, [r0]\n vmsr fpscr, r0\n bx lr");
+}
+
+/* s0-s31 to 32 words. */
+__attribute__((naked)) static void store_fpu(__attribute__((unused)) word *to) {
+    __asm__ volatile(".fpu fpv4-sp-d16\n vstmia r0, {s0-s31}\n bx lr");
+}
+
 /* Counts down, so that no program runs for ever. */
 __attribute__((naked)) void systick(void) {
     __asm__ volatile("tst lr, #4\n beq 1f\n"
@@ -147,7 +164,11 @@ static void run(const struct registers *in, struct saw *out) {
     start[8] = (word)frame;
     ticks = TICKS;
     __asm__ volatile("" ::: "memory");
+    if (head.fpu)
+        load_fpu(in->s);
     enter(start);
+    if (head.fpu)
+        store_fpu(out->s);
     __asm__ volatile("" ::: "memory");
     out->exception = saved[9];
     out->status = CFSR;
@@ -160,6 +181,16 @@ static void run(const struct registers *in, struct saw *out) {
     out->lr = framed ? back[5] : 0;
     out->pc = framed ? back[6] : 0;
     out->sp = saved[8] + 32 + (framed ? back[7] >> 7 & 4 : 0);
+}
+
+/* Lets programs use the FPU, or not, whether the core has one or not (Arm v7-M manual, B3.2.20). Exceptions leave its
+ * registers alone (B3.2.21, ASPEN and LSPEN): their frames are those of a core without an FPU, and what a program leaves in
+ * registers is still there. */
+static void fpu(void) {
+    CPACR = head.fpu ? 0xf << 20 : 0;
+    if (head.fpu)
+        FPCCR = 0;
+    __asm__ volatile("dsb\n isb" ::: "memory");
 }
 
 static void regions(void) {
@@ -194,11 +225,13 @@ static void one_case(void) {
         !take(head.linear, head.linear_data) || !take((word)script, head.script_size))
         broken("the batch ends inside a case\n");
     regions();
+    fpu();
     const word *at = script;
     word filled = 0;
+    word size = (head.fpu ? sizeof(struct saw) : offsetof(struct saw, s)) / 4;
     for (word n = 0; n < head.segments; n++) {
         const struct registers *in = (const struct registers *)at;
-        at += sizeof *in / 4;
+        at += head.fpu ? sizeof *in / 4 : offsetof(struct registers, s) / 4;
         for (word patches = *at++; patches; patches--) {
             volatile uint8_t *to = (volatile uint8_t *)*at++;
             word size = *at++;
@@ -207,14 +240,14 @@ static void one_case(void) {
             while (size--)
                 *to++ = *from++;
         }
-        struct saw *out = &saws[filled++];
+        struct saw *out = (struct saw *)&saws[filled++ * size];
         run(in, out);
         out->small = hash(hash(0, head.ram, head.ram + head.ram_size), in->caller, head.stack_top);
         out->large = 0;
         if ((n + 1) % head.every == 0 || n + 1 == head.segments)
             out->large = hash(hash(0, head.linear, head.linear + head.linear_size), head.stack, head.stack + GUARD);
-        if (filled == sizeof saws / sizeof *saws || n == head.dump || n + 1 == head.segments) {
-            give((word)saws, filled * sizeof *saws);
+        if (filled == SAWS || n == head.dump || n + 1 == head.segments) {
+            give((word)saws, filled * size * 4);
             filled = 0;
         }
         if (n == head.dump)

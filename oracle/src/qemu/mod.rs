@@ -17,7 +17,7 @@ mod tests;
 use crate::arm::machine::Machine;
 use crate::arm::memory::Kind as Region;
 use crate::arm::unicorn::UnicornCore;
-use crate::arm::{Regs, Stop};
+use crate::arm::{PC, Regs, Stop};
 use crate::check::{Judge, Report};
 use crate::compare::{Difference, Kind, Step, Tally, lockstep};
 use crate::engine::Engine;
@@ -117,7 +117,7 @@ impl Recording {
     /// What was written down, without what nothing was compared with.
     fn end(&mut self, calls: usize) -> Script {
         let mut script = self.machine.core_mut().end();
-        let most = batch::room(&script);
+        let most = batch::room(&self.board, &script);
         script.cut(calls, most);
         script
     }
@@ -429,8 +429,13 @@ impl Judge {
 fn states(script: &Script, segment: usize, saw: &Saw, stop: &Stop) -> (String, String) {
     let recorded = &script.segments[segment];
     let text = |stop: &Stop, mine: &Regs, other: &Regs| {
-        let differ = (0..16).filter(|r| mine[*r] != other[*r]);
-        let list: String = differ.map(|r| format!(" r{r}={:#x}", mine[r])).collect();
+        let mut list = String::new();
+        if mine[PC] != other[PC] {
+            list = format!(" pc={:#x}", mine[PC]);
+        }
+        for (reg, value) in other.changes(mine) {
+            list += &format!(" {reg}={value:#x}");
+        }
         format!("{stop:?}{list}")
     };
     let expected = text(&recorded.stop, &recorded.after, &saw.regs);

@@ -83,7 +83,7 @@ impl Script {
     pub fn size(&self) -> usize {
         let patches = self.segments.iter().flat_map(|s| &s.patches);
         let patched: usize = patches.map(|(_, bytes)| bytes.len()).sum();
-        self.code.len() + self.ram.len() + self.linear.len() + patched + 128 * self.segments.len()
+        self.code.len() + self.ram.len() + self.linear.len() + patched + 256 * self.segments.len()
     }
 
     /// How many calls are in it, initialization among them.

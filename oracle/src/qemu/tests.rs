@@ -6,6 +6,7 @@ use crate::arm::memory::{Kind as Region, Memory};
 use crate::arm::{Core, LR, PC, SP};
 use crate::check::{Judge, Setup};
 use crate::random::Random;
+use thumbsmith::Cpu;
 
 /// Runs `code` on unicorn with RAM that begins with 0, 1, 2, ... and an import's stub in r1; gives what was written down.
 fn recorded(board: &Board, code: &[u16], r0: u32) -> Script {
@@ -27,7 +28,13 @@ fn recorded(board: &Board, code: &[u16], r0: u32) -> Script {
     let mut core = Recorder::new(unicorn);
     core.begin(code.len() * 2, 16, 64, 1);
     core.attach(&mut memory).expect("unicorn maps");
-    let mut regs: Regs = std::array::from_fn(|n| 0x1111_1111 * n as u32);
+    let mut regs = Regs::default();
+    regs.r = std::array::from_fn(|n| 0x1111_1111 * n as u32);
+    if board.fpu() {
+        regs.s = std::array::from_fn(|n| 0x3f80_0001 + n as u32 * 0x0080_0000);
+        // NaNs with a payload.
+        (regs.s[15], regs.s[31]) = (0x7fa1_2345, 0xffc0_0007);
+    }
     regs[0] = r0;
     regs[SP] = base(Region::Stack) + crate::arm::machine::STACK as u32 - 64;
     regs[LR] = base(Region::Stubs) | 1;
@@ -128,11 +135,67 @@ fn what_lies_below_the_stack_pointer_does_not_last() {
 }
 
 #[test]
+fn registers_of_the_fpu_come_and_go_with_every_run() {
+    let right = [
+        0xb510, // push {r4, lr}
+        0xee30, 0x0a20, // vadd.f32 s0, s0, s1
+        0xee77, 0x7aaf, // vadd.f32 s15, s15, s31: both are NaNs
+        0xee88, 0x9a20, // vdiv.f32 s18, s16, s1
+        0x4788, // blx r1
+        0xeef1, 0xfa10, // vmrs apsr_nzcv, fpscr: junk of the call
+        0xbf48, // it mi
+        0x3201, // addmi r2, #1
+        0xee19, 0x3a10, // vmov r3, s18
+        0xbd10, // pop {r4, pc}
+    ];
+    for board in BOARDS.into_iter().filter(Board::fpu) {
+        let script = recorded(&board, &right, 0x1234);
+        let (first, last) = (&script.segments[0], &script.segments[1]);
+        assert_eq!(first.after.s[15], 0x7fc0_0000, "NaNs are the default one");
+        assert_ne!(first.after.s[18], first.before.s[18]);
+        assert_eq!(last.after[3], first.after.s[18]);
+        assert_eq!(said(&board, &script), None, "{board:?}");
+        // Each register is given to each segment, and compared after it.
+        for s in 0..32 {
+            let mut other = script.clone();
+            other.segments[1].before.s[s] ^= 1;
+            assert!(said(&board, &other).is_some(), "{board:?} s{s}");
+        }
+    }
+}
+
+#[test]
+fn boards_have_the_fpu_that_programs_are_to_have() {
+    let add = [0xee30, 0x0a20, 0x4770]; // vadd.f32 s0, s0, s1
+    let double = [0xee31, 0x0b02, 0x4770]; // vadd.f64 d0, d1, d2
+    // vldr s2, [r0] and vpush {s2}, at an address that is no multiple of four
+    let load = [0xed90, 0x1a00, 0x4770];
+    for board in BOARDS {
+        let ram = board.map.base(Region::Ram);
+        let stop = |code: &[u16], r0: u32| match said(&board, &recorded(&board, code, r0)) {
+            Some(Stop::Fault(text)) => text,
+            other => format!("{other:?}"),
+        };
+        match board.cpu {
+            Cpu::CortexM4F | Cpu::CortexM7F => {
+                assert_eq!(stop(&add, 0), "None");
+                assert_eq!(stop(&load, ram + 4), "None");
+                assert!(stop(&load, ram + 6).contains("UNALIGNED"));
+            }
+            _ => assert!(stop(&add, 0).contains("UsageFault NOCP"), "{board:?}"),
+        }
+        if board.cpu == Cpu::CortexM4F {
+            assert!(stop(&double, 0).contains("UNDEFINSTR"));
+        }
+    }
+}
+
+#[test]
 fn generated_programs_agree() {
     let mut judge = Judge::new().expect("engines start");
     judge.listen(false).expect("QEMU is there");
     let setup = Setup {
-        cpus: BOARDS.iter().map(|b| b.cpu).collect(),
+        cpus: board::used().map(|b| b.cpu).collect(),
         qemu: 1,
         ..Setup::default()
     };

@@ -83,7 +83,7 @@ pub fn all(
 impl Batch<'_> {
     fn add(&mut self, name: String, mut script: Script) -> Result<(), String> {
         let calls = script.calls();
-        script.cut(calls, batch::room(&script));
+        script.cut(calls, batch::room(self.board, &script));
         let beyond = calls - script.calls();
         if beyond > 0 {
             self.counts.left_out += beyond as u64;

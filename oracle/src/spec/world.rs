@@ -6,9 +6,9 @@
 //! Invariant: the types of imports are matched before anything is compiled, as a linker cannot.
 
 use super::types::{Extern, Named, Surface, matches, signature, value};
-use crate::arm::abi::{Convention, Results};
+use crate::arm::abi::{Convention, Variant};
 use crate::arm::link::{Image, link};
-use crate::arm::machine::{GUARD, STUB};
+use crate::arm::machine::{CHANGED, CHANGED_SINGLES, GUARD, STUB};
 use crate::arm::memory::{Kind, Map, Memory, PAGE};
 use crate::arm::unicorn::UnicornCore;
 use crate::arm::{Core, LR, PC, Regs, SP, Stop};
@@ -500,33 +500,26 @@ impl World {
 
     /// Calls code by the standard.
     fn call(&mut self, address: u32, sig: &Sig, args: &[u64]) -> Ended {
-        let convention = Convention::of(sig);
-        let size = match &convention.results {
-            Results::Registers => 0,
-            Results::Indirect(_, size) => size.next_multiple_of(8),
-        };
+        let variant = Variant::of(self.options.cpu);
+        let convention = Convention::of(sig, variant);
+        let size = convention.results.size().next_multiple_of(8);
         let top =
             self.room.map.base(Kind::Stack) + self.room.sizes[Kind::Stack as usize] as u32 - 64;
         let sp = (top - convention.stack_words as u32 * 4 - size) & !7;
         let structure = sp + convention.stack_words as u32 * 4;
         let home = self.room.map.base(Kind::Stubs);
-        let mut regs: Regs = [0x5eed_5eed; 16];
+        let mut regs = Regs::default();
+        regs.r.fill(0x5eed_5eed);
+        if variant == Variant::Vfp {
+            regs.s.fill(0x5eed_5eed);
+        }
         (regs[SP], regs[LR], regs[PC]) = (sp, home | 1, address & !1);
         if size > 0 {
             regs[0] = structure;
         }
-        for ((ty, place), value) in sig.params.iter().zip(&convention.params).zip(args) {
-            for word in 0..ty.words() {
-                let bits = (value >> (32 * word)) as u32;
-                match place + word {
-                    n @ 0..=3 => regs[n] = bits,
-                    n => {
-                        let at = sp + (n as u32 - 4) * 4;
-                        self.memory.write(at, &bits.to_le_bytes());
-                    }
-                }
-            }
-        }
+        convention.pass(sig, args, &mut regs, |n, word| {
+            self.memory.write(sp + n as u32 * 4, &word.to_le_bytes());
+        });
         loop {
             match self.core.run(&mut regs, &mut self.memory, home) {
                 Stop::Until => break,
@@ -536,8 +529,11 @@ impl World {
                     }
                     // An import of the machine's own: it gives nothing and destroys what it may.
                     let back = regs[LR] & !1;
-                    for r in [0, 1, 2, 3, 12, LR] {
+                    for r in CHANGED {
                         regs[r] = 0x0bad_0bad;
+                    }
+                    if variant == Variant::Vfp {
+                        regs.s[CHANGED_SINGLES].fill(0x0bad_0bad);
                     }
                     regs[PC] = back;
                 }
@@ -552,21 +548,10 @@ impl World {
                 Stop::Timeout => return Ended::Broken("still running after the limit".into()),
             }
         }
-        let results: Option<Vec<u64>> = match &convention.results {
-            Results::Registers => {
-                let wide = u64::from(regs[0]) | u64::from(regs[1]) << 32;
-                Some(sig.results.iter().map(|ty| ty.wrap(wide)).collect())
-            }
-            Results::Indirect(offsets, _) => {
-                let places = sig.results.iter().zip(offsets);
-                places
-                    .map(|(ty, o)| self.read(structure + o, *ty))
-                    .collect()
-            }
-        };
+        let results = convention.results(sig, &regs, |at, ty| self.read(structure + at, ty));
         results.map_or_else(
             || Ended::Broken("results outside of the stack".into()),
-            Ended::Returned,
+            |values| Ended::Returned(values.to_vec()),
         )
     }
 }

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 use thumbsmith::backend::symbols;
+use thumbsmith::isa::{Class, Reg};
 use thumbsmith::{Options, pipeline};
 
 /// Instructions after which a run counts as endless.
@@ -89,9 +90,8 @@ fn parted(lines: &[Line], seen: &[Regs]) -> (Option<usize>, String) {
         if line.pc != theirs[PC] {
             return (Some(before), format!("unicorn goes to {:#x}", theirs[PC]));
         }
-        let other = (0..PC).find(|r| line.before[*r] != theirs[*r]);
-        if let Some(r) = other {
-            return (Some(before), format!("unicorn has r{r}={:#x}", theirs[r]));
+        if let Some((reg, value)) = line.before.changes(theirs).first() {
+            return (Some(before), format!("unicorn has {reg}={value:#x}"));
         }
     }
     let last = lines.len().min(seen.len()).checked_sub(1);
@@ -205,9 +205,11 @@ fn first_difference(wrong: &Run, right: &Run) -> (Option<usize>, String) {
     )
 }
 
-/// The last line that changes r0 or r1: where the result was made.
+/// The last line that changes a register in which one result may be: where it was made.
 fn last_definition(run: &Run) -> Option<usize> {
-    let makes = |l: &Line| l.changes.iter().any(|(r, _)| *r < 2);
+    let single = |r: Reg| r.number(Class::Single);
+    let home = |r: Reg| r.0 < 2 || single(r).is_some_and(|n| n < 2);
+    let makes = |l: &Line| l.changes.iter().any(|(r, _)| home(*r));
     run.lines.iter().rposition(makes)
 }
 
@@ -243,7 +245,7 @@ impl Trace {
             };
             let mut changes = String::new();
             for (r, value) in &l.changes {
-                let _ = write!(changes, " r{r}={value:#x}");
+                let _ = write!(changes, " {r}={value:#x}");
             }
             let effect = l
                 .effect
