@@ -46,14 +46,16 @@ fn float_bytes(f: &MFunc) -> u32 {
     }
 }
 
-/// The callee-saved registers of the FPU that a function has to push: from the first to the last that it uses.
+/// The callee-saved registers of the FPU that a function has to push: whole `d` registers, from the first to the last that it
+/// uses any of.
 fn saved_floats(a: &Allocation) -> RegSet {
     let used = a.used.and(RegSet::FLOAT_CALLEE_SAVED);
     let Some(first) = used.iter().next() else {
         return RegSet::EMPTY;
     };
-    let last = 63 - used.0.leading_zeros() - u32::from(on(Bug::FloatSaveLost) && used.len() > 2);
-    (first.0..=last as u8).fold(RegSet::EMPTY, |s, n| s.or(RegSet::of(Reg(n))))
+    let last = Reg(63 - used.0.leading_zeros() as u8);
+    let lost = 2 * u8::from(on(Bug::FloatSaveLost) && last.0 > first.0 + 4);
+    (first.0 & !1..=(last.0 | 1) - lost).fold(RegSet::EMPTY, |s, n| s.or(RegSet::of(Reg(n))))
 }
 
 impl Frame {
@@ -116,7 +118,7 @@ impl Frame {
         let mut edits = a.edits.iter().flatten();
         let float = |r: &Reg| r.number(Class::Core).is_none();
         if edits.any(|(_, e)| matches!(e, Edit::Swap(x, _) if float(x))) {
-            return float_bytes(f);
+            return 8;
         }
         let insts = || f.blocks.iter().flat_map(|b| &b.insts);
         // The bits of a float whose literal would be too far come from a register of the core.
@@ -423,9 +425,11 @@ impl Emit<'_> {
                 self.minst(b, inst, &[to], &[]);
             }
             Edit::Swap(x, y) if x.number(Class::Core).is_none() => {
-                self.list(I::Vpush, RegSet::of(x));
+                let s = of_class(x, Class::Single).number(Class::Single).unwrap_or(0);
+                self.list(I::Vpush, RegSet::of(Reg::d(s / 2)));
                 self.copy(x, y);
-                self.list(I::Vpop, RegSet::of(y));
+                self.stack(Access::Load, y, 4 * u32::from(s % 2));
+                self.inst(I::AddI, &[Reg::SP, Reg::SP], 8);
             }
             Edit::Swap(x, y) => {
                 for (d, o) in [(x, y), (y, x), (x, y)] {
