@@ -371,6 +371,7 @@ bugs! {
     683 NearestTruncates "FPU" "lower" "f32.nearest on an FPU truncates";
     684 ExtremumNumber "FPU" "lower" "min and max on an FPU give the number where one operand is a NaN";
     685 CallKeepsFloats "FPU" "lower" "calls are taken to keep s0 to s15";
+    686 WordsExchanged "FPU" "lower" "the words of a double are exchanged where they go to the core";
     690 FloatSaveLost "FPU" "emit" "the last of more than two registers of the FPU that a caller keeps values in is not saved";
     700 CompareLastWord "checkers" "compare" "the last word of memory is not compared";
     701 CompareGlobalHalf "checkers" "compare" "the high word of globals is not compared";

@@ -191,6 +191,11 @@ fn of_class(r: Reg, class: Class) -> Reg {
     }
 }
 
+/// The upper half of a `d` register.
+fn upper_half(r: Reg) -> Reg {
+    r.number(Class::Double).map_or(r, |n| Reg::s(2 * n + 1))
+}
+
 struct Emit<'a> {
     f: &'a MFunc,
     a: &'a Allocation,
@@ -425,7 +430,9 @@ impl Emit<'_> {
                 self.minst(b, inst, &[to], &[]);
             }
             Edit::Swap(x, y) if x.number(Class::Core).is_none() => {
-                let s = of_class(x, Class::Single).number(Class::Single).unwrap_or(0);
+                let s = of_class(x, Class::Single)
+                    .number(Class::Single)
+                    .unwrap_or(0);
                 self.list(I::Vpush, RegSet::of(Reg::d(s / 2)));
                 self.copy(x, y);
                 self.stack(Access::Load, y, 4 * u32::from(s % 2));
@@ -513,6 +520,15 @@ impl Emit<'_> {
             MOp::Copy => self.copy(defs[0], uses[0]),
             MOp::Const => self.constant(defs[0], m.imm),
             MOp::FloatConst => self.float_constant(defs[0], m.imm),
+            MOp::DoubleConst => self.inst(I::VmovIF64, &[defs[0]], m.imm),
+            MOp::HighHalf => {
+                let single = of_class(defs[0], Class::Single);
+                self.inst(I::VmovRF32, &[single, upper_half(uses[0])], 0);
+            }
+            MOp::PutHigh => {
+                let single = of_class(uses[1], Class::Single);
+                self.inst(I::VmovRF32, &[upper_half(defs[0]), single], 0);
+            }
             MOp::SymAddr => {
                 if let Some(s) = m.sym {
                     self.load_literal(defs[0], Literal::Addr(s, m.imm));

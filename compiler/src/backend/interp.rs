@@ -342,6 +342,15 @@ impl Interp {
             MOp::Args => Ok(Some(abi.map_or_else(Words::new, |a| self.get(&a.defs)))),
             MOp::Copy => Ok(Some(Words::from_slice(&[uses[0]]))),
             MOp::Const | MOp::FloatConst => one(inst.imm as u32),
+            MOp::DoubleConst => {
+                let double = f64::from(f32::from_bits(inst.imm as u32));
+                Ok(Some(Words::from_slice(&[double.to_bits()])))
+            }
+            MOp::HighHalf => one((uses[0] >> 32) as u32),
+            MOp::PutHigh => {
+                let low = u64::from(first);
+                Ok(Some(Words::from_slice(&[uses[1] << 32 | low])))
+            }
             MOp::SymAddr => one(self.address(inst)?.wrapping_add(inst.imm as u32)),
             MOp::InArg => one(load(bus, incoming)?),
             MOp::OutLoad if on(Bug::MachineResults) && inst.imm >= 8 => {

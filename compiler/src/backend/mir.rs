@@ -35,6 +35,13 @@ pub enum MOp {
     Const,
     /// `def = ` the float of 32 bits whose bits are `imm`, in a register of the FPU. Rematerializable.
     FloatConst,
+    /// `def = ` the double that is equal to the float of 32 bits whose bits are `imm`, one that VMOV has. Rematerializable.
+    DoubleConst,
+    /// `def = ` the upper half of the use as a float of 32 bits; both are `d` registers.
+    HighHalf,
+    /// `def = ` the first use with its upper half replaced by the lower one of the second; all are `d` registers, and the first
+    /// use is tied.
+    PutHigh,
     /// `def = address of sym + imm`. Rematerializable.
     SymAddr,
     /// `def = ` word at byte `imm` of the incoming stack arguments. Rematerializable.
@@ -138,6 +145,7 @@ impl MInst {
         match self.op {
             MOp::Isa(_) if self.defs.is_empty() => SmallVec::new(),
             MOp::Isa(op) if self.cond != Cond::Al || op.ties() => self.ties(op),
+            MOp::PutHigh if !self.defs.is_empty() => SmallVec::from_slice(&[(0, 0)]),
             _ => SmallVec::new(),
         }
     }
@@ -173,7 +181,7 @@ impl MInst {
     pub fn is_rematerializable(&self) -> bool {
         matches!(
             self.op,
-            MOp::Const | MOp::FloatConst | MOp::SymAddr | MOp::InArg
+            MOp::Const | MOp::FloatConst | MOp::DoubleConst | MOp::SymAddr | MOp::InArg
         )
     }
 
@@ -182,6 +190,7 @@ impl MInst {
         match self.op {
             MOp::Const => (0..256).contains(&self.imm),
             MOp::FloatConst => isa::fits(Op::VmovIF32, self.imm, false),
+            MOp::DoubleConst => true,
             _ => false,
         }
     }
@@ -209,6 +218,9 @@ impl MInst {
             MOp::Isa(_)
             | MOp::Const
             | MOp::FloatConst
+            | MOp::DoubleConst
+            | MOp::HighHalf
+            | MOp::PutHigh
             | MOp::SymAddr
             | MOp::InArg
             | MOp::InStore

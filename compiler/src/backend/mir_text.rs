@@ -22,11 +22,14 @@ use smallvec::SmallVec;
 use std::fmt::Write;
 
 /// Operations that are not of the instruction set, with their names.
-const OPS: [(&str, MOp); 22] = [
+const OPS: [(&str, MOp); 25] = [
     ("Args", MOp::Args),
     ("Copy", MOp::Copy),
     ("Const", MOp::Const),
     ("FloatConst", MOp::FloatConst),
+    ("DoubleConst", MOp::DoubleConst),
+    ("HighHalf", MOp::HighHalf),
+    ("PutHigh", MOp::PutHigh),
     ("SymAddr", MOp::SymAddr),
     ("InArg", MOp::InArg),
     ("InStore", MOp::InStore),

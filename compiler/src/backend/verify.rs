@@ -14,7 +14,7 @@
 //!   block; a condition reads only flags that it sets.
 
 use super::mir::{MBlock, MFunc, MInst, MOp, VReg};
-use crate::isa::{self, Alu, Class, Cond, Reg, RegSet, Role, Sem, Vfp};
+use crate::isa::{self, Alu, Class, Cond, Op, Reg, RegSet, Role, Sem, Vfp};
 use crate::trap::TrapKind;
 use smallvec::SmallVec;
 
@@ -99,6 +99,7 @@ fn successors(inst: &MInst, n: usize) -> bool {
         MOp::Switch => n > 0,
         MOp::Ret | MOp::TailCall | MOp::TailCallReg | MOp::Trap => n == 0,
         MOp::Isa(_) | MOp::Args | MOp::Copy | MOp::Const | MOp::FloatConst => false,
+        MOp::DoubleConst | MOp::HighHalf | MOp::PutHigh => false,
         MOp::SymAddr | MOp::InArg => false,
         MOp::InStore | MOp::OutArg | MOp::OutLoad | MOp::OutAddr => false,
         MOp::Call | MOp::CallReg | MOp::TrapIf | MOp::TrapIfZero => false,
@@ -227,8 +228,9 @@ fn operands(f: &MFunc, m: &MInst, first: bool) -> Check {
         MOp::Args | MOp::Call | MOp::Ret => (fixed_defs, fixed_uses),
         MOp::TailCall | MOp::TailCallReg => (fixed_defs, fixed_uses),
         MOp::CallReg => (fixed_defs, fixed_uses + 1),
-        MOp::Copy => (1, 1),
-        MOp::Const | MOp::FloatConst | MOp::SymAddr | MOp::InArg => (1, 0),
+        MOp::Copy | MOp::HighHalf => (1, 1),
+        MOp::PutHigh => (1, 2),
+        MOp::Const | MOp::FloatConst | MOp::DoubleConst | MOp::SymAddr | MOp::InArg => (1, 0),
         MOp::OutLoad | MOp::OutAddr => (1, 0),
         MOp::InStore | MOp::OutArg | MOp::TrapIfZero | MOp::BranchZero => (0, 1),
         MOp::TrapIf | MOp::Jump | MOp::Branch | MOp::Trap => (0, 0),
@@ -296,6 +298,10 @@ fn files(f: &MFunc, m: &MInst) -> Check {
         (_, Some(abi)) => fixed(&abi.uses, &uses) && fixed(&abi.defs, &defs),
         (MOp::Copy, _) => defs == uses,
         (MOp::FloatConst, _) => defs[0],
+        (MOp::DoubleConst | MOp::HighHalf | MOp::PutHigh, _) => {
+            let all = defs.iter().chain(&uses).all(|float| *float);
+            all && f.float_class == Class::Double
+        }
         _ => !defs.contains(&true) && !uses.contains(&true),
     };
     match ok {
@@ -334,6 +340,8 @@ fn area(f: &MFunc, m: &MInst) -> Check {
         MOp::Branch => conditional(m.cond),
         MOp::BranchZero => zero_test(m.cond),
         MOp::Isa(_) => true,
+        MOp::DoubleConst => m.cond == Cond::Al && isa::fits(Op::VmovIF64, m.imm, false),
+        MOp::HighHalf | MOp::PutHigh => m.cond == Cond::Al && !m.s,
         MOp::Args | MOp::Copy | MOp::Const | MOp::FloatConst | MOp::SymAddr | MOp::CallReg => {
             m.cond == Cond::Al && !m.s
         }
@@ -375,6 +383,7 @@ impl Flags {
             MOp::Isa(_) | MOp::TrapIf | MOp::Branch => true,
             MOp::TrapIfZero | MOp::BranchZero => false,
             MOp::Args | MOp::Copy | MOp::Const | MOp::FloatConst | MOp::SymAddr => false,
+            MOp::DoubleConst | MOp::HighHalf | MOp::PutHigh => false,
             MOp::InArg | MOp::InStore => false,
             MOp::OutArg | MOp::OutLoad | MOp::OutAddr | MOp::Call | MOp::CallReg => false,
             MOp::Jump | MOp::Switch | MOp::Ret | MOp::Trap => false,
@@ -398,6 +407,7 @@ impl Flags {
                 Ok(())
             }
             MOp::Args | MOp::Copy | MOp::Const | MOp::FloatConst | MOp::SymAddr => Ok(()),
+            MOp::DoubleConst | MOp::HighHalf | MOp::PutHigh => Ok(()),
             MOp::InArg | MOp::InStore => Ok(()),
             MOp::OutArg | MOp::OutLoad | MOp::OutAddr | MOp::TrapIf => Ok(()),
             MOp::Jump | MOp::Branch | MOp::Ret | MOp::Trap => Ok(()),

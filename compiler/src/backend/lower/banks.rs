@@ -6,7 +6,7 @@
 //! that is wanted in the other file is moved there once, where it is defined.
 
 use super::Lower;
-use super::vfp;
+use super::{pairs, vfp};
 use crate::backend::abi::{self, Place, Signature};
 use crate::ir::{Block, Edge, Func, Node, Op, TermOp, Ty, Value};
 
@@ -139,7 +139,7 @@ impl Lower<'_, '_> {
             };
             let often = self.often(block);
             for (k, &a) in n.args.iter().enumerate() {
-                if n.op != Op::Guard || k != 0 {
+                if !(k == 0 && pairs::is_transparent(n)) {
                     add(a, self.reads_fpu(v, n, k), often);
                 }
             }
@@ -177,7 +177,7 @@ impl Lower<'_, '_> {
     }
 
     /// Where the operands of a terminator go: those of the switch and of conditions to registers of the core.
-    fn places_of_terminator(&self, op: TermOp) -> Vec<Place> {
+    pub(super) fn places_of_terminator(&self, op: TermOp) -> Vec<Place> {
         let module = self.cx.module;
         let reference = Place::Reg(crate::isa::Reg::R12);
         match op {
@@ -196,9 +196,13 @@ impl Lower<'_, '_> {
     }
 
     /// Whether operand `k` of a node is read from a register of the FPU.
-    fn reads_fpu(&self, v: Value, n: &Node, k: usize) -> bool {
+    pub(super) fn reads_fpu(&self, v: Value, n: &Node, k: usize) -> bool {
         match n.op {
-            Op::Fp => vfp::instruction(n, self.cx.options.cpu).is_some(),
+            Op::Fp => {
+                let single = |o: &(usize, Ty)| o.0 == k && o.1 != Ty::F64;
+                vfp::instruction(n, self.cx.options.cpu).is_some()
+                    && pairs::operands(n).any(|o| single(&o))
+            }
             Op::Select => k > 0 && self.in_fpu(v),
             Op::Call => self
                 .callee(n)
@@ -214,7 +218,7 @@ impl Lower<'_, '_> {
     }
 
     /// An estimate of how often a block runs.
-    fn often(&self, b: Block) -> f32 {
+    pub(super) fn often(&self, b: Block) -> f32 {
         8f32.powi(self.cfg.loop_depth[b.0 as usize].min(8) as i32)
     }
 }

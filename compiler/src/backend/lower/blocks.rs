@@ -31,9 +31,18 @@ impl Lower<'_, '_> {
 
     fn edge_args(&mut self, e: &Edge) -> SmallVec<[VReg; 2]> {
         let params = &self.f.block(e.to).params;
-        let both = e.args.iter().zip(params);
-        both.map(|(&a, &p)| self.reg_in(a, self.in_fpu(p)))
-            .collect()
+        let place = |v: Value| params.iter().position(|p| *p == v);
+        let mut out = SmallVec::new();
+        for (&a, &p) in e.args.iter().zip(params) {
+            if self.pairs.is_high(p) {
+                continue;
+            }
+            out.push(match self.pairs.high(p).and_then(place) {
+                Some(high) => self.double_here(a, e.args[high]),
+                None => self.reg_in(a, self.in_fpu(p)),
+            });
+        }
+        out
     }
 
     /// The target of one of several edges: a block between, if the target has other predecessors.
@@ -45,12 +54,15 @@ impl Lower<'_, '_> {
         let id = self.new_id();
         // Constants for the edge are made in the new block.
         let outer = std::mem::take(&mut self.rev);
-        let waiting = std::mem::take(&mut self.now);
+        let waiting = (
+            std::mem::take(&mut self.now),
+            std::mem::take(&mut self.before),
+        );
         self.emit(MInst::new(MOp::Jump, &[], &[]));
         let args = self.edge_args(e);
         self.flush();
         let mut insts = std::mem::replace(&mut self.rev, outer);
-        self.now = waiting;
+        (self.now, self.before) = waiting;
         insts.reverse();
         let succs = smallvec![MEdge {
             to: MBlockId(e.to.0),
@@ -240,7 +252,20 @@ impl Lower<'_, '_> {
     /// Moves parameters of a block to the register file where they are needed too.
     pub(super) fn cross_parameters(&mut self, b: Block) {
         let f = self.f;
-        f.block(b).params.iter().for_each(|&p| self.cross(p));
+        let params = &f.block(b).params;
+        params.iter().for_each(|&p| self.cross(p));
+        params.iter().for_each(|&p| self.take_words(p));
+    }
+
+    /// The register of a block's parameter; that of a double, for its low word.
+    fn parameter(&mut self, p: Value) -> VReg {
+        if self.pairs.high(p).is_some() {
+            return self.double_of(p);
+        }
+        match self.in_fpu(p) {
+            true => self.float_reg(p),
+            false => self.reg(p),
+        }
     }
 
     /// Moves what was emitted into the block's draft.
@@ -253,13 +278,9 @@ impl Lower<'_, '_> {
         } else {
             // A parameter that nothing needs still takes its argument.
             let f = self.f;
-            let params = f.block(b).params.iter();
-            params
-                .map(|&p| match self.in_fpu(p) {
-                    true => self.float_reg(p),
-                    false => self.reg(p),
-                })
-                .collect()
+            let params = f.block(b).params.iter().copied();
+            let whole: Vec<Value> = params.filter(|p| !self.pairs.is_high(*p)).collect();
+            whole.into_iter().map(|p| self.parameter(p)).collect()
         };
         self.chunks[b.0 as usize].drafts[0].block.params = params;
     }

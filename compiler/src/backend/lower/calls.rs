@@ -23,8 +23,16 @@ impl Lower<'_, '_> {
         let mut regs = Abi::default();
         let mut args = MInst::new(MOp::Args, &[], &[]);
         let (f, sig) = (self.f, self.sig);
+        let mut floats = Vec::new();
+        f.blocks[0].params.iter().for_each(|&p| self.cross(p));
         for (&p, &place) in f.blocks[0].params.iter().zip(&sig.params) {
-            let Some(r) = self.home(p) else { continue };
+            if let Place::Reg(reg) = place
+                && is_float(&place)
+            {
+                floats.push((reg, p));
+                continue;
+            }
+            let Some(r) = self.needed(p) else { continue };
             match place {
                 Place::Reg(reg) => {
                     regs.defs.push(reg);
@@ -36,6 +44,10 @@ impl Lower<'_, '_> {
                     self.emit(m);
                 }
             }
+        }
+        for (reg, r) in self.receive(&floats) {
+            regs.defs.push(reg);
+            args.defs.push(r);
         }
         args.abi = Some(Box::new(regs));
         self.emit(args);
@@ -63,19 +75,25 @@ impl Lower<'_, '_> {
         store: MOp,
     ) -> Vec<MInst> {
         let mut stores = Vec::new();
+        let mut floats = Vec::new();
         for (&v, &place) in values.iter().zip(places) {
-            let r = self.reg_in(v, is_float(&place));
             match place {
+                Place::Reg(reg) if is_float(&place) => floats.push((reg, v)),
                 Place::Reg(reg) => {
                     regs.uses.push(reg);
-                    inst.uses.push(r);
+                    inst.uses.push(self.reg_here(v));
                 }
                 Place::Stack(offset) => {
+                    let r = self.reg_here(v);
                     let mut m = MInst::new(store, &[], &[r]);
                     m.imm = offset as i32;
                     stores.push(m);
                 }
             }
+        }
+        for (reg, r) in self.send(&floats) {
+            regs.uses.push(reg);
+            inst.uses.push(r);
         }
         stores
     }
@@ -209,19 +227,19 @@ impl Lower<'_, '_> {
         }
         stores.extend(self.pass(&mut call, &mut regs, args, &sig.params, MOp::OutArg));
         let mut loads = Vec::new();
+        let mut floats = Vec::new();
         for w in 0..result_words {
             let place = match &sig.struct_words {
                 Some(offsets) => Place::Stack(struct_at + offsets[w as usize]),
                 None => sig.results[w as usize],
             };
-            let float = is_float(&place);
-            let named: Option<VReg> = match float {
-                true => self.float_word(v, w),
-                false => self.word(v, w),
-            };
+            let named: Option<VReg> = self.word(v, w);
             match (place, named) {
+                (Place::Reg(reg), _) if is_float(&place) => {
+                    floats.extend(self.words.get(&(v, w)).map(|&word| (reg, word)));
+                }
                 (Place::Reg(reg), named) => {
-                    let r = named.unwrap_or_else(|| self.fresh_of(float));
+                    let r = named.unwrap_or_else(|| self.fresh());
                     regs.defs.push(reg);
                     call.defs.push(r);
                 }
@@ -232,6 +250,10 @@ impl Lower<'_, '_> {
                 }
                 (Place::Stack(_), None) => {}
             }
+        }
+        for (reg, r) in self.receive(&floats) {
+            regs.defs.push(reg);
+            call.defs.push(r);
         }
         let mut lost = RegSet::CALLER_SAVED;
         if self.variant == Variant::Vfp && !leaves_fpu && !on(Bug::CallKeepsFloats) {

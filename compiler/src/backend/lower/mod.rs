@@ -12,6 +12,7 @@ mod calls;
 mod compare;
 mod floats;
 mod memory;
+mod pairs;
 mod values;
 mod vfp;
 
@@ -23,9 +24,9 @@ use crate::error::Result;
 use crate::ir::{Block, Cfg, Func, Module, Op, Ty, Value};
 use crate::isa::{Class, RegSet};
 use crate::opt::schedule::Schedule;
-use crate::options::Options;
+use crate::options::{Feature, Options};
 use crate::seeded::{Bug, on};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
 /// What the lowering of all functions shares.
@@ -56,6 +57,7 @@ pub fn lower(
     name: &str,
     cx: &mut Context<'_>,
 ) -> Result<MFunc> {
+    let cpu = cx.options.cpu;
     let mut l = Lower {
         f,
         cfg,
@@ -67,6 +69,11 @@ pub fn lower(
         next_vreg: 0,
         native: Vec::new(),
         floats: FxHashMap::default(),
+        pairs: pairs::Pairs::default(),
+        doubles: FxHashMap::default(),
+        selected: FxHashSet::default(),
+        shared: FxHashSet::default(),
+        before: Vec::new(),
         float: Vec::new(),
         rev: Vec::new(),
         now: Vec::new(),
@@ -84,6 +91,7 @@ pub fn lower(
     };
     l.find_words();
     l.choose_banks();
+    l.choose_pairs();
     for &b in cfg.rpo.iter().rev() {
         l.lower_block(b);
     }
@@ -100,6 +108,7 @@ pub fn lower(
         has_calls: l.has_calls,
         float_class: match l.float.is_empty() {
             true => Class::Core,
+            false if cpu.has(Feature::Fpv5Dp) => Class::Double,
             false => Class::Single,
         },
         float: l.float,
@@ -112,6 +121,17 @@ fn keep_floats(blocks: &mut [MBlock]) {
     for abi in insts.filter_map(|i| i.abi.as_mut()) {
         abi.clobbers = abi.clobbers.minus(RegSet::FLOAT_CALLER_SAVED);
     }
+}
+
+/// A constant in a register.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Constant {
+    /// Of the core.
+    Word(i32),
+    /// Of the FPU, a float of 32 bits.
+    Single(i32),
+    /// Of the FPU, a double: its low word and its high one.
+    Double(i32, i32),
 }
 
 pub(super) struct Lower<'a, 'b> {
@@ -129,16 +149,26 @@ pub(super) struct Lower<'a, 'b> {
     native: Vec<bool>,
     /// The register of the FPU of each value that is needed in one.
     floats: FxHashMap<Value, VReg>,
+    /// Doubles that are kept whole beside those that the FPU computes.
+    pairs: pairs::Pairs,
+    /// The register of the FPU of each double that is needed in one: by the node that computes it, or its low word.
+    doubles: FxHashMap<Value, VReg>,
+    /// Selections of doubles that have been emitted, by their low words.
+    selected: FxHashSet<Value>,
+    /// Their conditions: two uses are one there.
+    shared: FxHashSet<Value>,
+    /// Instructions that those being emitted need, in program order, to be right before them.
+    before: Vec<MInst>,
     /// By virtual register: whether it is one of the FPU; those past the end are none.
     float: Vec<bool>,
     /// Instructions of the current block, last first.
     rev: Vec<MInst>,
     /// Constants that the instructions being emitted need, to be made right before them.
-    now: Vec<(VReg, i32)>,
-    /// Constants that loops need, made before the loop: by block, value, and whether the FPU has them.
-    hoisted: FxHashMap<(Block, i32, bool), VReg>,
+    now: Vec<(VReg, Constant)>,
+    /// Constants that loops need, made before the loop: by block and constant.
+    hoisted: FxHashMap<(Block, Constant), VReg>,
     /// By block: constants to make at its end.
-    pending: Vec<Vec<(VReg, i32)>>,
+    pending: Vec<Vec<(VReg, Constant)>>,
     /// Words of pairs and calls: (node, word) to the node that names it.
     words: FxHashMap<(Value, u32), Value>,
     block: Block,
@@ -207,31 +237,32 @@ impl Lower<'_, '_> {
     }
 
     fn constant_here(&mut self, c: i32) -> VReg {
-        self.constant_here_of(c, false)
+        self.make_here(Constant::Word(c))
     }
 
-    /// A new register for a constant.
-    fn fresh_of(&mut self, float: bool) -> VReg {
-        match float {
-            true => self.fresh_float(),
-            false => self.fresh(),
-        }
-    }
-
-    fn constant_here_of(&mut self, c: i32, float: bool) -> VReg {
-        let r = self.fresh_of(float);
+    /// A constant, made right before what is being emitted.
+    fn make_here(&mut self, c: Constant) -> VReg {
+        let r = self.fresh_for(c);
         self.now.push((r, c));
         r
     }
 
+    /// A new register for a constant.
+    fn fresh_for(&mut self, c: Constant) -> VReg {
+        match c {
+            Constant::Word(_) => self.fresh(),
+            Constant::Single(_) | Constant::Double(..) => self.fresh_float(),
+        }
+    }
+
     fn constant(&mut self, c: i32) -> VReg {
-        self.constant_of(c, false)
+        self.make(Constant::Word(c))
     }
 
     /// A constant: in a loop, made once before the outermost one.
-    fn constant_of(&mut self, c: i32, float: bool) -> VReg {
+    fn make(&mut self, c: Constant) -> VReg {
         let Some(mut header) = self.cfg.header[self.block.0 as usize] else {
-            return self.constant_here_of(c, float);
+            return self.make_here(c);
         };
         while let Some(outer) = self.cfg.outer(header) {
             header = outer;
@@ -239,13 +270,13 @@ impl Lower<'_, '_> {
         let before = self.cfg.idom[header.0 as usize];
         let choices = &mut self.cx.choices;
         if header == Func::ENTRY || !choices.allows("hoist") || !choices.flip(true) {
-            return self.constant_here_of(c, float);
+            return self.make_here(c);
         }
-        if let Some(&r) = self.hoisted.get(&(before, c, float)) {
+        if let Some(&r) = self.hoisted.get(&(before, c)) {
             return r;
         }
-        let r = self.fresh_of(float);
-        self.hoisted.insert((before, c, float), r);
+        let r = self.fresh_for(c);
+        self.hoisted.insert((before, c), r);
         self.pending[before.0 as usize].push((r, c));
         r
     }
@@ -257,13 +288,6 @@ impl Lower<'_, '_> {
 
     fn word(&self, v: Value, word: u32) -> Option<VReg> {
         self.words.get(&(v, word)).and_then(|&w| self.needed(w))
-    }
-
-    /// The same of a register of the FPU.
-    fn float_word(&self, v: Value, word: u32) -> Option<VReg> {
-        self.words
-            .get(&(v, word))
-            .and_then(|&w| self.float_needed(w))
     }
 
     /// Emits instructions, given in program order, before everything emitted so far in this block.
@@ -278,17 +302,24 @@ impl Lower<'_, '_> {
         self.emit_all([inst]);
     }
 
-    /// Makes the constants that what was just emitted needs.
+    /// Emits what the instructions just emitted need: what is put together, and before that constants.
     fn flush(&mut self) {
+        let before = std::mem::take(&mut self.before);
+        self.emit_all(before);
         for (r, c) in std::mem::take(&mut self.now) {
-            self.emit_constant(r, c);
+            self.emit_made(r, c);
+        }
+    }
+
+    fn emit_made(&mut self, r: VReg, c: Constant) {
+        match c {
+            Constant::Word(c) => self.emit_constant(r, c),
+            Constant::Single(c) => self.emit_single(r, c),
+            Constant::Double(low, high) => self.emit_double(r, low, high),
         }
     }
 
     fn emit_constant(&mut self, r: VReg, c: i32) {
-        if self.is_float(r) {
-            return self.emit_float_constant(r, c);
-        }
         let mut i = MInst::new(MOp::Const, &[r], &[]);
         i.imm = c;
         self.emit(i);
@@ -296,11 +327,11 @@ impl Lower<'_, '_> {
 
     fn lower_block(&mut self, b: Block) {
         self.block = b;
-        debug_assert!(self.rev.is_empty() && self.now.is_empty());
+        debug_assert!(self.rev.is_empty() && self.now.is_empty() && self.before.is_empty());
         self.terminator(b);
         self.flush();
         for (r, c) in std::mem::take(&mut self.pending[b.0 as usize]) {
-            self.emit_constant(r, c);
+            self.emit_made(r, c);
         }
         let sched = self.sched;
         for &v in sched.order[b.0 as usize].iter().rev() {
@@ -376,7 +407,9 @@ impl Lower<'_, '_> {
             | Op::LtU64
             | Op::LtS64
             | Op::Sym => {
-                if let Some(d) = self.float_needed(v).filter(|_| self.in_fpu(v)) {
+                if self.pairs.of(v).is_some() {
+                    self.select_double(v);
+                } else if let Some(d) = self.float_needed(v).filter(|_| self.in_fpu(v)) {
                     self.value_in_fpu(n, d);
                 } else if let Some(d) = self.needed(v) {
                     self.value(v, n, d);
@@ -395,8 +428,9 @@ impl Lower<'_, '_> {
 
     /// Whether a pattern may look into an operand: it stands in this block and nothing else uses it.
     fn may_enter(&self, v: Value) -> bool {
+        let uses = self.sched.uses[v.0 as usize];
         self.sched.place[v.0 as usize] == Some(self.block)
-            && (self.sched.uses[v.0 as usize] == 1
+            && ((uses == 1 || uses == 2 && self.shared.contains(&v))
                 && self.needed(v).is_none()
                 && self.float_needed(v).is_none()
                 || on(Bug::SharedOperandEaten) && self.sched.uses[v.0 as usize] == 2)
