@@ -141,7 +141,7 @@ enum Command {
         #[arg(
             long,
             value_delimiter = ',',
-            default_value = "cortex-m3,cortex-m4,cortex-m7"
+            default_values_t = spec::cpus().into_iter().map(|c| c.name().to_owned())
         )]
         cpu: Vec<String>,
         /// Levels to compile at.

