@@ -51,6 +51,8 @@ pub enum Stmt {
     Block,
     Loop,
     SwapLoop,
+    WideLoop,
+    Machine,
     Table,
     Call,
     BrIf,
@@ -467,7 +469,9 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
                 self.close();
             }
             Stmt::Loop => self.counted_loop(depth),
-            Stmt::SwapLoop => self.swap_loop(depth),
+            Stmt::SwapLoop => self.swap_loop(2..=4, depth),
+            Stmt::WideLoop => self.swap_loop(5..=9, depth),
+            Stmt::Machine => self.machine(depth),
             Stmt::Table => self.table(None, depth),
             Stmt::Call => {
                 let menu = self.callees();

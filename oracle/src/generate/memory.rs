@@ -1,9 +1,10 @@
 //! Family `memory`: loads and stores of every width that meet, overlap, straddle and miss the bound.
 //!
 //! Addresses within 16 of 0, of the bound, of 2^31 and 2^32, offsets up to 2^32-1, unaligned everywhere; sizes read
-//! and grown in between; data segments under it all. In wild modules accesses miss the memory.
+//! and grown in between; data segments under it all. In wild modules accesses miss the memory, and some functions do nothing but
+//! that: by a byte, by several widths at one address, by segments of which nothing is left.
 
-use super::body::{Expr, Stmt, Style};
+use super::body::{Body, Expr, Stmt, Style};
 use super::draft::{Draft, MemoryDraft, constant};
 use super::draw::Draw;
 use super::{Shape, function, sig, surroundings};
@@ -42,7 +43,7 @@ fn style(draw: &mut Draw<'_>) -> Style {
 }
 
 /// Sizes in bytes of memories whose pages are bytes.
-const SMALL: [u64; 6] = [100, 255, 1024, 4096, 40_000, 70_001];
+const SMALL: [u64; 6] = [100, 255, 1024, 4098, 40_001, 70_001];
 
 /// The memory has pages of a byte, or comes from outside.
 fn small(draw: &mut Draw<'_>, draft: &mut Draft) {
@@ -160,5 +161,24 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
         let sig = sig(draw, 4, 2, style.longs);
         function(draw, &mut draft, &style, sig);
     }
+    if draft.wild {
+        for _ in 0..draw.range(2, 5) {
+            bound(draw, &mut draft);
+        }
+    }
     draft
+}
+
+/// Nothing but accesses around a bound: what stands before them elsewhere traps first, often.
+fn bound(draw: &mut Draw<'_>, draft: &mut Draft) {
+    let style = style(draw);
+    let sig = sig(draw, 3, 2, style.longs);
+    let mut body = Body::new(draw, draft, &style, sig);
+    match body.draft.passive.is_empty() || body.draw.chance(60) {
+        true => body.at_the_end(),
+        false => body.init_of_nothing(1),
+    }
+    body.results(4);
+    let ready = body.finish(true);
+    draft.funcs.push(ready);
 }
