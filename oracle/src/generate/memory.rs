@@ -64,22 +64,27 @@ fn small(draw: &mut Draw<'_>, draft: &mut Draft) {
 fn others(draw: &mut Draw<'_>, draft: &mut Draft) {
     draft.memory_imported = draw.chance(25);
     for _ in 0..draw.range(1, 2) {
-        let small_pages = draw.chance(70);
-        let min = if small_pages { draw.pick(&SMALL) } else { 1 };
-        let bytes: Vec<u8> = (0..draw.below(20)).map(|_| draw.below(256) as u8).collect();
-        let room = min << if small_pages { 0 } else { 16 };
-        let at = draw.pick(&[0, 3, 16, room as u32 - 20]);
-        draft.others.push(MemoryDraft {
-            min,
-            max: min + draw.pick(&[0, 0, 1, 3]),
-            small_pages,
-            data: (at, bytes),
-        });
+        another(draw, draft, 70);
     }
 }
 
+/// A memory behind those that there are; the chance of pages of a byte is in percent.
+pub(super) fn another(draw: &mut Draw<'_>, draft: &mut Draft, small: usize) {
+    let small_pages = draw.chance(small);
+    let min = if small_pages { draw.pick(&SMALL) } else { 1 };
+    let bytes: Vec<u8> = (0..draw.below(20)).map(|_| draw.below(256) as u8).collect();
+    let room = min << if small_pages { 0 } else { 16 };
+    let at = draw.pick(&[0, 3, 16, room as u32 - 20]);
+    draft.others.push(MemoryDraft {
+        min,
+        max: min + draw.pick(&[0, 0, 1, 3]),
+        small_pages,
+        data: (at, bytes),
+    });
+}
+
 /// Passive segments.
-fn segments(draw: &mut Draw<'_>, draft: &mut Draft) {
+pub(super) fn segments(draw: &mut Draw<'_>, draft: &mut Draft) {
     for _ in 0..draw.below(4) {
         let bytes = (0..draw.below(40)).map(|_| draw.below(256) as u8);
         draft.passive.push(bytes.collect());
