@@ -167,7 +167,7 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
         function(draw, &mut draft, &style, sig);
     }
     if draft.wild {
-        for _ in 0..draw.range(2, 5) {
+        for _ in 0..draw.range(3, 6) {
             bound(draw, &mut draft);
         }
     }
