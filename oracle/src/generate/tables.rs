@@ -293,6 +293,8 @@ fn together(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style) {
         });
         number
     });
+    // Neither is there yet for the other, which would else call it with a depth that goes down no more.
+    let mut both = Vec::new();
     for side in 0..2u32 {
         let sig = Sig {
             params: sides[side as usize].clone(),
@@ -310,6 +312,7 @@ fn together(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style) {
         body.results(8);
         let mut ready = body.finish(true);
         ready.cost *= 16;
-        draft.funcs.push(ready);
+        both.push(ready);
     }
+    draft.funcs.extend(both);
 }
