@@ -137,7 +137,7 @@ fn filled(body: &mut Body<'_, '_, '_>, ty: Ty, count: usize) -> Vec<u32> {
 /// A loop that hands its locals round, more than there are registers: its back edge is one long cycle of moves.
 fn ring(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style, sig: Sig) {
     let mut body = Body::new(draw, draft, style, sig);
-    let count = body.draw.range(11, 20);
+    let count = body.draw.range(18, 26);
     let all = filled(&mut body, Ty::I32, count);
     let counter = body.open_loop();
     if body.draw.chance(60) {

@@ -59,6 +59,7 @@ impl Body<'_, '_, '_> {
         self.op(Instruction::I32Add);
         let l = self.local(Ty::I32);
         self.op(Instruction::LocalSet(l));
+        self.fixed.push(l);
         Known::Local(l)
     }
 

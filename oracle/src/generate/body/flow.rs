@@ -227,7 +227,7 @@ impl Body<'_, '_, '_> {
         let times = self.draw.range(1, 5);
         let step = self.draw.pick(&[-1, 1, 2, 7, -1]);
         let local = self.local(Ty::I32);
-        self.counters.push(local);
+        self.fixed.push(local);
         // Down to zero, or up from a start that is seldom anything but zero.
         let start = if step < 0 {
             times as i32
@@ -311,7 +311,7 @@ impl Body<'_, '_, '_> {
     pub fn endless(&mut self, depth: usize) {
         let times = self.draw.range(1, 4);
         let counter = self.local(Ty::I32);
-        self.counters.push(counter);
+        self.fixed.push(counter);
         self.op(Instruction::I32Const(times as i32));
         self.op(Instruction::LocalSet(counter));
         self.op(Instruction::Loop(BlockType::Empty));
@@ -345,7 +345,7 @@ impl Body<'_, '_, '_> {
         let arms = self.draw.range(4, 9) as u32;
         let times = self.draw.range(3, 8);
         let (left, state) = (self.local(Ty::I32), self.local(Ty::I32));
-        self.counters.push(left);
+        self.fixed.push(left);
         self.op(Instruction::I32Const(times as i32));
         self.op(Instruction::LocalSet(left));
         self.op(Instruction::Loop(BlockType::Empty));
