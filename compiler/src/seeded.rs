@@ -441,6 +441,15 @@ bugs! {
     1020 ConstantDifference "constant expressions" "translate" "a difference of constants has its operands exchanged";
     1021 ConstantProduct "constant expressions" "translate" "a product of constants has 32 bits";
     1022 ExpressionDifference "constant expressions" "init" "a difference with an imported global has its operands exchanged";
+    1100 CrowdedJoin "control" "translate" "where nine branches carry values to an end, a local has its old value on the last";
+    1101 LatchForgotten "control" "translate" "from the fifth branch back to a loop on, the last local that it sets is as the iteration began with it";
+    1102 WideLoopSwapped "control" "translate" "a branch back to a loop of seven parameters exchanges the last two";
+    1110 LongRangeSigned "bulk memory" "translate" "a range of 2^31 bytes counts as one of less than none";
+    1111 EndRoundedUp "custom page sizes" "translate" "accesses are checked against a size that is rounded up to words";
+    1112 ReachWraps "several memories" "translate" "behind the first memory, offset and width are added modulo 2^32";
+    1120 CrowdedPairs "64-bit split" "wide" "of 25 parameters of 64 bits that meet in a block, the last has its words exchanged";
+    1121 LongCycle "moves" "moves" "a cycle of seventeen moves is broken without saving the first value";
+    1130 VariablesMisnumbered "memory growth" "translate" "globals that refer to functions are not counted where the size of a memory gets its variable";
 }
 
 /// The line of a table of rules as the bug that is on leaves it: what a table is made of, once a process.

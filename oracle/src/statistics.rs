@@ -72,6 +72,7 @@ const THRESHOLDS: &[Threshold] = &[
     row(Family::Chaos, 5, 45, 80, 105),
     row(Family::Real, 5, 25, 70, 80),
     row(Family::Floats, 10, 50, 70, 60),
+    row(Family::Whole, 5, 74, 80, 85),
 ];
 
 /// Modules from which on a family is judged.

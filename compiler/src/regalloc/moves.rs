@@ -198,7 +198,7 @@ impl Mover {
             Some(r) if !memory_only => Loc::Reg(r),
             _ => self.emergency(0),
         };
-        if !seeded::on(Bug::CycleBrokenWrong) {
+        if !(seeded::on(Bug::CycleBrokenWrong) || seeded::on(Bug::LongCycle) && pairs > 16) {
             self.one(
                 at,
                 Move {

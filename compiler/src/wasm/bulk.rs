@@ -129,7 +129,11 @@ fn within(t: &mut Translator<'_>, size: Size, at: Value, length: Value) -> (Valu
         let bad = t.float(Op::LtU, Ty::I32, &[size, end]);
         return (t.guard(at, bad, trap), length);
     }
-    let long = t.float(Op::LtU, Ty::I32, &[size, length]);
+    let less = match on(Bug::LongRangeSigned) {
+        true => Op::LtS,
+        false => Op::LtU,
+    };
+    let long = t.float(less, Ty::I32, &[size, length]);
     let length = t.guard(length, long, trap);
     let limit = t.float(Op::Sub, Ty::I32, &[size, length]);
     let past = match on(Bug::RangeAtEnd) {

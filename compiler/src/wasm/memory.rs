@@ -163,7 +163,11 @@ impl Accesses {
             Bounds::Check => {
                 let other = on(Bug::FirstMemoryChecked);
                 let m = if other { &self.memories[0] } else { m };
-                (m.check(t, addr, offset as u64 + bytes as u64), offset)
+                let reach = match on(Bug::ReachWraps) && m.index > 0 {
+                    true => offset.wrapping_add(bytes) as u64,
+                    false => offset as u64 + bytes as u64,
+                };
+                (m.check(t, addr, reach), offset)
             }
         }
     }
@@ -257,6 +261,9 @@ impl Access {
         let limit = match self.pages {
             None if reach + on(Bug::ReachIsSize) as u64 > self.min_bytes => {
                 return t.guard(addr, one, TrapKind::OutOfBounds);
+            }
+            None if on(Bug::EndRoundedUp) => {
+                t.iconst(Ty::I32, self.min_bytes.next_multiple_of(4) - reach)
             }
             None => t.iconst(Ty::I32, self.min_bytes - reach),
             Some(_) if reach > (self.max_pages as u64) << self.page_log2 => {

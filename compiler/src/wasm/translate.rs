@@ -343,6 +343,15 @@ impl Translator<'_> {
             {
                 args.swap(0, 1);
             }
+            if on(Bug::WideLoopSwapped) && n > 6 && self.f.ty(args[n - 1]) == self.f.ty(args[n - 2])
+            {
+                args.swap(n - 1, n - 2);
+            }
+            if on(Bug::LatchForgotten)
+                && let (true, [.., last]) = (self.ways_to(frame.header) > 5, &mut args[n..])
+            {
+                *last = *self.f.block(frame.header).params.last().expect("assigned");
+            }
             self.records += args.len() + 1;
             return Edge {
                 to: frame.header,
@@ -373,6 +382,13 @@ impl Translator<'_> {
             to: Func::ENTRY,
             args,
         }
+    }
+
+    /// For a seeded bug: how many blocks lead to this one so far, the one before a loop among them.
+    fn ways_to(&self, block: Block) -> usize {
+        let ways = self.f.blocks.iter().map(|b| &b.term.edges);
+        let ways = ways.filter(|edges| edges.iter().any(|e| e.to == block));
+        ways.count()
     }
 
     fn branch(&mut self, depth: u32) {
@@ -561,7 +577,8 @@ impl Translator<'_> {
                     _ => before,
                 });
             }
-            if on(Bug::JoinForgetsLast) && values.len() > 2 {
+            let crowded = values.len() > 8 && !frame.results.is_empty();
+            if on(Bug::JoinForgetsLast) && values.len() > 2 || on(Bug::CrowdedJoin) && crowded {
                 values.pop();
                 values.push(before);
             }

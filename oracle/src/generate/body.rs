@@ -51,6 +51,8 @@ pub enum Stmt {
     Block,
     Loop,
     SwapLoop,
+    WideLoop,
+    Machine,
     Table,
     Call,
     BrIf,
@@ -96,8 +98,8 @@ pub struct Body<'d, 'a, 'm> {
     pub style: &'m Style,
     sig: Sig,
     locals: Vec<Ty>,
-    /// Locals that only their loop may write.
-    counters: Vec<u32>,
+    /// Locals that only what made them may write: the counters of loops, the ranges of bulk operators.
+    fixed: Vec<u32>,
     labels: Vec<Label>,
     code: Vec<Instruction<'static>>,
     iterations: u64,
@@ -122,7 +124,7 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
             style,
             sig,
             locals,
-            counters: Vec::new(),
+            fixed: Vec::new(),
             labels,
             code: Vec::new(),
             iterations: 1,
@@ -175,10 +177,10 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
         (!all.is_empty()).then(|| all[n % all.len()])
     }
 
-    /// An existing local of the type, if any; `writable` leaves out loop counters.
+    /// An existing local of the type, if any; `writable` leaves out those that are fixed.
     fn some_local(&mut self, ty: Ty, writable: bool) -> Option<u32> {
         let all: Vec<u32> = (0..self.locals.len() as u32)
-            .filter(|&l| self.locals[l as usize] == ty && !(writable && self.counters.contains(&l)))
+            .filter(|&l| self.locals[l as usize] == ty && !(writable && self.fixed.contains(&l)))
             .collect();
         (!all.is_empty()).then(|| all[self.draw.below(all.len())])
     }
@@ -467,7 +469,9 @@ impl<'d, 'a, 'm> Body<'d, 'a, 'm> {
                 self.close();
             }
             Stmt::Loop => self.counted_loop(depth),
-            Stmt::SwapLoop => self.swap_loop(depth),
+            Stmt::SwapLoop => self.swap_loop(2..=4, depth),
+            Stmt::WideLoop => self.swap_loop(5..=9, depth),
+            Stmt::Machine => self.machine(depth),
             Stmt::Table => self.table(None, depth),
             Stmt::Call => {
                 let menu = self.callees();

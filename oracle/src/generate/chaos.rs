@@ -12,7 +12,7 @@ use thumbsmith::{Options, optimizations};
 use wasm_mutate::WasmMutate;
 
 /// Families whose modules are compiled this way: those that are not made of one large function.
-const MODULES: [Family; 9] = [
+const MODULES: [Family; 10] = [
     Family::Ops,
     Family::Pressure,
     Family::Control,
@@ -22,6 +22,7 @@ const MODULES: [Family; 9] = [
     Family::Rules,
     Family::Real,
     Family::Floats,
+    Family::Whole,
 ];
 
 /// Percent of modules that wasm-mutate rewrites: it takes longer than everything else together.

@@ -1,7 +1,7 @@
 //! Family `control`: every way control can split, carry values and meet again.
 //!
-//! Valued blocks, loops whose parameters the back edge permutes, `br_table` with no, one and many targets, branches out
-//! of several blocks at once, early returns, code after unconditional branches, loops that only a trap ends. Some modules are functions that grow by one
+//! Valued blocks, loops whose parameters, few or many, the back edge permutes, `br_table` with no, one and many targets, loops
+//! around them with many ways back, branches out of several blocks at once, early returns, code after unconditional branches, loops that only a trap ends. Some modules are functions that grow by one
 //! instruction from one to the next, so that a distance in them passes what a short form reaches, whatever the rest is.
 
 use super::body::{Body, Expr, Stmt, Style};
@@ -32,6 +32,8 @@ fn style(draw: &mut Draw<'_>) -> Style {
             (3, Stmt::Block),
             (3, Stmt::Loop),
             (3, Stmt::SwapLoop),
+            (1, Stmt::WideLoop),
+            (1, Stmt::Machine),
             (3, Stmt::Table),
             (3, Stmt::BrIf),
             (2, Stmt::Br),

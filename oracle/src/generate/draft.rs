@@ -324,6 +324,17 @@ impl Draft {
         self.data.len() + self.others.len()
     }
 
+    /// Bytes of a data segment: active ones, first those of the first memory, come before passive ones.
+    pub fn segment_length(&self, index: usize) -> u32 {
+        let others = self.others.iter().map(|memory| &memory.data.1);
+        let mut all = self.data.iter().map(|segment| &segment.1).chain(others);
+        let length = match index.checked_sub(self.active()) {
+            Some(passive) => self.passive.get(passive),
+            None => all.nth(index),
+        };
+        length.map_or(0, |bytes| bytes.len() as u32)
+    }
+
     /// Initial size of a memory in bytes.
     pub fn bytes(&self, memory: u32) -> u32 {
         let (pages, small) = match memory.checked_sub(1) {

@@ -1,9 +1,10 @@
 //! Family `memory`: loads and stores of every width that meet, overlap, straddle and miss the bound.
 //!
 //! Addresses within 16 of 0, of the bound, of 2^31 and 2^32, offsets up to 2^32-1, unaligned everywhere; sizes read
-//! and grown in between; data segments under it all. In wild modules accesses miss the memory.
+//! and grown in between; data segments under it all. In wild modules accesses miss the memory, and some functions do nothing but
+//! that: by a byte, by several widths at one address, by segments of which nothing is left.
 
-use super::body::{Expr, Stmt, Style};
+use super::body::{Body, Expr, Stmt, Style};
 use super::draft::{Draft, MemoryDraft, constant};
 use super::draw::Draw;
 use super::{Shape, function, sig, surroundings};
@@ -42,7 +43,7 @@ fn style(draw: &mut Draw<'_>) -> Style {
 }
 
 /// Sizes in bytes of memories whose pages are bytes.
-const SMALL: [u64; 6] = [100, 255, 1024, 4096, 40_000, 70_001];
+const SMALL: [u64; 6] = [100, 255, 1024, 4098, 40_001, 70_001];
 
 /// The memory has pages of a byte, or comes from outside.
 fn small(draw: &mut Draw<'_>, draft: &mut Draft) {
@@ -63,22 +64,27 @@ fn small(draw: &mut Draw<'_>, draft: &mut Draft) {
 fn others(draw: &mut Draw<'_>, draft: &mut Draft) {
     draft.memory_imported = draw.chance(25);
     for _ in 0..draw.range(1, 2) {
-        let small_pages = draw.chance(70);
-        let min = if small_pages { draw.pick(&SMALL) } else { 1 };
-        let bytes: Vec<u8> = (0..draw.below(20)).map(|_| draw.below(256) as u8).collect();
-        let room = min << if small_pages { 0 } else { 16 };
-        let at = draw.pick(&[0, 3, 16, room as u32 - 20]);
-        draft.others.push(MemoryDraft {
-            min,
-            max: min + draw.pick(&[0, 0, 1, 3]),
-            small_pages,
-            data: (at, bytes),
-        });
+        another(draw, draft, 70);
     }
 }
 
+/// A memory behind those that there are; the chance of pages of a byte is in percent.
+pub(super) fn another(draw: &mut Draw<'_>, draft: &mut Draft, small: usize) {
+    let small_pages = draw.chance(small);
+    let min = if small_pages { draw.pick(&SMALL) } else { 1 };
+    let bytes: Vec<u8> = (0..draw.below(20)).map(|_| draw.below(256) as u8).collect();
+    let room = min << if small_pages { 0 } else { 16 };
+    let at = draw.pick(&[0, 3, 16, room as u32 - 20]);
+    draft.others.push(MemoryDraft {
+        min,
+        max: min + draw.pick(&[0, 0, 1, 3]),
+        small_pages,
+        data: (at, bytes),
+    });
+}
+
 /// Passive segments.
-fn segments(draw: &mut Draw<'_>, draft: &mut Draft) {
+pub(super) fn segments(draw: &mut Draw<'_>, draft: &mut Draft) {
     for _ in 0..draw.below(4) {
         let bytes = (0..draw.below(40)).map(|_| draw.below(256) as u8);
         draft.passive.push(bytes.collect());
@@ -160,5 +166,24 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
         let sig = sig(draw, 4, 2, style.longs);
         function(draw, &mut draft, &style, sig);
     }
+    if draft.wild {
+        for _ in 0..draw.range(3, 6) {
+            bound(draw, &mut draft);
+        }
+    }
     draft
+}
+
+/// Nothing but accesses around a bound: what stands before them elsewhere traps first, often.
+fn bound(draw: &mut Draw<'_>, draft: &mut Draft) {
+    let style = style(draw);
+    let sig = sig(draw, 3, 2, style.longs);
+    let mut body = Body::new(draw, draft, &style, sig);
+    match body.draft.passive.is_empty() || body.draw.chance(60) {
+        true => body.at_the_end(),
+        false => body.init_of_nothing(1),
+    }
+    body.results(4);
+    let ready = body.finish(true);
+    draft.funcs.push(ready);
 }

@@ -25,6 +25,7 @@ pub mod smith;
 pub mod specification;
 pub mod table;
 pub mod tables;
+pub mod whole;
 
 use crate::program::{Sig, Ty};
 use body::{Body, Style};
@@ -57,11 +58,12 @@ pub enum Family {
     Chaos,
     Real,
     Floats,
+    Whole,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Family; 12] = [
+    pub const ALL: [Family; 13] = [
         Family::Ops,
         Family::Pressure,
         Family::Control,
@@ -74,13 +76,14 @@ impl Family {
         Family::Chaos,
         Family::Real,
         Family::Floats,
+        Family::Whole,
     ];
 
     /// The family that a byte chooses of `among`, of all if that is empty. A module of `scale` costs as much as fifty
     /// others: it is one of 64; the others share the rest alike, but `rules`, which has some two hundred rules to show, has
     /// two shares.
     pub fn drawn(byte: u8, among: &[Family]) -> Family {
-        const OTHERS: [Family; 12] = [
+        const OTHERS: [Family; 13] = [
             Family::Ops,
             Family::Pressure,
             Family::Control,
@@ -93,6 +96,7 @@ impl Family {
             Family::Real,
             Family::Rules,
             Family::Floats,
+            Family::Whole,
         ];
         let wanted = |family: &Family| among.is_empty() || among.contains(family);
         let others: Vec<Family> = OTHERS.into_iter().filter(wanted).collect();
@@ -118,6 +122,7 @@ impl Family {
             Family::Chaos => "chaos",
             Family::Real => "real",
             Family::Floats => "floats",
+            Family::Whole => "whole",
         }
     }
 
@@ -149,6 +154,7 @@ impl Family {
             Family::Chaos => chaos::make(draw, among),
             Family::Real => Some(real::make(draw)),
             Family::Floats => own(floats::make(draw)),
+            Family::Whole => own(whole::make(draw)),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Family `pressure`: more values alive than there are registers.
 //!
 //! Fourteen to thirty locals computed from each other, folded in another order after calls and loops; operand stacks
-//! of many values; parameters changed under a pending `local.get`; i64 halves that overlap. Some modules have a function of
+//! of many values; parameters changed under a pending `local.get`; i64 halves that overlap; loops that hand round or set
+//! more values than any register file holds. Some modules have a function of
 //! more than 4 KB of results, so that those that call it have slots that no offset of an instruction reaches.
 
 use super::body::{Body, Expr, Stmt, Style};
-use super::draft::Draft;
+use super::draft::{Draft, constant};
 use super::draw::Draw;
 use super::{Shape, function, sig, surroundings};
 use crate::program::{Sig, Ty};
@@ -59,6 +60,8 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
         match (distant, draw.below(8)) {
             (Some(callee), 0..=3) => far(draw, &mut draft, &style, sig, callee),
             (None, 0) => rejoined(draw, &mut draft, &style, sig),
+            (None, 1) if draw.chance(40) => ring(draw, &mut draft, &style, sig),
+            (None, 2) if draw.chance(40) => crowd(draw, &mut draft, &style, sig),
             _ => function(draw, &mut draft, &style, sig),
         }
     }
@@ -116,6 +119,69 @@ pub(super) fn call_seldom(body: &mut Body<'_, '_, '_>, callee: u32) -> u32 {
     }
     body.op(Instruction::End);
     kept
+}
+
+/// Locals of one type that hold something of the parameters.
+fn filled(body: &mut Body<'_, '_, '_>, ty: Ty, count: usize) -> Vec<u32> {
+    let fill = |i: usize| {
+        body.leaf(ty);
+        body.op(constant(ty, (i as u64).wrapping_mul(0x0123_4567_89ab)));
+        body.combine(ty);
+        let l = body.local(ty);
+        body.op(Instruction::LocalSet(l));
+        l
+    };
+    (0..count).map(fill).collect()
+}
+
+/// A loop that hands its locals round, more than there are registers: its back edge is one long cycle of moves.
+fn ring(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style, sig: Sig) {
+    let mut body = Body::new(draw, draft, style, sig);
+    let count = body.draw.range(18, 26);
+    let all = filled(&mut body, Ty::I32, count);
+    let counter = body.open_loop();
+    if body.draw.chance(60) {
+        body.stmt(1);
+    }
+    for i in 1..=count {
+        body.op(Instruction::LocalGet(all[i % count]));
+    }
+    for l in all.iter().rev() {
+        body.op(Instruction::LocalSet(*l));
+    }
+    body.close_loop(counter);
+    body.results(count + 4);
+    let ready = body.finish(true);
+    draft.funcs.push(ready);
+}
+
+/// A loop, or an arm, that sets dozens of 64-bit locals from each other, around calls.
+fn crowd(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style, sig: Sig) {
+    let mut body = Body::new(draw, draft, style, sig);
+    let count = body.draw.range(22, 40);
+    let all = filled(&mut body, Ty::I64, count);
+    let counter = body.draw.chance(60).then(|| body.open_loop());
+    if counter.is_none() {
+        body.open_block();
+        body.leaf(Ty::I32);
+        body.op(Instruction::BrIf(0));
+    }
+    if body.draw.chance(60) {
+        body.stmt(1);
+    }
+    for (i, l) in all.iter().enumerate() {
+        body.op(Instruction::LocalGet(*l));
+        body.op(Instruction::LocalGet(all[(7 * i + 3) % count]));
+        body.combine(Ty::I64);
+        body.op(Instruction::LocalSet(*l));
+    }
+    match counter {
+        Some(counter) => body.close_loop(counter),
+        None => body.close_block(),
+    }
+    body.results(count + 4);
+    let ready = body.finish(true);
+    draft.funcs.push(ready);
 }
 
 /// Locals that are the same small constants on both ways to a join, set aside while everything else is used, and then

@@ -119,7 +119,7 @@ fn pool(draw: &mut Draw<'_>, draft: &Draft) -> Vec<Sig> {
 }
 
 /// A table and the segments that fill it: functions of one type first, then maybe others and nothing.
-fn table(draw: &mut Draw<'_>, draft: &mut Draft, pool: &[Sig]) {
+pub(super) fn table(draw: &mut Draw<'_>, draft: &mut Draft, pool: &[Sig]) {
     let number = draft.tables.len() as u32;
     let funcref = number == 0 || !draw.chance(25);
     let sig = pool[draw.below(pool.len())].clone();
@@ -172,7 +172,7 @@ fn table(draw: &mut Draw<'_>, draft: &mut Draft, pool: &[Sig]) {
 }
 
 /// A global that refers to a function.
-fn global(draw: &mut Draw<'_>, draft: &mut Draft, pool: &[Sig]) {
+pub(super) fn global(draw: &mut Draw<'_>, draft: &mut Draft, pool: &[Sig]) {
     let sig = pool[draw.below(pool.len())].clone();
     let f = draw.pick(&draft.referable(&sig));
     draft.references.push((f, draw.chance(50)));
@@ -183,38 +183,69 @@ fn through(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style, changed: std::
     let sig = sig(draw, 4, 2, style.longs);
     let mut body = Body::new(draw, draft, style, sig);
     for _ in 0..body.draw.range(2, 6) {
-        let table = body.draw.below(body.draft.tables.len()) as u32;
-        let calls = body.draft.tables[table as usize].funcref;
-        match body.draw.below(8) {
-            0..=3 if calls => body.call_table(table),
-            4 => body.is_null(table),
-            5 | 6 if !changed.is_empty() => {
-                let table = body.draw.range(changed.start, changed.end - 1) as u32;
-                body.change_table(table);
-            }
-            7 => {
-                body.stmt(1);
-            }
-            _ if calls => body.call_table(table),
-            _ => body.is_null(table),
-        }
+        step(&mut body, changed.clone());
     }
     body.results(8);
     let ready = body.finish(true);
     draft.funcs.push(ready);
 }
 
-/// A function that ends in a tail call: of a function with other parameters, or through a table.
-fn tail(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style) {
+/// A call through a table, a question to one or a change of one of `changed`; seldom a statement of another kind.
+pub(super) fn step(body: &mut Body<'_, '_, '_>, changed: std::ops::Range<usize>) {
+    let table = body.draw.below(body.draft.tables.len()) as u32;
+    let calls = body.draft.tables[table as usize].funcref;
+    match body.draw.below(8) {
+        0..=3 if calls => body.call_table(table),
+        4 => body.is_null(table),
+        5 | 6 if !changed.is_empty() => {
+            let table = body.draw.range(changed.start, changed.end - 1) as u32;
+            body.change_table(table);
+        }
+        7 => {
+            body.stmt(1);
+        }
+        _ if calls => body.call_table(table),
+        _ => body.is_null(table),
+    }
+}
+
+/// Where a tail call goes.
+#[derive(Clone, Copy)]
+pub(super) enum Callee {
+    Function(u32),
+    Table(u32),
+}
+
+/// Where a function's last call goes, and what that makes its results.
+pub(super) fn leaving(draw: &mut Draw<'_>, draft: &Draft) -> (Callee, Vec<Ty>) {
     let tables: Vec<u32> = (0..draft.tables.len() as u32)
         .filter(|t| draft.tables[*t as usize].funcref)
         .collect();
-    let by_table = draw.chance(40).then(|| draw.pick(&tables));
-    let callee = draw.below(draft.imports.len() + draft.funcs.len());
-    let results = match by_table {
-        Some(t) => draft.tables[t as usize].sig.results.clone(),
-        None => draft.sig(callee).results.clone(),
-    };
+    let table = draw.chance(40).then(|| draw.pick(&tables));
+    let function = draw.below(draft.imports.len() + draft.funcs.len());
+    match table {
+        Some(t) => (
+            Callee::Table(t),
+            draft.tables[t as usize].sig.results.clone(),
+        ),
+        None => (
+            Callee::Function(function as u32),
+            draft.sig(function).results.clone(),
+        ),
+    }
+}
+
+/// The tail call.
+pub(super) fn leave(body: &mut Body<'_, '_, '_>, callee: Callee) {
+    match callee {
+        Callee::Table(t) => body.return_call_table(t),
+        Callee::Function(f) => body.return_call(f),
+    }
+}
+
+/// A function that ends in a tail call: of a function with other parameters, or through a table.
+fn tail(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style) {
+    let (callee, results) = leaving(draw, draft);
     let params = draw.pick(&[0, 2, 6]);
     let params = sig(draw, params, 0, style.longs).params;
     let mut body = Body::new(draw, draft, style, Sig { params, results });
@@ -229,10 +260,7 @@ fn tail(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style) {
         body.op(Instruction::Return);
         body.op(Instruction::End);
     }
-    match by_table {
-        Some(t) => body.return_call_table(t),
-        None => body.return_call(callee as u32),
-    }
+    leave(&mut body, callee);
     let ready = body.finish(true);
     draft.funcs.push(ready);
 }
@@ -265,6 +293,8 @@ fn together(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style) {
         });
         number
     });
+    // Neither is there yet for the other, which would else call it with a depth that goes down no more.
+    let mut both = Vec::new();
     for side in 0..2u32 {
         let sig = Sig {
             params: sides[side as usize].clone(),
@@ -282,6 +312,7 @@ fn together(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style) {
         body.results(8);
         let mut ready = body.finish(true);
         ready.cost *= 16;
-        draft.funcs.push(ready);
+        both.push(ready);
     }
+    draft.funcs.extend(both);
 }

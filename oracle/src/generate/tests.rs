@@ -189,6 +189,21 @@ fn families_hold_the_operators_they_are_there_for() {
         "TypedSelect",
     ];
     need(Family::Tables, &references, 5);
+    let whole = [
+        "F64Load",
+        "I64Store",
+        "MemoryCopy",
+        "MemoryInit",
+        "MemoryGrow",
+        "CallIndirect",
+        "ReturnCall",
+        "ReturnCallIndirect",
+        "TableSet",
+        "TableGrow",
+        "RefFunc",
+        "GlobalSet",
+    ];
+    need(Family::Whole, &whole, 5);
     need(Family::Scale, &["Block", "Loop", "BrTable", "Br"], 10);
 }
 
@@ -235,7 +250,7 @@ fn calls_end_and_few_of_them_trap() {
         // About one operator is one unit; no call of ours may need more than the builder's own bound by much. A range of
         // bytes or entries costs its length, also one that is too long and traps.
         reference.set_fuel(match family {
-            Family::Memory | Family::Tables | Family::Chaos => 1 << 34,
+            Family::Memory | Family::Tables | Family::Chaos | Family::Whole => 1 << 34,
             _ => 200_000,
         });
         let (returned, trapped, void) = outcomes(family, &mut reference);
@@ -254,7 +269,8 @@ fn calls_end_and_few_of_them_trap() {
             | Family::Tables
             | Family::Rules
             | Family::Chaos
-            | Family::Real => 4_000,
+            | Family::Real
+            | Family::Whole => 4_000,
             // One of six functions is of constants alone: it has no arguments, and is called four times.
             Family::Floats => 3_000,
         };

@@ -7,6 +7,9 @@ use super::Body;
 use crate::program::Ty;
 use wasm_encoder::{Instruction, MemArg, MemArgTarget};
 
+/// The operator of an access.
+type Access = fn(MemArg) -> Instruction<'static>;
+
 impl Body<'_, '_, '_> {
     pub(super) fn memory_size(&mut self, ty: Ty, grow: bool, depth: usize) {
         if self.draft.memory.is_none() || matches!(ty, Ty::F32 | Ty::F64) {
@@ -142,8 +145,14 @@ impl Body<'_, '_, '_> {
         if !self.has_memory() {
             return self.leaf(ty);
         }
-        type Load = fn(MemArg) -> Instruction<'static>;
-        let loads: &[(u32, Load)] = match ty {
+        let (bytes, load) = self.some_load(ty);
+        let arg = self.address(bytes, depth - 1);
+        self.op(load(arg));
+    }
+
+    /// A load of this type, with its bytes.
+    fn some_load(&mut self, ty: Ty) -> (u32, Access) {
+        let loads: &[(u32, Access)] = match ty {
             Ty::I32 => &[
                 (4, Instruction::I32Load),
                 (1, Instruction::I32Load8S),
@@ -163,18 +172,23 @@ impl Body<'_, '_, '_> {
             Ty::F32 => &[(4, Instruction::F32Load)],
             Ty::F64 => &[(8, Instruction::F64Load)],
         };
-        let (bytes, load) = self.draw.pick(loads);
-        let arg = self.address(bytes, depth - 1);
-        self.op(load(arg));
+        self.draw.pick(loads)
     }
 
     pub(super) fn store(&mut self, depth: usize) {
         if !self.has_memory() {
             return;
         }
-        type Store = fn(MemArg) -> Instruction<'static>;
         let ty = self.ty();
-        let stores: &[(u32, Store)] = match ty {
+        let (bytes, store) = self.some_store(ty);
+        let arg = self.address(bytes, depth);
+        self.expr(ty, depth);
+        self.op(store(arg));
+    }
+
+    /// A store of this type, with its bytes.
+    fn some_store(&mut self, ty: Ty) -> (u32, Access) {
+        let stores: &[(u32, Access)] = match ty {
             Ty::I32 => &[
                 (4, Instruction::I32Store),
                 (1, Instruction::I32Store8),
@@ -189,9 +203,45 @@ impl Body<'_, '_, '_> {
             Ty::F32 => &[(4, Instruction::F32Store)],
             Ty::F64 => &[(8, Instruction::F64Store)],
         };
-        let (bytes, store) = self.draw.pick(stores);
-        let arg = self.address(bytes, depth);
-        self.expr(ty, depth);
-        self.op(store(arg));
+        self.draw.pick(stores)
+    }
+
+    /// Accesses of several widths in any order, with one address between them: a parameter brought to the end of a memory,
+    /// by an offset that may be the most of it, so that each of them lies inside, across the end or behind it.
+    pub fn at_the_end(&mut self) {
+        let memory = self.memory();
+        let end = self.draft.bytes(memory).wrapping_sub(16);
+        let most = u32::MAX - self.draw.below(24) as u32;
+        let offset = self.draw.pick(&[0, 0, 7, end, most]);
+        let at = self.local(Ty::I32);
+        self.leaf(Ty::I32);
+        for op in [
+            Instruction::I32Const(15),
+            Instruction::I32And,
+            Instruction::I32Const(end.wrapping_sub(offset) as i32),
+            Instruction::I32Add,
+            Instruction::LocalSet(at),
+        ] {
+            self.op(op);
+        }
+        for _ in 0..self.draw.range(1, 3) {
+            let arg = MemArg {
+                offset: u64::from(offset.saturating_add(self.draw.below(9) as u32)),
+                align: 0,
+                target: MemArgTarget::Memory(memory),
+                ordering: None,
+            };
+            let ty = self.ty();
+            self.op(Instruction::LocalGet(at));
+            if self.draw.chance(60) {
+                let (_, load) = self.some_load(ty);
+                self.op(load(arg));
+                self.keep(&[ty]);
+            } else {
+                let (_, store) = self.some_store(ty);
+                self.leaf(ty);
+                self.op(store(arg));
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! In: the builder. Out: operators appended to it. Invariant: in a tame module every range lies inside the initial size of
 //! its memory or segment, and a segment that something drops gives no bytes; in a wild one ranges begin and end around the
-//! boundaries. Ranges of one memory overlap more often than not.
+//! boundaries, and bytes are asked of segments that were dropped. Ranges of one memory overlap more often than not.
 
 use super::Body;
 use crate::program::Ty;
@@ -59,6 +59,7 @@ impl Body<'_, '_, '_> {
         self.op(Instruction::I32Add);
         let l = self.local(Ty::I32);
         self.op(Instruction::LocalSet(l));
+        self.fixed.push(l);
         Known::Local(l)
     }
 
@@ -180,6 +181,9 @@ impl Body<'_, '_, '_> {
         };
         let active = self.draft.active();
         let mem = self.memory();
+        if self.draft.wild && self.draw.chance(25) {
+            return self.init_of_nothing(depth);
+        }
         let wild = self.draft.wild && !self.draw.chance(self.style.tame);
         let n = self.draw.below(last + 1);
         if self.draw.chance(15) {
@@ -196,7 +200,7 @@ impl Body<'_, '_, '_> {
         let bytes = match index.checked_sub(active) {
             Some(n) if wild || n != last => self.draft.passive[n].len() as u32,
             Some(_) => 0,
-            None => self.draft.data.get(index).map_or(4, |d| d.1.len() as u32),
+            None => self.draft.segment_length(index),
         };
         let (from, length) = match wild {
             true => match self.draw.chance(50) {
@@ -216,22 +220,41 @@ impl Body<'_, '_, '_> {
                 let from = self.draw.below(most as usize + 1) as u32;
                 let length = self.below(0, most - from, depth);
                 let at = self.below(0, LONGEST.min(room / 4), depth);
-                self.value(at);
-                self.value(Known::Constant(from));
-                self.value(length);
-                self.op(Instruction::MemoryInit {
-                    mem,
-                    data_index: index as u32,
-                });
-                return;
+                return self.init(mem, index, at, (Known::Constant(from), length));
             }
         };
-        self.value(at);
+        self.init(mem, index, at, (from, length));
+    }
+
+    /// `memory.init` of what a segment had before it was dropped: by instantiation, if it is active, else by the operator
+    /// before, mostly. Nothing is left of it, so only a range of no bytes at its beginning is let through.
+    pub fn init_of_nothing(&mut self, depth: usize) {
+        let mem = self.memory();
+        let index = self
+            .draw
+            .below(self.draft.active() + self.draft.passive.len());
+        if index >= self.draft.active() && self.draw.chance(80) {
+            self.op(Instruction::DataDrop(index as u32));
+        }
+        let bytes = self.draft.segment_length(index);
+        let from = self.draw.below(bytes as usize + 1) as u32;
+        let length = self.draw.below((bytes - from) as usize + 1) as u32;
+        let at = self.below(0, LONGEST.min(self.draft.bytes(mem) / 4), depth);
+        self.init(
+            mem,
+            index,
+            at,
+            (Known::Constant(from), Known::Constant(length)),
+        );
+    }
+
+    fn init(&mut self, mem: u32, segment: usize, to: Known, (from, length): (Known, Known)) {
+        self.value(to);
         self.value(from);
         self.value(length);
         self.op(Instruction::MemoryInit {
             mem,
-            data_index: index as u32,
+            data_index: segment as u32,
         });
     }
 }

@@ -7,6 +7,7 @@ use super::{Body, Label};
 use crate::generate::draft::val_type;
 use crate::generate::table::named;
 use crate::program::{Sig, Ty};
+use std::ops::RangeInclusive;
 use wasm_encoder::{BlockType, Instruction};
 
 /// The counter of a loop.
@@ -161,7 +162,7 @@ impl Body<'_, '_, '_> {
             self.op(Instruction::I32And);
         }
         // Tables that go through the arms in order, and tables that share them out.
-        let entries = self.draw.pick(&[arms, arms, 0, 1, 4, arms + 3]);
+        let entries = self.draw.pick(&[arms, arms, 0, 1, 4, arms + 3, 24]);
         let in_order = self.draw.chance(30);
         let targets: Vec<u32> = (0..entries)
             .map(|i| match in_order {
@@ -226,7 +227,7 @@ impl Body<'_, '_, '_> {
         let times = self.draw.range(1, 5);
         let step = self.draw.pick(&[-1, 1, 2, 7, -1]);
         let local = self.local(Ty::I32);
-        self.counters.push(local);
+        self.fixed.push(local);
         // Down to zero, or up from a start that is seldom anything but zero.
         let start = if step < 0 {
             times as i32
@@ -310,7 +311,7 @@ impl Body<'_, '_, '_> {
     pub fn endless(&mut self, depth: usize) {
         let times = self.draw.range(1, 4);
         let counter = self.local(Ty::I32);
-        self.counters.push(counter);
+        self.fixed.push(counter);
         self.op(Instruction::I32Const(times as i32));
         self.op(Instruction::LocalSet(counter));
         self.op(Instruction::Loop(BlockType::Empty));
@@ -335,13 +336,86 @@ impl Body<'_, '_, '_> {
         self.op(Instruction::Unreachable);
     }
 
-    /// A loop with parameters that its back edge permutes.
-    pub(super) fn swap_loop(&mut self, depth: usize) {
+    /// A loop around a jump table, as an interpreter has it. Arms set what is dispatched on next, and go back to the loop from
+    /// where they are, on to the next arm, or out; what bounds it is counted where it begins.
+    pub(super) fn machine(&mut self, depth: usize) {
+        if self.iterations > 30 {
+            return;
+        }
+        let arms = self.draw.range(4, 9) as u32;
+        let times = self.draw.range(3, 8);
+        let (left, state) = (self.local(Ty::I32), self.local(Ty::I32));
+        self.fixed.push(left);
+        self.op(Instruction::I32Const(times as i32));
+        self.op(Instruction::LocalSet(left));
+        self.op(Instruction::Loop(BlockType::Empty));
+        self.open(&[], true);
+        self.iterations *= times as u64;
+        for _ in 0..=arms {
+            self.open_block();
+        }
+        for op in [
+            Instruction::LocalGet(left),
+            Instruction::I32Eqz,
+            Instruction::BrIf(arms),
+            Instruction::LocalGet(left),
+            Instruction::I32Const(1),
+            Instruction::I32Sub,
+            Instruction::LocalSet(left),
+            Instruction::LocalGet(state),
+            Instruction::I32Const(15),
+            Instruction::I32And,
+        ] {
+            self.op(op);
+        }
+        let targets: Vec<u32> = (0..arms).collect();
+        let default = self.draw.below(arms as usize + 1) as u32;
+        self.op(Instruction::BrTable(targets.into(), default));
+        for arm in 0..arms {
+            self.close();
+            self.arm(arms - arm, state, depth);
+        }
+        self.close();
+        self.iterations /= times as u64;
+        self.close();
+    }
+
+    /// An arm of [`Self::machine`], from which so many labels lead to the loop.
+    fn arm(&mut self, again: u32, state: u32, depth: usize) {
+        self.stmts(1, depth.saturating_sub(1));
+        self.expr(Ty::I32, 1);
+        self.op(Instruction::LocalSet(state));
+        let ty = self.ty();
+        let set = self.target(ty);
+        self.op(Instruction::LocalGet(set));
+        self.leaf(ty);
+        self.combine(ty);
+        self.op(Instruction::LocalSet(set));
+        match self.draw.below(8) {
+            0..=2 => self.op(Instruction::Br(again)),
+            3 | 4 => {
+                self.leaf(Ty::I32);
+                self.op(Instruction::BrIf(again));
+            }
+            5 | 6 => {
+                self.condition(1);
+                self.op(Instruction::If(BlockType::Empty));
+                self.open(&[], false);
+                self.stmts(1, 1);
+                self.op(Instruction::Br(again + 1));
+                self.close();
+            }
+            _ => self.op(Instruction::Br(again - 1)),
+        }
+    }
+
+    /// A loop with so many parameters, which its back edge permutes.
+    pub(super) fn swap_loop(&mut self, params: RangeInclusive<usize>, depth: usize) {
         if self.iterations > 60 {
             return;
         }
         let ty = self.ty();
-        let types = vec![ty; self.draw.range(2, 4)];
+        let types = vec![ty; self.draw.range(*params.start(), *params.end())];
         let counter = self.begin_loop();
         self.values(&types, 1);
         let bt = self.block_type(&types, &types);
