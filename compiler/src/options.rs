@@ -35,11 +35,8 @@ pub enum Feature {
 }
 
 impl Cpu {
-    /// Every core that code is generated for.
-    pub const ALL: [Cpu; 7] = Cpu::KNOWN;
-
-    /// Every core whose instructions are known: those too whose FPU no code uses yet.
-    pub const KNOWN: [Cpu; 7] = [
+    /// Every core.
+    pub const ALL: [Cpu; 7] = [
         Cpu::CortexM3,
         Cpu::CortexM4,
         Cpu::CortexM7,

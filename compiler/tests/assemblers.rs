@@ -232,7 +232,7 @@ fn agree(name: &str, lines: &[Line], cpu: Cpu, dialect: Dialect) {
 
 #[test]
 fn gnu_as_agrees() {
-    for cpu in Cpu::KNOWN {
+    for cpu in Cpu::ALL {
         agree(
             &format!("gnu-{}", cpu.name()),
             &lines(cpu, Dialect::Gnu, 200, true),
@@ -255,7 +255,7 @@ fn gnu_as_takes_the_smallest_form_without_suffix() {
 
 #[test]
 fn llvm_mc_agrees() {
-    for cpu in Cpu::KNOWN {
+    for cpu in Cpu::ALL {
         let lines = lines(cpu, Dialect::Llvm, 200, true);
         agree(&format!("llvm-{}", cpu.name()), &lines, cpu, Dialect::Llvm);
     }

@@ -188,7 +188,7 @@ fn attributes_of_floats_are_those_of_gcc() {
     let path = |name: &str| dir.0.join(name);
     std::fs::write(path("main.c"), "float f(float x) { return x; }").unwrap();
     let wat = r#"(module (func (export "f") (param f32) (result f32) (local.get 0)))"#;
-    for cpu in Cpu::KNOWN {
+    for cpu in Cpu::ALL {
         let options = Options {
             cpu,
             ..Options::default()

@@ -20,7 +20,7 @@ fn executor_agrees_with_unicorn() {
         let mut n = 0;
         while counts.states < INSTRUCTIONS * STATES && failures.len() <= 12 {
             n += 1;
-            let cpu = Cpu::KNOWN[n % Cpu::KNOWN.len()];
+            let cpu = Cpu::ALL[n % Cpu::ALL.len()];
             let Some(trial) = Trial::new(form, cpu, &mut random) else {
                 continue;
             };

@@ -148,7 +148,7 @@ impl Bench {
             data: (0..SIZE).map(|_| random.next() as u8).collect(),
             written: None,
         };
-        let references: Result<_, uc_error> = Cpu::KNOWN
+        let references: Result<_, uc_error> = Cpu::ALL
             .iter()
             .map(|cpu| Reference::new(*cpu, &memory))
             .collect();
@@ -211,7 +211,7 @@ impl Bench {
         for chunk in bytes.chunks_exact(8).take(INSTRUCTIONS) {
             let word = chunk.iter().fold(0, |w, b| w << 8 | u64::from(*b));
             let form = &FORMS[(word >> 48) as usize % FORMS.len()];
-            let cores: Vec<Cpu> = Cpu::KNOWN
+            let cores: Vec<Cpu> = Cpu::ALL
                 .into_iter()
                 .filter(|cpu| form.exists_on(*cpu))
                 .collect();

@@ -281,7 +281,12 @@ fn calls_end_and_few_of_them_trap() {
         );
         assert_eq!(void, 0, "{}: calls without end", family.name());
         let share = trapped * 100 / (returned + trapped);
-        let most = if family == Family::Smith { 60 } else { 20 };
+        let most = match family {
+            Family::Smith => 60,
+            // Wild modules of this family are about bounds.
+            Family::Memory => 25,
+            _ => 20,
+        };
         assert!(share <= most, "{}: {share} % of calls trap", family.name());
     }
 }

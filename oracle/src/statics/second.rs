@@ -23,7 +23,7 @@ const NOP: u16 = 0xbf00;
 pub fn rejected<'a>(words: impl Iterator<Item = &'a Word>) -> Result<Vec<String>, String> {
     let words: Vec<&Word> = words.collect();
     let mut found = Vec::new();
-    for cpu in Cpu::KNOWN {
+    for cpu in Cpu::ALL {
         let mine: Vec<&Word> = words.iter().copied().filter(|w| w.cpu == cpu).collect();
         if !mine.is_empty() {
             found.extend(ask(cpu, &mine)?);

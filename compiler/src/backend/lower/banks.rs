@@ -59,10 +59,8 @@ impl Lower<'_, '_> {
                 break;
             }
         }
-        for i in 0..either.len() {
-            if either[i] {
-                self.native[i] = self.cx.choices.flip(true);
-            }
+        for (native, _) in self.native.iter_mut().zip(&*either).filter(|(_, e)| **e) {
+            *native = self.cx.choices.flip(true);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Lowering of terminators, edges and block order.
 
-use super::{Draft, Lower, Target};
+use super::{Draft, Lower, Target, pairs};
 use crate::backend::mir::{MBlock, MBlockId, MEdge, MInst, MOp, VReg};
 use crate::ir::{Block, Edge, Func, Op, TermOp, Value};
 use crate::isa::{self, Cond, Op as I};
@@ -31,13 +31,13 @@ impl Lower<'_, '_> {
 
     fn edge_args(&mut self, e: &Edge) -> SmallVec<[VReg; 2]> {
         let params = &self.f.block(e.to).params;
-        let place = |v: Value| params.iter().position(|p| *p == v);
         let mut out = SmallVec::new();
-        for (&a, &p) in e.args.iter().zip(params) {
+        for (k, (&a, &p)) in e.args.iter().zip(params).enumerate() {
             if self.pairs.is_high(p) {
                 continue;
             }
-            out.push(match self.pairs.high(p).and_then(place) {
+            let high = self.pairs.high(p);
+            out.push(match high.and_then(|high| pairs::behind(params, k, high)) {
                 Some(high) => self.double_here(a, e.args[high]),
                 None => self.reg_in(a, self.in_fpu(p)),
             });

@@ -14,6 +14,9 @@ use crate::isa::{Class, Reg};
 use crate::options::Feature;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+/// Most rounds of the search; if it has not come to rest then, nothing is kept whole.
+const ROUNDS: u32 = 12;
+
 /// The words of each double that is kept whole, by the low one.
 #[derive(Default)]
 pub(super) struct Pairs {
@@ -72,7 +75,10 @@ impl Lower<'_, '_> {
             return;
         }
         self.find_pairs();
-        while !self.pairs.high.is_empty() {
+        for round in 0.. {
+            if round == ROUNDS {
+                self.pairs = Pairs::default();
+            }
             let gains = self.gains();
             let worse: Vec<Value> = (self.pairs.high.keys().copied())
                 .filter(|low| gains.get(low).is_none_or(|gain| *gain <= 0.0))
@@ -119,7 +125,11 @@ impl Lower<'_, '_> {
             }
         }
         for &b in &self.cfg.rpo {
-            for edge in &self.f.block(b).term.edges {
+            let term = &self.f.block(b).term;
+            let places = self.places_of_terminator(term.op);
+            let sent = whole_places(&places).map(|k| (term.args[k], term.args[k + 1]));
+            found.extend(sent.filter(|(low, _)| self.f.node(self.bare(*low)).op == Op::Select));
+            for edge in &term.edges {
                 let params = &self.f.block(edge.to).params;
                 for k in 1..params.len() {
                     let (low, high) = (self.bare(edge.args[k - 1]), self.bare(edge.args[k]));
@@ -266,9 +276,8 @@ impl Lower<'_, '_> {
             self.uses(&term.args, &whole, often, &mut add);
             for edge in &term.edges {
                 let params = &self.f.block(edge.to).params;
-                let place = |v: Value| params.iter().position(|p| *p == v);
                 for (k, &p) in params.iter().enumerate() {
-                    match self.pairs.high(p).and_then(place) {
+                    match self.pairs.high(p).and_then(|high| behind(params, k, high)) {
                         Some(other) => {
                             let (low, high) = (edge.args[k], edge.args[other]);
                             self.use_of_pair((low, high), often, &mut add);
@@ -331,6 +340,14 @@ impl Lower<'_, '_> {
             false if self.is_double(low, high) => 1.0,
             false => -1.0,
         }
+    }
+}
+
+/// The place of a block's parameter that mostly stands right behind another one.
+pub(super) fn behind(params: &[Value], k: usize, high: Value) -> Option<usize> {
+    match params.get(k + 1) {
+        Some(next) if *next == high => Some(k + 1),
+        _ => params.iter().position(|p| *p == high),
     }
 }
 
