@@ -130,23 +130,14 @@ fn around_call(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style, mut sig: S
     draft.funcs.push(ready);
 }
 
-/// More argument words and results than there are registers, of the core or of an FPU, and each result is an argument or two: all
-/// wait in registers, slots or the caller's words while results are put in their places.
+/// More argument words and results than there are registers, and each result is an argument or two: all wait in
+/// registers, slots or the caller's words while results are put in their places.
 fn permuted(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style) {
     let most = draw.pick(&[8, 20, 30]);
     let mut sig = sig(draw, most, 0, style.longs);
     sig.params.resize(sig.params.len().max(7), Ty::I32);
-    let floats = draw.chance(30);
-    if floats {
-        let all = draw.range(2, 28).max(sig.params.len());
-        sig.params.resize(all, Ty::F32);
-        for ty in &mut sig.params {
-            *ty = draw.pick(&[Ty::F32, Ty::F32, Ty::F64, *ty]);
-        }
-    }
     let n = sig.params.len();
-    let least = if floats { 1 } else { 5 };
-    let chosen: Vec<usize> = (0..draw.range(least, 32)).map(|_| draw.below(n)).collect();
+    let chosen: Vec<usize> = (0..draw.range(5, 32)).map(|_| draw.below(n)).collect();
     sig.results = chosen.iter().map(|p| sig.params[*p]).collect();
     let mut body = Body::new(draw, draft, style, sig.clone());
     if body.draw.chance(30) {
@@ -154,7 +145,7 @@ fn permuted(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style) {
     }
     for (p, ty) in chosen.into_iter().zip(&sig.results) {
         body.op(Instruction::LocalGet(p as u32));
-        if matches!(ty, Ty::I32 | Ty::I64) && body.draw.chance(25) {
+        if body.draw.chance(25) {
             body.leaf(*ty);
             body.combine(*ty);
         }

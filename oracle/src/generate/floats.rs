@@ -53,7 +53,9 @@ fn ty(draw: &mut Draw<'_>) -> Ty {
 }
 
 fn sig(draw: &mut Draw<'_>) -> Sig {
-    let params = (0..draw.below(7)).map(|_| ty(draw)).collect();
+    // Some have more floats than an FPU has registers for them.
+    let most = if draw.chance(15) { 24 } else { 7 };
+    let params = (0..draw.below(most)).map(|_| ty(draw)).collect();
     let results = (0..draw.pick(&[1, 1, 1, 2, 3])).map(|_| ty(draw)).collect();
     Sig { params, results }
 }
