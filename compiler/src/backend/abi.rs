@@ -9,7 +9,7 @@
 
 use crate::ir::{FuncType, Ty};
 use crate::isa::Reg;
-use crate::options::Cpu;
+use crate::options::{Cpu, Feature};
 use crate::seeded::{Bug, on};
 
 /// Which procedure call standard holds (AAPCS32, section 6).
@@ -24,9 +24,9 @@ pub enum Variant {
 impl Variant {
     /// The standard of code for a core.
     pub fn of(cpu: Cpu) -> Variant {
-        match cpu == cpu.without_fpu() {
-            true => Variant::Base,
-            false => Variant::Vfp,
+        match cpu.has(Feature::Fpv4Sp) {
+            true => Variant::Vfp,
+            false => Variant::Base,
         }
     }
 

@@ -9,16 +9,10 @@ use super::Lower;
 use super::{pairs, vfp};
 use crate::backend::abi::{self, Place, Signature};
 use crate::ir::{Block, Edge, Func, Node, Op, TermOp, Ty, Value};
+use smallvec::SmallVec;
 
 /// Most rounds of the search; values that have not come to rest then stay in the core.
 const ROUNDS: usize = 12;
-
-/// What moves decide for a value that may be in either file.
-#[derive(Clone, Copy, Default)]
-struct Weight {
-    /// Definitions and uses in the FPU minus those in the core, each as often as its block runs.
-    balance: f32,
-}
 
 impl Lower<'_, '_> {
     /// Whether a value is left in a register of the FPU by its definition.
@@ -31,14 +25,34 @@ impl Lower<'_, '_> {
         if self.variant == abi::Variant::Base || !self.meets_fpu() {
             return;
         }
-        let mut either = vec![false; self.f.nodes.len()];
-        self.native = vec![false; self.f.nodes.len()];
-        for (i, n) in self.f.nodes.iter().enumerate() {
-            let v = Value(i as u32);
-            self.native[i] = self.is_fixed(v, n);
-            either[i] = !self.native[i] && self.may_be_in_either(v, n);
+        let computed = |n: &Node| vfp::instruction(n, self.cx.options.cpu);
+        let nodes = self.f.nodes.iter();
+        let computed = nodes.map(|n| computed(n).is_some_and(|found| !found.compares()));
+        self.native = computed.collect();
+        let nodes = self.f.nodes.iter();
+        let mut either: Vec<bool> = nodes.map(|n| self.may_be_in_either(n)).collect();
+        let params = &self.f.block(Func::ENTRY).params;
+        params.iter().for_each(|p| either[p.0 as usize] = false);
+        for (p, place) in params.iter().zip(&self.sig.params) {
+            self.native[p.0 as usize] = is_float(place);
         }
+        self.results_in_fpu();
         self.settle(&mut either);
+    }
+
+    /// Results of calls are where the convention has them.
+    fn results_in_fpu(&mut self) {
+        for (i, n) in self.f.nodes.iter().enumerate() {
+            let Some(sig) = self.callee(n).filter(|s| s.struct_words.is_none()) else {
+                continue;
+            };
+            let float = (0..).zip(&sig.results).filter(|(_, place)| is_float(place));
+            for (word, _) in float {
+                if let Some(named) = self.words.get(&(Value(i as u32), word)) {
+                    self.native[named.0 as usize] = true;
+                }
+            }
+        }
     }
 
     /// Flexible values start in the FPU, and leave it one round after the other where that costs more.
@@ -50,7 +64,7 @@ impl Lower<'_, '_> {
             let weights = self.weights(either);
             let mut moved = false;
             for (i, weight) in weights.iter().enumerate() {
-                if either[i] && (weight.balance <= 0.0 || round == ROUNDS) {
+                if either[i] && (*weight <= 0.0 || round == ROUNDS) {
                     (either[i], self.native[i]) = (false, false);
                     moved = true;
                 }
@@ -85,50 +99,39 @@ impl Lower<'_, '_> {
                 let decl = &module.funcs[n.imm as usize];
                 Some(match decl.import.is_some() {
                     true => abi::external(&decl.ty, self.variant),
-                    false => abi::within(&decl.ty, decl.entry.area, self.variant),
+                    false => self.convention(n.imm as u32),
                 })
             }
-            Op::CallIndirect => {
-                let t = &module.types[n.imm as usize];
-                Some(abi::within(&t.ty, t.area, self.variant))
-            }
+            Op::CallIndirect => Some(self.convention_of_type(n.imm as u32)),
             _ => None,
         }
     }
 
-    /// Whether a value's definition can only leave it in the FPU.
-    fn is_fixed(&self, v: Value, n: &Node) -> bool {
-        match n.op {
-            Op::Fp => {
-                vfp::instruction(n, self.cx.options.cpu).is_some_and(|found| !found.compares())
-            }
-            Op::Proj => {
-                let call = self.f.node(n.args[0]);
-                let results = self.callee(call).filter(|s| s.struct_words.is_none());
-                results.is_some_and(|s| s.results.get(n.imm as usize).is_some_and(is_float))
-            }
-            Op::Param => {
-                let params = &self.f.block(Func::ENTRY).params;
-                let at = params.iter().position(|p| *p == v);
-                at.is_some_and(|k| self.sig.params.get(k).is_some_and(is_float))
-            }
-            _ => false,
-        }
+    /// The signature of a function of the module.
+    pub(super) fn convention(&self, function: u32) -> Signature {
+        let decl = &self.cx.module.funcs[function as usize];
+        abi::within(&decl.ty, decl.entry.area, self.variant)
     }
 
-    fn may_be_in_either(&self, v: Value, n: &Node) -> bool {
+    /// The signature of functions that are called by reference.
+    pub(super) fn convention_of_type(&self, number: u32) -> Signature {
+        let t = &self.cx.module.types[number as usize];
+        abi::within(&t.ty, t.area, self.variant)
+    }
+
+    fn may_be_in_either(&self, n: &Node) -> bool {
         match n.op {
-            Op::Param => !self.f.block(Func::ENTRY).params.contains(&v),
+            Op::Param => true,
             Op::Select => n.ty == Ty::I32,
             _ => self.sign_change(n).is_some(),
         }
     }
 
-    /// How the places of definitions and uses speak for and against the FPU.
-    fn weights(&self, either: &[bool]) -> Vec<Weight> {
-        let mut weights = vec![Weight::default(); either.len()];
+    /// By value: definitions and uses in the FPU minus those in the core, each as often as its block runs.
+    fn weights(&self, either: &[bool]) -> Vec<f32> {
+        let mut weights = vec![0.0; either.len()];
         let mut add = |v: Value, float: bool, often: f32| {
-            weights[self.bare(v).0 as usize].balance += if float { often } else { -often };
+            weights[self.bare(v).0 as usize] += if float { often } else { -often };
         };
         for (i, n) in self.f.nodes.iter().enumerate() {
             let v = Value(i as u32);
@@ -136,10 +139,9 @@ impl Lower<'_, '_> {
                 continue;
             };
             let often = self.often(block);
-            for (k, &a) in n.args.iter().enumerate() {
-                if !(k == 0 && pairs::is_transparent(n)) {
-                    add(a, self.reads_fpu(v, n, k), often);
-                }
+            let first = usize::from(pairs::is_transparent(n));
+            for (&a, float) in n.args.iter().zip(self.reads_fpu(v, n)).skip(first) {
+                add(a, float, often);
             }
             if either[i] {
                 let values = if n.op == Op::Select {
@@ -176,43 +178,43 @@ impl Lower<'_, '_> {
 
     /// Where the operands of a terminator go: those of the switch and of conditions to registers of the core.
     pub(super) fn places_of_terminator(&self, op: TermOp) -> Vec<Place> {
-        let module = self.cx.module;
         let reference = Place::Reg(crate::isa::Reg::R12);
         match op {
             TermOp::Return => self.sig.results.clone(),
-            TermOp::TailCall(f) => {
-                let decl = &module.funcs[f as usize];
-                abi::within(&decl.ty, decl.entry.area, self.variant).params
-            }
+            TermOp::TailCall(f) => self.convention(f).params,
             TermOp::TailCallIndirect(t) => {
-                let t = &module.types[t as usize];
-                let params = abi::within(&t.ty, t.area, self.variant).params;
+                let params = self.convention_of_type(t).params;
                 std::iter::once(reference).chain(params).collect()
             }
             TermOp::Jump | TermOp::Br | TermOp::Switch | TermOp::Trap(_) => Vec::new(),
         }
     }
 
-    /// Whether operand `k` of a node is read from a register of the FPU.
-    pub(super) fn reads_fpu(&self, v: Value, n: &Node, k: usize) -> bool {
+    /// By operand of a node: whether it is read from a register of the FPU, as a word.
+    pub(super) fn reads_fpu(&self, v: Value, n: &Node) -> SmallVec<[bool; 4]> {
+        let mut reads = SmallVec::from_elem(false, n.args.len());
         match n.op {
-            Op::Fp => {
-                let single = |o: &(usize, Ty)| o.0 == k && o.1 != Ty::F64;
-                vfp::instruction(n, self.cx.options.cpu).is_some()
-                    && pairs::operands(n).any(|o| single(&o))
+            Op::Fp if vfp::instruction(n, self.cx.options.cpu).is_some() => {
+                for (k, ty) in pairs::operands(n) {
+                    reads[k] = ty != Ty::F64;
+                }
             }
-            Op::Select => k > 0 && self.in_fpu(v),
-            Op::Call => self
-                .callee(n)
-                .is_some_and(|s| s.params.get(k).is_some_and(is_float)),
-            Op::CallIndirect => {
-                k > 0
-                    && self
-                        .callee(n)
-                        .is_some_and(|s| s.params.get(k - 1).is_some_and(is_float))
+            Op::Fp => {}
+            Op::Call | Op::CallIndirect => {
+                let params = self.callee(n).map(|s| s.params).unwrap_or_default();
+                let first = usize::from(n.op == Op::CallIndirect);
+                for (read, place) in reads.iter_mut().skip(first).zip(&params) {
+                    *read = is_float(place);
+                }
             }
-            _ => self.in_fpu(v),
+            _ => {
+                reads.fill(self.in_fpu(v));
+                if n.op == Op::Select {
+                    reads[0] = false;
+                }
+            }
         }
+        reads
     }
 
     /// An estimate of how often a block runs.

@@ -116,24 +116,9 @@ impl Lower<'_, '_> {
 
     /// A call in the place of the function: stack arguments go where its own are, which has room for them.
     pub(super) fn tail_call(&mut self, op: TermOp, args: &[Value]) {
-        let module = self.cx.module;
         let (m, sig, first) = match op {
-            TermOp::TailCallIndirect(number) => {
-                let t = &module.types[number as usize];
-                (
-                    MOp::TailCallReg,
-                    abi::within(&t.ty, t.area, self.variant),
-                    1,
-                )
-            }
-            TermOp::TailCall(f) => {
-                let decl = &module.funcs[f as usize];
-                (
-                    MOp::TailCall,
-                    abi::within(&decl.ty, decl.entry.area, self.variant),
-                    0,
-                )
-            }
+            TermOp::TailCallIndirect(t) => (MOp::TailCallReg, self.convention_of_type(t), 1),
+            TermOp::TailCall(f) => (MOp::TailCall, self.convention(f), 0),
             TermOp::Jump | TermOp::Br | TermOp::Switch | TermOp::Return | TermOp::Trap(_) => return,
         };
         let mut regs = Abi::default();

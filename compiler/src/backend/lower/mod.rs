@@ -24,7 +24,7 @@ use crate::error::Result;
 use crate::ir::{Block, Cfg, Func, Module, Op, Ty, Value};
 use crate::isa::{Class, RegSet};
 use crate::opt::schedule::Schedule;
-use crate::options::{Feature, Options};
+use crate::options::Options;
 use crate::seeded::{Bug, on};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
@@ -57,7 +57,6 @@ pub fn lower(
     name: &str,
     cx: &mut Context<'_>,
 ) -> Result<MFunc> {
-    let cpu = cx.options.cpu;
     let mut l = Lower {
         f,
         cfg,
@@ -108,7 +107,7 @@ pub fn lower(
         has_calls: l.has_calls,
         float_class: match l.float.is_empty() {
             true => Class::Core,
-            false if cpu.has(Feature::Fpv5Dp) => Class::Double,
+            false if l.has_doubles() => Class::Double,
             false => Class::Single,
         },
         float: l.float,

@@ -10,8 +10,7 @@ use super::Lower;
 use super::vfp;
 use crate::backend::abi::Place;
 use crate::ir::{Block, Fp, Func, Node, Op, Ty, Value};
-use crate::isa::{Class, Reg};
-use crate::options::Feature;
+use crate::isa::{Class, Op as I, Reg};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Most rounds of the search; if it has not come to rest then, nothing is kept whole.
@@ -71,7 +70,7 @@ pub(super) fn operands(n: &Node) -> impl Iterator<Item = (usize, Ty)> {
 impl Lower<'_, '_> {
     /// Decides for all pairs.
     pub(super) fn choose_pairs(&mut self) {
-        if self.native.is_empty() || !self.cx.options.cpu.has(Feature::Fpv5Dp) {
+        if self.native.is_empty() || !self.has_doubles() {
             return;
         }
         self.find_pairs();
@@ -99,17 +98,26 @@ impl Lower<'_, '_> {
     }
 
     /// Whether two words are a double that the FPU has just computed.
-    pub(super) fn computed(&self, low: Value, high: Value) -> Option<Value> {
+    fn computed(&self, low: Value, high: Value) -> Option<Value> {
         let (l, h) = (self.f.node(low), self.f.node(high));
         let same = l.op == Op::Lo && h.op == Op::Hi && l.args == h.args;
         l.args.first().copied().filter(|x| same && self.in_fpu(*x))
     }
 
-    /// Whether the FPU has two words as one double: computed, kept whole, or one of these with its sign changed.
-    pub(super) fn is_double(&self, low: Value, high: Value) -> bool {
-        let has = |high: Value| self.pairs.has(low, high) || self.computed(low, high).is_some();
+    /// The name of the double that two words are, computed or kept whole.
+    pub(super) fn whole(&self, low: Value, high: Value) -> Option<Value> {
+        let kept = self.pairs.has(low, high).then_some(low);
+        self.computed(low, high).or(kept)
+    }
+
+    /// The name of the double whose sign is changed in these words, and the instruction for that.
+    pub(super) fn sign_changed(&self, low: Value, high: Value) -> Option<(I, Value)> {
         let changed = self.f.node(high);
-        has(high) || self.sign_change(changed).is_some() && has(self.bare(changed.args[0]))
+        let op = match self.sign_change(changed)? {
+            I::VnegF32 => I::VnegF64,
+            _ => I::VabsF64,
+        };
+        Some((op, self.whole(low, self.bare(changed.args[0]))?))
     }
 
     /// Pairs that come in registers of the FPU, pairs that are its operands, and what they are chosen from.
@@ -139,16 +147,17 @@ impl Lower<'_, '_> {
                 }
             }
         }
-        let mut blocks = FxHashMap::default();
+        let mut params = FxHashMap::default();
         for &b in &self.cfg.rpo {
-            blocks.extend(self.f.block(b).params.iter().map(|p| (*p, b)));
+            let own = self.f.block(b).params.iter().enumerate();
+            params.extend(own.map(|(k, p)| (*p, (b, k))));
         }
         while let Some((low, high)) = found.pop() {
             let (low, high) = (self.bare(low), self.bare(high));
             if low == high || self.pairs.of(low).is_some() || self.pairs.of(high).is_some() {
                 continue;
             }
-            if let Some(sources) = self.may_pair(low, high, &blocks) {
+            if let Some(sources) = self.may_pair(low, high, &params) {
                 self.pairs.insert(low, high);
                 found.extend(sources);
             }
@@ -160,21 +169,21 @@ impl Lower<'_, '_> {
         &self,
         low: Value,
         high: Value,
-        blocks: &FxHashMap<Value, Block>,
+        params: &FxHashMap<Value, (Block, usize)>,
     ) -> Option<Vec<(Value, Value)>> {
         let (l, h) = (self.f.node(low), self.f.node(high));
         match (l.op, h.op) {
             (Op::Param, Op::Param) => {
-                let b = *blocks.get(&low)?;
-                let params = &self.f.block(b).params;
-                let place = |v: Value| params.iter().position(|p| *p == v);
-                let (k, other) = (place(low)?, place(high)?);
+                let (b, k) = *params.get(&low)?;
+                let other = params.get(&high).filter(|p| p.0 == b)?.1;
                 if b == Func::ENTRY {
                     let whole = is_whole(self.sig.params.get(k)?, self.sig.params.get(other)?);
                     return whole.then(Vec::new);
                 }
-                let preds = self.cfg.preds(b).iter();
-                let edges = preds.flat_map(|p| &self.f.block(*p).term.edges);
+                // A block stands there once for each of its edges.
+                let mut preds = self.cfg.preds(b).to_vec();
+                preds.dedup();
+                let edges = preds.iter().flat_map(|p| &self.f.block(*p).term.edges);
                 let edges = edges.filter(|e| e.to == b);
                 Some(edges.map(|e| (e.args[k], e.args[other])).collect())
             }
@@ -217,8 +226,8 @@ impl Lower<'_, '_> {
             let v = Value(i as u32);
             let calls = matches!(n.op, Op::Call | Op::CallIndirect);
             if self.sched.place[i].is_some() && !calls {
-                let read = (0..n.args.len()).filter(|k| self.reads_fpu(v, n, *k));
-                found.extend(read.map(|k| self.bare(n.args[k])));
+                let read = n.args.iter().zip(self.reads_fpu(v, n));
+                found.extend(read.filter(|(_, read)| *read).map(|(a, _)| self.bare(*a)));
             }
         }
         for &b in &self.cfg.rpo {
@@ -289,17 +298,13 @@ impl Lower<'_, '_> {
                 }
             }
         }
-        for low in self.pairs.high.keys() {
-            // They come as one register.
-            if matches!(self.f.node(*low).op, Op::Proj) || self.is_entry_parameter(*low) {
-                add(*low, f32::INFINITY);
-            }
+        // What comes as one register stays one.
+        let results = self.pairs.high.keys();
+        let results = results.filter(|low| self.f.node(**low).op == Op::Proj);
+        for &low in self.f.block(Func::ENTRY).params.iter().chain(results) {
+            add(low, f32::INFINITY);
         }
         gains
-    }
-
-    fn is_entry_parameter(&self, v: Value) -> bool {
-        self.f.block(Func::ENTRY).params.contains(&v)
     }
 
     /// The uses of operands, of which those at `whole` and behind them are read as doubles.
@@ -337,7 +342,8 @@ impl Lower<'_, '_> {
         let constant = self.as_const(low).is_some() && self.as_const(high).is_some();
         match constant {
             true => 0.0,
-            false if self.is_double(low, high) => 1.0,
+            false if self.whole(low, high).is_some() => 1.0,
+            false if self.sign_changed(low, high).is_some() => 1.0,
             false => -1.0,
         }
     }

@@ -162,26 +162,15 @@ impl Lower<'_, '_> {
     /// The register that holds two words as a double. If nothing does, it is put together right before what is being emitted.
     pub(super) fn double_here(&mut self, low: Value, high: Value) -> VReg {
         let (low, high) = (self.bare(low), self.bare(high));
-        if let Some(whole) = self.computed(low, high) {
+        if let Some(whole) = self.whole(low, high) {
             return self.double_of(whole);
-        }
-        if self.pairs.has(low, high) {
-            return self.double_of(low);
         }
         if let (Some(low), Some(high)) = (self.as_const(low), self.as_const(high)) {
             return self.make(Constant::Double(low, high));
         }
-        let changed = self.f.node(high);
-        if let Some(op) = self.sign_change(changed) {
-            let other = self.bare(changed.args[0]);
-            if self.computed(low, other).is_some() || self.pairs.has(low, other) {
-                let a = self.double_here(low, other);
-                let op = match op {
-                    I::VnegF32 => I::VnegF64,
-                    _ => I::VabsF64,
-                };
-                return self.put_before(MOp::Isa(op), &[a]);
-            }
+        if let Some((op, whole)) = self.sign_changed(low, high) {
+            let a = self.double_of(whole);
+            return self.put_before(MOp::Isa(op), &[a]);
         }
         let words = [self.reg_here(low), self.reg_here(high)];
         self.put_before(MOp::Isa(I::VmovDRR), &words)
