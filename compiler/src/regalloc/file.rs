@@ -7,8 +7,8 @@
 //!
 //! No instruction ties operands of different files, so ties stay what they are in a part.
 
-use super::{Allocation, Edit, Loc, internal};
-use crate::backend::mir::{Abi, MBlock, MFunc, MInst, VReg};
+use super::{Allocation, internal};
+use crate::backend::mir::{Abi, MBlock, MEdge, MFunc, MInst, VReg};
 use crate::error::Result;
 use crate::isa::{Class, Reg, RegSet};
 use smallvec::SmallVec;
@@ -116,10 +116,8 @@ impl File {
     /// Classes of registers, cheapest first.
     fn classes(&self, wish: &Wish) -> [RegSet; 8] {
         let arguments = self.arguments();
-        let (low, high) = (
-            self.callee_saved.and(self.low),
-            self.callee_saved.minus(self.low),
-        );
+        let low = self.callee_saved.and(self.low);
+        let high = self.callee_saved.minus(self.low);
         let spare = self.unsaved().minus(self.low);
         let saved = wish.used.and(self.callee_saved);
         // Where anything is pushed, or a call is made, the link register is pushed as well and so costs nothing.
@@ -127,22 +125,27 @@ impl File {
         let link = if pushed { self.link } else { RegSet::EMPTY };
         let others = arguments.minus(wish.avoid);
         if wish.crosses {
-            let kept = [saved.and(self.low), low, saved, high];
             return [
-                kept[0], kept[1], kept[2], kept[3], others, arguments, spare, self.link,
+                saved.and(self.low),
+                low,
+                saved,
+                high,
+                others,
+                arguments,
+                spare,
+                self.link,
             ];
         }
         let spare = spare.or(link);
         if wish.low == 0 {
-            let rest = [saved, low, self.link, high];
             return [
                 spare,
                 others,
                 arguments,
-                rest[0],
-                rest[1],
-                rest[2],
-                rest[3],
+                saved,
+                low,
+                self.link,
+                high,
                 RegSet::EMPTY,
             ];
         }
@@ -195,30 +198,39 @@ impl File {
     pub fn part(&self, f: &MFunc) -> Result<MFunc> {
         let mut blocks = Vec::with_capacity(f.blocks.len());
         for block in &f.blocks {
-            let mut part = MBlock {
-                insts: Vec::with_capacity(block.insts.len()),
-                ..block.clone()
-            };
-            part.params.retain(|p| self.holds(f, *p));
-            for edge in &mut part.succs {
-                let Some(to) = f.blocks.get(edge.to.0 as usize) else {
-                    return internal(f, "an edge to nowhere");
-                };
-                let kept = edge.args.iter().zip(&to.params);
-                edge.args = kept
-                    .filter(|(_, p)| self.holds(f, **p))
-                    .map(|(a, _)| *a)
-                    .collect();
-            }
-            for inst in &block.insts {
-                part.insts.push(self.instruction(f, inst)?);
-            }
-            blocks.push(part);
+            let params = block.params.iter().copied();
+            let insts = block.insts.iter().map(|i| self.instruction(f, i));
+            let succs = block.succs.iter().map(|e| self.edge(f, e));
+            blocks.push(MBlock {
+                params: params.filter(|p| self.holds(f, *p)).collect(),
+                insts: insts.collect::<Result<_>>()?,
+                succs: succs.collect::<Result<_>>()?,
+                preds: block.preds.clone(),
+                loop_depth: block.loop_depth,
+                cold: block.cold,
+            });
         }
         Ok(MFunc {
+            name: f.name.clone(),
             blocks,
+            vregs: f.vregs,
             float: Vec::new(),
-            ..f.clone()
+            float_class: Class::Core,
+            out_bytes: f.out_bytes,
+            in_bytes: f.in_bytes,
+            has_calls: f.has_calls,
+        })
+    }
+
+    fn edge(&self, f: &MFunc, edge: &MEdge) -> Result<MEdge> {
+        let Some(to) = f.blocks.get(edge.to.0 as usize) else {
+            return internal(f, "an edge to nowhere");
+        };
+        let both = edge.args.iter().zip(&to.params);
+        let kept = both.filter(|(_, p)| self.holds(f, **p));
+        Ok(MEdge {
+            to: edge.to,
+            args: kept.map(|(a, _)| *a).collect(),
         })
     }
 
@@ -250,29 +262,11 @@ impl File {
         Ok(part)
     }
 
-    fn edit(&self, edit: Edit, rename: &dyn Fn(Reg) -> Reg) -> Edit {
-        let at = |loc| match loc {
-            Loc::Reg(r) => Loc::Reg(rename(r)),
-            Loc::Slot(s) => Loc::Slot(s),
-        };
-        match edit {
-            Edit::Move { from, to } => Edit::Move {
-                from: at(from),
-                to: at(to),
-            },
-            Edit::Remat { value, to } => Edit::Remat {
-                value,
-                to: rename(to),
-            },
-            Edit::Swap(x, y) => Edit::Swap(rename(x), rename(y)),
-        }
-    }
-
     /// Adds the allocation of this file's part to that of the whole function, which has those of other files so far.
     pub fn join(&self, f: &MFunc, part: &Allocation, whole: &mut Allocation) {
         for (b, block) in f.blocks.iter().enumerate() {
             let edits = part.edits[b].iter();
-            whole.edits[b].extend(edits.map(|&(i, e)| (i, self.edit(e, &|r| self.outside(r)))));
+            whole.edits[b].extend(edits.map(|(i, e)| (*i, e.renamed(|r| self.outside(r)))));
             whole.edits[b].sort_by_key(|e| e.0);
             let mut regs = part.regs[b].iter();
             for (i, inst) in block.insts.iter().enumerate() {
@@ -334,8 +328,7 @@ impl File {
             for &(at, edit) in &whole.edits[b] {
                 let named = edit.registers();
                 if named.iter().all(|r| self.has(*r)) {
-                    let inside = |r| self.inside(r).unwrap_or(r);
-                    edits.push((at, self.edit(edit, &inside)));
+                    edits.push((at, edit.renamed(|r| self.inside(r).unwrap_or(r))));
                 } else if named.iter().any(|r| self.has(*r)) {
                     return internal(f, format!("{edit:?} between files"));
                 }

@@ -3,10 +3,10 @@
 //! In: an `MFunc`. Out: an [`Allocation`] beside it. Invariant: executing the allocation computes what the
 //! function computes; [`check`] proves it for one allocation, without knowing how it was made.
 //!
-//! The register files share nothing, so each is allocated by itself (`file`). Stages, one file each: `facts` (dense arrays), `loops`, `liveness` (next uses), `spill` (what is in registers
-//! where), `slots` (stack slots), `hints` and `assign` (which register), `moves` (parallel moves). Which answer
-//! is taken where several are right is asked of [`Choices`]. The stages read operands, ties, fixed registers and
-//! clobbers, and never an operation.
+//! The register files share nothing, so each is allocated by itself (`file`). Stages, one file each: `facts` (dense
+//! arrays), `loops`, `liveness` (next uses), `spill` (what is in registers where), `slots` (stack slots), `hints` and
+//! `assign` (which register), `moves` (parallel moves). Which answer is taken where several are right is asked of
+//! [`Choices`]. The stages read operands, ties, fixed registers and clobbers, and never an operation.
 
 mod assign;
 pub mod checker;
@@ -77,6 +77,25 @@ impl Edit {
             Edit::Move { from, to } => [from, to].into_iter().filter_map(reg).collect(),
             Edit::Remat { to, .. } => SmallVec::from_slice(&[*to]),
             Edit::Swap(x, y) => SmallVec::from_slice(&[*x, *y]),
+        }
+    }
+
+    /// The same with other registers.
+    fn renamed(&self, rename: impl Fn(Reg) -> Reg) -> Edit {
+        let at = |loc| match loc {
+            Loc::Reg(r) => Loc::Reg(rename(r)),
+            Loc::Slot(s) => Loc::Slot(s),
+        };
+        match *self {
+            Edit::Move { from, to } => Edit::Move {
+                from: at(from),
+                to: at(to),
+            },
+            Edit::Remat { value, to } => Edit::Remat {
+                value,
+                to: rename(to),
+            },
+            Edit::Swap(x, y) => Edit::Swap(rename(x), rename(y)),
         }
     }
 }
