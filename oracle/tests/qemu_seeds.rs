@@ -13,7 +13,7 @@ use thumbsmith_oracle::compare::{Difference, Kind, Step, Tally, lockstep};
 use thumbsmith_oracle::engine::Engine;
 use thumbsmith_oracle::program::{Info, Program};
 use thumbsmith_oracle::qemu::Voice;
-use thumbsmith_oracle::qemu::board;
+use thumbsmith_oracle::qemu::board::BOARDS;
 use thumbsmith_oracle::reference::Reference;
 use thumbsmith_oracle::statics::StaticJudge;
 
@@ -81,7 +81,7 @@ fn together(program: &Program, address: u64) -> Result<(), Box<Difference>> {
 
 #[test]
 fn qemu_and_the_static_judge_see_what_unicorn_does_not() {
-    for board in board::used() {
+    for board in BOARDS {
         set(0);
         let right = program(board.cpu);
         assert_eq!(said(&right, 17), Ok(()));

@@ -40,12 +40,6 @@ pub const BOARDS: [Board; 5] = [
     mps2(Cpu::CortexM7F, "mps2-an500", 0x6000_0000),
 ];
 
-/// The boards for whose CPU code is generated.
-pub fn used() -> impl Iterator<Item = Board> {
-    let generated = |b: &Board| Cpu::ALL.contains(&b.cpu);
-    BOARDS.into_iter().filter(generated)
-}
-
 /// Most bytes of each region, in the order of [`Kind::ALL`].
 pub const ROOM: [usize; 5] = [64 << 10, 2 << 20, 1 << 20, 4 << 20, STACK];
 
