@@ -738,6 +738,7 @@ fn simplify(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
         &mut cx.choices,
         &mut cx.hits,
         convert,
+        cx.options.cpu,
     );
     Ok(())
 }
@@ -782,12 +783,26 @@ fn ranges(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
         return Ok(());
     }
     let convert = Some(cx.budget.convert);
-    u.func = opt::simplify::simplify(&u.func, &known, &mut cx.choices, &mut cx.hits, convert);
+    u.func = opt::simplify::simplify(
+        &u.func,
+        &known,
+        &mut cx.choices,
+        &mut cx.hits,
+        convert,
+        cx.options.cpu,
+    );
     Ok(())
 }
 fn wide(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
     let rewrite = cx.rewrites();
-    u.func = opt::wide::widen(&u.func, cx.module, &mut cx.choices, &mut cx.hits, rewrite);
+    u.func = opt::wide::widen(
+        &u.func,
+        cx.module,
+        &mut cx.choices,
+        &mut cx.hits,
+        rewrite,
+        cx.options.cpu,
+    );
     Ok(())
 }
 

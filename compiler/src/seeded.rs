@@ -373,6 +373,11 @@ bugs! {
     685 CallKeepsFloats "FPU" "lower" "calls are taken to keep s0 to s15";
     686 WordsExchanged "FPU" "lower" "the words of a double are exchanged where they go to the core";
     690 FloatSaveLost "FPU" "emit" "the last of more than two registers of the FPU that a caller keeps values in is not saved";
+    691 FloatSlotsOverlap "FPU" "emit" "the spill slots of the FPU's registers lie over those of the core's";
+    692 ExchangeOddHalf "FPU" "emit" "an exchange of two s registers takes the even one of a pair for the odd one";
+    693 FloatUseLost "FPU" "assign" "the FPU's registers that a function writes are forgotten where allocations are joined";
+    694 FilesUnchecked "FPU" "checker" "the verifier accepts operands in the other register file";
+    695 CheckerCoreAlone "FPU" "checker" "the checker looks at the core's registers alone";
     700 CompareLastWord "checkers" "compare" "the last word of memory is not compared";
     701 CompareGlobalHalf "checkers" "compare" "the high word of globals is not compared";
     702 CompareTrapKinds "checkers" "compare" "kinds of traps are not compared";

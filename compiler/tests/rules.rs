@@ -177,7 +177,14 @@ fn value_of(f: &Func, n: &Node, values: &[u64]) -> u64 {
 fn rewrite_once(index: u16, rule: &Rule, random: &mut Random) -> Option<u32> {
     let mut choices = Choices::new(Source::Heuristic, None);
     let mut hits = vec![0; rewrites::table().all().len()];
-    let mut e = Editor::new(Vec::new(), 64, &mut choices, &mut hits, false);
+    let mut e = Editor::new(
+        Vec::new(),
+        64,
+        &mut choices,
+        &mut hits,
+        false,
+        Cpu::CortexM3,
+    );
     e.f.add_block();
     let root = rule.root();
     let Pat::Op(_, args) = &rule.pattern else {
@@ -321,7 +328,14 @@ fn assemble(rule: &LowerRule, insts: &[MInst]) -> Vec<u8> {
 fn lower_once(rule: &LowerRule, random: &mut Random) -> bool {
     let mut choices = Choices::new(Source::Heuristic, None);
     let mut hits = vec![0; rewrites::table().all().len()];
-    let mut e = Editor::new(Vec::new(), 64, &mut choices, &mut hits, false);
+    let mut e = Editor::new(
+        Vec::new(),
+        64,
+        &mut choices,
+        &mut hits,
+        false,
+        Cpu::CortexM3,
+    );
     e.f.add_block();
     let Pat::Op(root, args) = &rule.pattern else {
         unreachable!("a rule's pattern is an operation")

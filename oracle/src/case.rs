@@ -97,8 +97,12 @@ impl Case {
             options.bounds = Bounds::Check;
         }
         if draw.chance(5) && info.memory().is_some_and(|m| m.max.is_some()) {
-            // Where the machine has it: the base is a constant.
-            options.memory_base = Base::Address(Map::SPARSE.base(Kind::Linear));
+            // An address that is not checked could meet another region there.
+            options.memory_base = match options.bounds == Bounds::Check && draw.chance(30) {
+                true => Base::Identity,
+                // Where the machine has it: the base is a constant.
+                false => Base::Address(Map::SPARSE.base(Kind::Linear)),
+            };
         }
         let seed = bytes.chunks(8).fold(0, |h, chunk| {
             let mut word = [0; 8];

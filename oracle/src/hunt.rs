@@ -98,6 +98,16 @@ impl Shared<'_> {
         (number.is_multiple_of(share) && !all.is_empty()).then(|| all[turn as usize % all.len()])
     }
 
+    /// A worker's life. Its panic, which would leave the others and the watch without an end, ends the hunt as broken.
+    fn guarded(&self, thread: usize) {
+        let work = std::panic::AssertUnwindSafe(|| self.work(thread));
+        if std::panic::catch_unwind(work).is_err() {
+            self.broke(format!(
+                "worker {thread} panicked; its message stands above"
+            ));
+        }
+    }
+
     fn work(&self, thread: usize) {
         let mut judge = match self.judge() {
             Ok(judge) => judge,
@@ -302,7 +312,7 @@ pub fn run(hunt: &Hunt) -> Bag {
         Ok(pool) => pool.scope(|scope| {
             for thread in 0..hunt.threads {
                 let shared = &shared;
-                scope.spawn(move |_| shared.work(thread));
+                scope.spawn(move |_| shared.guarded(thread));
             }
             watch(&shared);
         }),

@@ -71,7 +71,10 @@ impl Frame {
         let saved_floats = saved_floats(a);
         let overlap = if on(Bug::SlotsOverlap) { 4 } else { 0 };
         let slots_at = f.out_bytes.saturating_sub(overlap);
-        let float_slots_at = slots_at + 4 * a.slots;
+        let float_slots_at = match on(Bug::FloatSlotsOverlap) {
+            true => slots_at,
+            false => slots_at + 4 * a.slots,
+        };
         let mut local = float_slots_at + float_bytes(f) * a.float_slots;
         // The stack pointer is a multiple of 8 at calls (AAPCS, 6.2.1.2).
         let total = local + 4 * (saved.len() + saved_floats.len()) as u32;
@@ -435,7 +438,8 @@ impl Emit<'_> {
                     .unwrap_or(0);
                 self.list(I::Vpush, RegSet::of(Reg::d(s / 2)));
                 self.copy(x, y);
-                self.stack(Access::Load, y, 4 * u32::from(s % 2));
+                let half = if on(Bug::ExchangeOddHalf) { 0 } else { s % 2 };
+                self.stack(Access::Load, y, 4 * u32::from(half));
                 self.inst(I::AddI, &[Reg::SP, Reg::SP], 8);
             }
             Edit::Swap(x, y) => {

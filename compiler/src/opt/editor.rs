@@ -15,6 +15,7 @@ use super::typing;
 use crate::choices::Choices;
 use crate::ir::eval::eval;
 use crate::ir::{Args, Block, Class, Fp, Func, Node, Op, Ty, Value};
+use crate::options::Cpu;
 use crate::seeded::{Bug, on};
 use hashbrown::HashTable;
 use rustc_hash::FxHasher;
@@ -35,6 +36,8 @@ pub struct Editor<'a> {
     pub hits: &'a mut [u64],
     /// Whether rules are tried.
     pub rewrite: bool,
+    /// The core to compile for: which forms of an operation on floats it computes cheaply.
+    pub cpu: Cpu,
     table: HashTable<Value>,
     depth: u32,
 }
@@ -76,6 +79,7 @@ impl<'a> Editor<'a> {
         choices: &'a mut Choices,
         hits: &'a mut [u64],
         rewrite: bool,
+        cpu: Cpu,
     ) -> Editor<'a> {
         Editor {
             f: Func {
@@ -87,6 +91,7 @@ impl<'a> Editor<'a> {
             choices,
             hits,
             rewrite,
+            cpu,
             table: HashTable::with_capacity(nodes * 3 / 4),
             depth: 0,
         }

@@ -8,6 +8,7 @@
 use super::editor::Editor;
 use crate::ir::floats::Relation;
 use crate::ir::{Fp, Node, Op, Ty, Value};
+use crate::options::Feature;
 use crate::seeded::{Bug, on};
 
 /// The name of the decision.
@@ -92,7 +93,17 @@ fn mirrored(relation: Relation) -> Relation {
     }
 }
 
-/// A comparison of floats by operations on integers; `None` where it is none, or one that a helper does better.
+/// Whether a comparison of bits costs less than one of floats: always than a helper's; than an instruction of the FPU only where the
+/// value comes from memory, and so is in a core register.
+fn is_cheaper(e: &Editor<'_>, ty: Ty, x: Value) -> bool {
+    let compares = match ty {
+        Ty::F64 => Feature::Fpv5Dp,
+        _ => Feature::Fpv4Sp,
+    };
+    !e.cpu.has(compares) || matches!(e.f.node(x).op, Op::Load32 | Op::Load64)
+}
+
+/// A comparison of floats by operations on integers; `None` where it is none, or one that a helper or the FPU does better.
 pub(super) fn compare(e: &mut Editor<'_>, n: &Node) -> Option<Value> {
     let row = Fp::from_imm(n.imm)?.row();
     let relation = row.relation?;
@@ -105,6 +116,10 @@ pub(super) fn compare(e: &mut Editor<'_>, n: &Node) -> Option<Value> {
         (None, None) => return None,
     };
     let ask = Format::of(row.operands[0]).ask(relation, constant)?;
+    let known = matches!(ask, Bits::Known(_));
+    if !known && !is_cheaper(e, row.operands[0], x) {
+        return None;
+    }
     if !e.choices.allows(NAME) || !e.choices.fuel(NAME) {
         return None;
     }

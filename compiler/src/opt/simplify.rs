@@ -11,6 +11,7 @@ use super::params;
 use crate::choices::Choices;
 use crate::ir::func::map_args;
 use crate::ir::{Args, Block, BlockData, Cfg, Edge, Func, Node, Op, Term, TermOp, Ty, Value};
+use crate::options::Cpu;
 use crate::seeded::{Bug, on};
 use crate::trap::TrapKind;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -50,6 +51,7 @@ pub fn simplify(
     choices: &mut Choices,
     hits: &mut [u64],
     convert: Option<IfConversion>,
+    cpu: Cpu,
 ) -> Func {
     let cfg = Cfg::new(old);
     let live = params::Liveness::new(old, &cfg);
@@ -58,7 +60,14 @@ pub fn simplify(
         cfg: &cfg,
         live: &live,
         known,
-        e: Editor::new(old.results.clone(), old.nodes.len(), choices, hits, true),
+        e: Editor::new(
+            old.results.clone(),
+            old.nodes.len(),
+            choices,
+            hits,
+            true,
+            cpu,
+        ),
         uses: convert.map(|_| count_uses(old, &cfg)).unwrap_or_default(),
         convert,
         map: vec![None; old.nodes.len()],

@@ -8,6 +8,7 @@
 use super::editor::Editor;
 use crate::choices::Choices;
 use crate::ir::{Args, Block, Cfg, Edge, Func, FuncType, Module, Node, Op, Term, Ty, Value};
+use crate::options::Cpu;
 use crate::seeded::{Bug, on};
 use smallvec::SmallVec;
 
@@ -21,13 +22,21 @@ pub fn widen(
     choices: &mut Choices,
     hits: &mut [u64],
     rewrite: bool,
+    cpu: Cpu,
 ) -> Func {
     let results = flatten(&old.results);
     let cfg = Cfg::new(old);
     let mut w = Wide {
         old,
         module,
-        e: Editor::new(results, old.nodes.len() * 3 / 2, choices, hits, rewrite),
+        e: Editor::new(
+            results,
+            old.nodes.len() * 3 / 2,
+            choices,
+            hits,
+            rewrite,
+            cpu,
+        ),
         map: vec![None; old.nodes.len()],
         blocks: vec![Block(0); old.blocks.len()],
         at: Block(0),

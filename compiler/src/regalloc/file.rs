@@ -11,6 +11,7 @@ use super::{Allocation, internal};
 use crate::backend::mir::{Abi, MBlock, MEdge, MFunc, MInst, VReg};
 use crate::error::Result;
 use crate::isa::{Class, Reg, RegSet};
+use crate::seeded::{Bug, on};
 use smallvec::SmallVec;
 
 /// Most registers that a file has.
@@ -286,7 +287,8 @@ impl File {
             Class::Core => whole.slots = part.slots,
             Class::Single | Class::Double => whole.float_slots = part.slots,
         }
-        for r in part.used.iter() {
+        let lost = self.class != Class::Core && on(Bug::FloatUseLost);
+        for r in part.used.iter().filter(|_| !lost) {
             whole.used.insert(self.outside(r));
         }
     }

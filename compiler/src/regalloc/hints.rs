@@ -105,7 +105,7 @@ impl Hints {
                 self.want[inst.uses[u].0 as usize] = (position, reg);
             }
         };
-        if inst.op == MOp::Copy {
+        if inst.op == MOp::Copy && !inst.defs.is_empty() {
             pass(0, 0);
         }
         inst.tied().iter().for_each(|&(d, u)| pass(d, u));

@@ -12,7 +12,7 @@ use super::{Allocation, Edit, Loc, allocate, check, internal, testgen};
 use crate::backend::mir::{MFunc, MInst, VReg};
 use crate::choices::{Choices, Source};
 use crate::error::Result;
-use crate::isa::Reg;
+use crate::isa::{Class, Reg, RegSet};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -84,10 +84,10 @@ pub fn run_allocated(f: &MFunc, a: &Allocation, seed: u64, steps: usize) -> Vec<
         .filter_map(|i| Some((*i.defs.first()?, i)))
         .collect();
     let mut machine = Machine {
-        regs: [0; 16],
-        slots: vec![0; a.slots as usize],
+        regs: [0; REGS],
+        slots: [a.slots, a.float_slots].map(|n| vec![0; n as usize]),
     };
-    (0..16).for_each(|r| machine.regs[r] = digest(&("junk", r)));
+    (0..REGS).for_each(|r| machine.regs[r] = digest(&("junk", r)));
     let mut b = 0;
     'blocks: loop {
         let block = &f.blocks[b];
@@ -117,31 +117,30 @@ pub fn run_allocated(f: &MFunc, a: &Allocation, seed: u64, steps: usize) -> Vec<
     run.trace
 }
 
+/// Numbers of registers: to the last of the FPU's, `d15`.
+const REGS: usize = Reg::d(15).0 as usize + 1;
+
 struct Machine {
-    regs: [u64; 16],
-    slots: Vec<u64>,
+    regs: [u64; REGS],
+    /// Those of the core, and those of the FPU.
+    slots: [Vec<u64>; 2],
 }
 
 impl Machine {
-    fn get(&self, l: Loc) -> u64 {
-        match l {
-            Loc::Reg(r) => self.regs[r.0 as usize],
-            Loc::Slot(s) => self.slots[s as usize],
-        }
-    }
-
-    fn put(&mut self, l: Loc, word: u64) {
-        match l {
-            Loc::Reg(r) => self.regs[r.0 as usize] = word,
-            Loc::Slot(s) => self.slots[s as usize] = word,
+    /// A place; a slot of the FPU's where that is asked for.
+    fn place(&mut self, loc: Loc, float: bool) -> &mut u64 {
+        match loc {
+            Loc::Reg(r) => &mut self.regs[r.0 as usize],
+            Loc::Slot(s) => &mut self.slots[usize::from(float)][s as usize],
         }
     }
 
     fn edit(&mut self, edit: &Edit, definitions: &BTreeMap<VReg, &MInst>, run: &Run) {
         match *edit {
             Edit::Move { from, to } => {
-                let word = self.get(from);
-                self.put(to, word);
+                let float = |r: &Reg| r.number(Class::Core).is_none();
+                let float = edit.registers().iter().any(float);
+                *self.place(to, float) = *self.place(from, float);
             }
             Edit::Remat { value, to } => {
                 self.regs[to.0 as usize] = definitions
@@ -187,8 +186,11 @@ impl Machine {
     fn write(&mut self, inst: &MInst, defs: &[Reg], results: &[u64]) {
         let mut to = defs.to_vec();
         if let Some(abi) = &inst.abi {
-            for r in abi.clobbers.iter() {
-                self.regs[r.0 as usize] = digest(&("clobbered", r.0));
+            // Of a `d` register the loss of a half.
+            for r in 0..REGS as u8 {
+                if !abi.clobbers.and(RegSet::of(Reg(r))).is_empty() {
+                    self.regs[r as usize] = digest(&("clobbered", r));
+                }
             }
             to.copy_from_slice(&abi.defs);
         }

@@ -2,11 +2,13 @@
 //!
 //! In: any bytes. Out: a function that satisfies every invariant of the machine IR (SSA, reverse post-order, no
 //! critical edge) and that is rich in what breaks allocators: loops whose back edge permutes values, joins, breaks,
-//! switches, calls, fixed and tied operands, results in pairs, many values alive at once, rematerializable values.
+//! switches, calls, fixed and tied operands, results in pairs, many values alive at once, rematerializable values, and in
+//! two functions of three all of that in both register files, with values that cross between them.
 //! Bytes that run out read as zero, which ends blocks, so that a prefix is a smaller function.
 
 use crate::backend::mir::{Abi, MBlock, MBlockId, MEdge, MFunc, MInst, MOp, Symbol, VReg};
-use crate::isa::{Cond, Op, Reg, RegSet};
+use crate::isa::{self, Class, Cond, Op, Reg, RegSet, Role};
+use crate::trap::TrapKind;
 use smallvec::SmallVec;
 
 /// What kinds of functions come out.
@@ -18,6 +20,8 @@ pub struct Shape {
     pub reach: usize,
     /// Whether there are calls.
     pub calls: bool,
+    /// What registers of the FPU are; of the core where there are none.
+    pub floats: Class,
 }
 
 /// A function made from bytes; the shape too.
@@ -26,12 +30,14 @@ pub fn function(bytes: &[u8]) -> MFunc {
     let budget = [8, 30, 80, 250][source.below(4)];
     let reach = [3, 8, 20, 60][source.below(4)];
     let calls = source.below(2) == 1;
+    let floats = [Class::Core, Class::Single, Class::Double][source.below(3)];
     shaped(
         &bytes[source.at.min(bytes.len())..],
         Shape {
             budget,
             reach,
             calls,
+            floats,
         },
     )
 }
@@ -44,25 +50,30 @@ pub fn shaped(bytes: &[u8], shape: Shape) -> MFunc {
         left: shape.budget,
         f: MFunc {
             name: "random".into(),
+            float_class: shape.floats,
+            in_bytes: 4 * INCOMING as u32,
             ..MFunc::default()
         },
-        scope: Vec::new(),
+        scope: Scope::default(),
         depth: 0,
         breaks: Vec::new(),
         cold: false,
     };
     g.open(&[]);
-    let args = g.source.below(5);
-    let defs = g.values(args);
+    let args = g.fixed(5);
+    let defs = g.values(&args);
     let mut inst = MInst::new(MOp::Args, &defs, &[]);
     inst.abi = Some(Box::new(Abi {
         uses: SmallVec::new(),
-        defs: registers(args),
+        defs: args,
         clobbers: RegSet::EMPTY,
     }));
     g.push(inst);
-    g.scope = defs;
+    g.enter(&defs);
     g.constant();
+    if g.has_floats() {
+        g.float_constant();
+    }
     if g.source.below(5) == 4 {
         g.left /= 2;
         g.sequence(0);
@@ -90,10 +101,13 @@ pub fn bytes(seed: u64, count: usize) -> Vec<u8> {
     out
 }
 
-/// The first registers of the calling convention.
-fn registers(n: usize) -> SmallVec<[Reg; 4]> {
-    (0..n as u8).map(Reg).collect()
+/// Whether a register is of the FPU.
+fn is_float(r: &Reg) -> bool {
+    r.number(Class::Core).is_none()
 }
+
+/// Words of the area of incoming arguments.
+const INCOMING: usize = 64;
 
 struct Source<'a> {
     bytes: &'a [u8],
@@ -111,38 +125,87 @@ impl Source<'_> {
     }
 }
 
+/// Values that dominate a point: those of the core, and those of the FPU.
+#[derive(Clone, Default)]
+struct Scope([Vec<VReg>; 2]);
+
 struct Gen<'a> {
     source: Source<'a>,
     shape: Shape,
     left: u32,
     f: MFunc,
-    /// Values that dominate the current point.
-    scope: Vec<VReg>,
+    /// What dominates the current point.
+    scope: Scope,
     depth: u32,
     /// Per loop around, blocks that jump to its end, each with what is in scope there.
-    breaks: Vec<Vec<(u32, Vec<VReg>)>>,
+    breaks: Vec<Vec<(u32, Scope)>>,
     cold: bool,
 }
 
 impl Gen<'_> {
-    fn value(&mut self) -> VReg {
+    fn has_floats(&self) -> bool {
+        self.shape.floats != Class::Core
+    }
+
+    fn value(&mut self, float: bool) -> VReg {
+        if self.has_floats() {
+            self.f.float.push(float);
+        }
         self.f.vregs += 1;
         VReg(self.f.vregs - 1)
     }
 
-    fn values(&mut self, n: usize) -> Vec<VReg> {
-        (0..n).map(|_| self.value()).collect()
+    /// Values for these registers.
+    fn values(&mut self, regs: &[Reg]) -> Vec<VReg> {
+        regs.iter().map(|r| self.value(is_float(r))).collect()
     }
 
-    /// A value in scope.
-    fn any(&mut self) -> VReg {
-        let reach = self.scope.len().min(self.shape.reach);
-        let back = self.source.below(reach);
-        self.scope[self.scope.len() - 1 - back]
+    /// Fewer than `n` parameters of a block, of either file.
+    fn params(&mut self, n: usize) -> Vec<VReg> {
+        let count = self.source.below(n);
+        let floats = if self.has_floats() { 2 } else { 1 };
+        (0..count)
+            .map(|_| {
+                let float = self.source.below(floats) == 1;
+                self.value(float)
+            })
+            .collect()
     }
 
-    fn some(&mut self, n: usize) -> Vec<VReg> {
-        (0..n).map(|_| self.any()).collect()
+    /// The first registers of the calling convention: fewer than `n` of each file.
+    fn fixed(&mut self, n: usize) -> SmallVec<[Reg; 4]> {
+        let core = self.source.below(n) as u8;
+        let mut regs: SmallVec<[Reg; 4]> = (0..core).map(Reg).collect();
+        if self.has_floats() {
+            let floats = self.source.below(n) as u8;
+            regs.extend((0..floats).filter_map(|k| self.shape.floats.reg(k)));
+        }
+        regs
+    }
+
+    /// Brings values into scope.
+    fn enter(&mut self, values: &[VReg]) {
+        for v in values {
+            self.scope.0[usize::from(self.f.is_float(*v))].push(*v);
+        }
+    }
+
+    /// A value in scope, of a file.
+    fn any(&mut self, float: bool) -> VReg {
+        let scope = &self.scope.0[usize::from(float)];
+        let back = self.source.below(scope.len().min(self.shape.reach));
+        scope[scope.len() - 1 - back]
+    }
+
+    /// Values in scope for these places.
+    fn some(&mut self, floats: impl IntoIterator<Item = bool>) -> Vec<VReg> {
+        floats.into_iter().map(|float| self.any(float)).collect()
+    }
+
+    /// Values in scope for parameters.
+    fn arguments(&mut self, params: &[VReg]) -> Vec<VReg> {
+        let files: Vec<bool> = params.iter().map(|p| self.f.is_float(*p)).collect();
+        self.some(files)
     }
 
     /// Opens a block and gives its number.
@@ -176,88 +239,172 @@ impl Gen<'_> {
     }
 
     fn constant(&mut self) {
-        let v = self.value();
-        let mut inst = MInst::new(
-            [MOp::Const, MOp::SymAddr, MOp::InArg][self.source.below(3)],
-            &[v],
-            &[],
-        );
-        inst.imm = self.source.below(64) as i32 * 4;
-        if inst.op == MOp::SymAddr {
-            inst.sym = Some(Symbol(inst.imm as u32));
-        }
-        self.push(inst);
-        self.scope.push(v);
+        let op = [MOp::Const, MOp::SymAddr, MOp::InArg][self.source.below(3)];
+        let imm = self.source.below(INCOMING) as i32 * 4;
+        self.define(op, imm);
     }
 
-    /// An instruction with operands in scope, `defs` results and an immediate.
-    fn plain(&mut self, op: MOp, defs: usize, uses: usize) {
-        let uses = self.some(uses);
-        let defs = self.values(defs);
+    fn float_constant(&mut self) {
+        let imm = self.source.below(64) as i32;
+        self.define(MOp::FloatConst, imm);
+    }
+
+    /// An instruction without operands whose result can be made again.
+    fn define(&mut self, op: MOp, imm: i32) {
+        let v = self.value(op == MOp::FloatConst);
+        let mut inst = MInst::new(op, &[v], &[]);
+        inst.imm = imm;
+        if op == MOp::SymAddr {
+            inst.sym = Some(Symbol(imm as u32));
+        }
+        self.push(inst);
+        self.enter(&[v]);
+    }
+
+    /// An instruction with operands in scope and an immediate: for each result and each operand, whether it is in the FPU.
+    fn plain(&mut self, op: MOp, defs: &[bool], uses: &[bool]) {
+        let uses = self.some(uses.iter().copied());
+        let defs: Vec<VReg> = defs.iter().map(|float| self.value(*float)).collect();
         let mut inst = MInst::new(op, &defs, &uses);
         inst.imm = self.source.below(8) as i32;
         self.push(inst);
-        self.scope.extend(defs);
+        self.enter(&defs);
+    }
+
+    /// An instruction with the operands that the instruction table gives it.
+    fn isa(&mut self, op: Op) {
+        let places = || op.roles().iter().zip(isa::table::classes(op));
+        let of = |without: Role| -> SmallVec<[bool; 4]> {
+            let named = places().filter(|p| *p.0 != without);
+            named.map(|p| *p.1 != Class::Core).collect()
+        };
+        self.plain(MOp::Isa(op), &of(Role::Use), &of(Role::Def));
+    }
+
+    fn store_incoming(&mut self) {
+        let v = self.any(false);
+        let mut inst = MInst::new(MOp::InStore, &[], &[v]);
+        inst.imm = self.source.below(8) as i32 * 4;
+        self.push(inst);
+    }
+
+    /// A trap; one under a condition if it has an operand.
+    fn trap(&mut self, op: MOp, uses: &[VReg]) {
+        let mut inst = MInst::new(op, &[], uses);
+        inst.imm = TrapKind::Unreachable.code().into();
+        if !uses.is_empty() {
+            inst.cond = Cond::Eq;
+        }
+        self.push(inst);
     }
 
     fn predicated(&mut self) {
-        self.plain(MOp::Isa(Op::CmpR), 0, 2);
-        let uses = self.some(2);
-        let def = self.value();
+        self.isa(Op::CmpR);
+        let uses = self.some([false, false]);
+        let def = self.value(false);
         let mut inst = MInst::new(MOp::Isa(Op::AddI), &[def], &uses);
         inst.cond = Cond::Ge;
         self.push(inst);
-        self.scope.push(def);
+        self.enter(&[def]);
     }
 
     fn call(&mut self) {
         let indirect = self.source.below(3) == 0;
-        let (args, results) = (self.source.below(5), self.source.below(3));
-        let mut uses = self.some(args + indirect as usize);
-        if self.source.below(4) == 0 && uses.len() > 1 {
-            uses[0] = uses[1];
-        }
-        let defs = self.values(results);
-        let mut inst = MInst::new(
-            if indirect { MOp::CallReg } else { MOp::Call },
-            &defs,
-            &uses,
-        );
         let mut abi = Abi {
-            uses: registers(args),
-            defs: registers(results),
+            uses: self.fixed(5),
+            defs: self.fixed(3),
             clobbers: RegSet::CALLER_SAVED,
         };
-        if self.source.below(4) == 0 {
-            // Inside of a module a function may have a convention of its own.
-            abi.uses.iter_mut().for_each(|r| r.0 = (r.0 * 3 + 2) % 13);
-            abi.defs.iter_mut().for_each(|r| r.0 = 8 - r.0);
-            abi.clobbers = RegSet(0x5a5a & RegSet::ALLOCATABLE.0);
+        if self.has_floats() {
+            abi.clobbers = abi.clobbers.or(RegSet::FLOAT_CALLER_SAVED);
         }
-        inst.sym = Some(Symbol(args as u32));
+        let floats: SmallVec<[bool; 8]> = abi.uses.iter().map(is_float).collect();
+        let mut uses = self.some(std::iter::repeat_n(false, indirect.into()).chain(floats));
+        let alike = uses.len() > 1 && self.f.is_float(uses[0]) == self.f.is_float(uses[1]);
+        if self.source.below(4) == 0 && alike {
+            uses[0] = uses[1];
+        }
+        let defs = self.values(&abi.defs);
+        let op = if indirect { MOp::CallReg } else { MOp::Call };
+        let mut inst = MInst::new(op, &defs, &uses);
+        inst.sym = (!indirect).then_some(Symbol(abi.uses.len() as u32));
+        if self.source.below(4) == 0 {
+            self.own_convention(&mut abi);
+        }
         inst.abi = Some(Box::new(abi));
         self.f.has_calls = true;
         self.push(inst);
-        self.scope.extend(defs);
+        self.enter(&defs);
+    }
+
+    /// Other registers for a call: inside of a module a function may have a convention of its own.
+    fn own_convention(&self, abi: &mut Abi) {
+        let class = self.shape.floats;
+        let moved = |r: &mut Reg, core: fn(u8) -> u8, float: fn(u8) -> u8| {
+            *r = match r.number(Class::Core) {
+                Some(n) => Reg(core(n)),
+                None => r
+                    .number(class)
+                    .and_then(|n| class.reg(float(n)))
+                    .unwrap_or(*r),
+            };
+        };
+        abi.uses
+            .iter_mut()
+            .for_each(|r| moved(r, |n| (n * 3 + 2) % 13, |n| (n * 3 + 5) % 16));
+        abi.defs
+            .iter_mut()
+            .for_each(|r| moved(r, |n| 8 - n, |n| 10 - n));
+        let lost = RegSet(0x5a5a).and(RegSet::ALLOCATABLE);
+        abi.clobbers = abi.clobbers.or(lost);
+        if self.has_floats() {
+            // Whole `d` registers.
+            abi.clobbers = abi.clobbers.or(RegSet(0x0f3c_c3f0_0000));
+        }
     }
 
     fn instruction(&mut self) {
+        if self.has_floats() && self.source.below(2) == 1 {
+            return self.float_instruction();
+        }
         match self.source.below(20) {
-            0..=4 => self.plain(MOp::Isa(Op::AddR), 1, 2),
-            5 => self.plain(MOp::Isa(Op::LdrI), 1, 1),
-            6 => self.plain(MOp::Isa(Op::StrR), 0, 3),
-            7 => self.plain(MOp::Isa(Op::Mla), 1, 3),
-            8 => self.plain(MOp::Isa(Op::Umull), 2, 2),
-            9 => self.plain(MOp::Isa(Op::Umlal), 2, 4),
-            10 => self.plain(MOp::Isa(Op::Bfi), 1, 2),
-            11 => self.plain(MOp::Isa(Op::LdrPost), 2, 1),
-            12 => self.plain(MOp::Isa(Op::LdrdI), 2, 1),
-            13 => self.plain(MOp::Copy, 1, 1),
-            14 => self.plain(MOp::TrapIfZero, 0, 1),
+            0..=4 => self.isa(Op::AddR),
+            5 => self.isa(Op::LdrI),
+            6 => self.isa(Op::StrR),
+            7 => self.isa(Op::Mla),
+            8 => self.isa(Op::Umull),
+            9 => self.isa(Op::Umlal),
+            10 => self.isa(Op::Bfi),
+            11 => self.isa(Op::LdrPost),
+            12 => self.isa(Op::LdrdI),
+            13 => self.plain(MOp::Copy, &[false], &[false]),
+            14 => {
+                let v = self.any(false);
+                self.trap(MOp::TrapIfZero, &[v]);
+            }
             15 => self.predicated(),
-            16 if self.source.below(8) == 0 => self.plain(MOp::InStore, 0, 1),
+            16 if self.source.below(8) == 0 => self.store_incoming(),
             17.. if self.shape.calls => self.call(),
             _ => self.constant(),
+        }
+    }
+
+    /// An instruction of the FPU; of values of 64 bits where its registers are so wide.
+    fn float_instruction(&mut self) {
+        let double = self.shape.floats == Class::Double;
+        match self.source.below(12) {
+            0..=1 => self.isa(Op::VaddF32),
+            2..=3 if double => self.isa(Op::VmulF64),
+            2..=3 => self.isa(Op::VmulF32),
+            4 => self.isa(Op::VmovSR),
+            5 => self.isa(Op::VmovRS),
+            6 if double => self.isa(Op::VmovDRR),
+            7 if double => self.isa(Op::VmovRRD),
+            8 if double => self.plain(MOp::PutHigh, &[true], &[true, true]),
+            9 if double => self.plain(MOp::HighHalf, &[true], &[true]),
+            10 => self.plain(MOp::Copy, &[true], &[true]),
+            11 => self.isa(Op::VcmpF32),
+            _ => self.float_constant(),
         }
     }
 
@@ -279,13 +426,16 @@ impl Gen<'_> {
 
     /// Ends the current block with a two-way branch; the successors are added by the caller.
     fn branch(&mut self) -> u32 {
-        if self.source.below(2) == 0 {
-            self.plain(MOp::Isa(Op::CmpR), 0, 2);
-            self.push(MInst::new(MOp::Branch, &[], &[]));
-        } else {
-            let v = self.any();
-            self.push(MInst::new(MOp::BranchZero, &[], &[v]));
-        }
+        let (op, cond, uses) = match self.source.below(2) {
+            0 => {
+                self.isa(Op::CmpR);
+                (MOp::Branch, Cond::Ge, vec![])
+            }
+            _ => (MOp::BranchZero, Cond::Eq, vec![self.any(false)]),
+        };
+        let mut inst = MInst::new(op, &[], &uses);
+        inst.cond = cond;
+        self.push(inst);
         self.current()
     }
 
@@ -299,14 +449,13 @@ impl Gen<'_> {
         let scope = self.scope.clone();
         let mut ends = Vec::new();
         for _ in 0..arms {
-            let params = self.source.below(3);
-            let args = self.some(params);
-            let params = self.values(params);
+            let params = self.params(3);
+            let args = self.arguments(&params);
             let cold = self.cold;
             self.cold |= self.source.below(6) == 0;
             let b = self.open(&params);
             self.edge(from, b, &args);
-            self.scope.extend(params);
+            self.enter(&params);
             self.sequence(nesting + 1);
             ends.push((
                 self.jump(),
@@ -318,18 +467,17 @@ impl Gen<'_> {
     }
 
     /// A block where ends meet, with parameters picked from each end's scope.
-    fn join(&mut self, ends: Vec<(u32, Vec<VReg>)>) {
-        let count = self.source.below(6);
-        let params = self.values(count);
+    fn join(&mut self, ends: Vec<(u32, Scope)>) {
+        let params = self.params(6);
         let b = self.open(&params);
         let scope = std::mem::take(&mut self.scope);
         for (end, inner) in ends {
             self.scope = inner;
-            let args = self.some(count);
+            let args = self.arguments(&params);
             self.edge(end, b, &args);
         }
         self.scope = scope;
-        self.scope.extend(params);
+        self.enter(&params);
     }
 
     fn diamond(&mut self, nesting: u32) {
@@ -338,11 +486,10 @@ impl Gen<'_> {
     }
 
     fn switch(&mut self, nesting: u32) {
-        let v = self.any();
-        let defs = if self.source.below(2) == 0 {
-            vec![]
-        } else {
-            self.values(1)
+        let v = self.any(false);
+        let defs = match self.source.below(2) {
+            0 => vec![],
+            _ => vec![self.value(false)],
         };
         self.push(MInst::new(MOp::Switch, &defs, &[v]));
         let arms = 2 + self.source.below(4);
@@ -350,15 +497,43 @@ impl Gen<'_> {
         self.arms(from, arms, nesting);
     }
 
-    fn loop_(&mut self, nesting: u32) {
-        let count = self.source.below(7);
-        let initial = self.some(count);
+    /// Opens the head of a loop.
+    fn head(&mut self) -> (u32, Vec<VReg>) {
+        let params = self.params(7);
+        let initial = self.arguments(&params);
         let before = self.jump();
-        let params = self.values(count);
         self.depth += 1;
         let head = self.open(&params);
         self.edge(before, head, &initial);
-        self.scope.extend(&params);
+        self.enter(&params);
+        (head, params)
+    }
+
+    /// Back edges permute the parameters, keep them, or pass anything.
+    fn back(&mut self, params: &[VReg]) -> Vec<VReg> {
+        match self.source.below(3) {
+            0 => {
+                let f = &self.f;
+                let of = |float| params.iter().filter(move |p| f.is_float(**p) == float);
+                let mut next = [false, true].map(|float| of(float).cycle().skip(1));
+                let rotated = params.iter();
+                rotated
+                    .filter_map(|p| next[usize::from(f.is_float(*p))].next().copied())
+                    .collect()
+            }
+            1 => self.arguments(params),
+            _ => params
+                .iter()
+                .map(|&p| match self.source.below(3) {
+                    0 => self.any(self.f.is_float(p)),
+                    _ => p,
+                })
+                .collect(),
+        }
+    }
+
+    fn loop_(&mut self, nesting: u32) {
+        let (head, params) = self.head();
         let scope = self.scope.clone();
         self.breaks.push(Vec::new());
         self.sequence(nesting + 1);
@@ -366,21 +541,7 @@ impl Gen<'_> {
         let latch = self.open(&[]);
         self.edge(from, latch, &[]);
         self.jump();
-        // Back edges permute the parameters, keep them, or pass anything.
-        let args = match self.source.below(3) {
-            0 => (0..count).map(|k| params[(k + 1) % count]).collect(),
-            1 => self.some(count),
-            _ => params
-                .iter()
-                .map(|&p| {
-                    if self.source.below(3) == 0 {
-                        self.any()
-                    } else {
-                        p
-                    }
-                })
-                .collect(),
-        };
+        let args = self.back(&params);
         self.edge(latch, head, &args);
         self.depth -= 1;
         self.open(&[]);
@@ -395,14 +556,7 @@ impl Gen<'_> {
 
     /// A loop with several ways back and none out: the last block of the function closes it.
     fn endless(&mut self) {
-        let count = self.source.below(7);
-        let initial = self.some(count);
-        let before = self.jump();
-        let params = self.values(count);
-        self.depth += 1;
-        let head = self.open(&params);
-        self.edge(before, head, &initial);
-        self.scope.extend(&params);
+        let (head, params) = self.head();
         // What breaks off inside goes on from the head.
         self.breaks.push(Vec::new());
         self.sequence(1);
@@ -411,45 +565,38 @@ impl Gen<'_> {
         ends.push((end, std::mem::take(&mut self.scope)));
         for (end, scope) in ends {
             self.scope = scope;
-            let args = self.some(count);
+            let args = self.arguments(&params);
             self.edge(end, head, &args);
         }
     }
 
     /// A loop that is entered at two places: `from` goes to `a` or `b`, `a` to `b`, `b` to `a` or out.
     fn two_entries(&mut self, nesting: u32) {
-        let count = self.source.below(4);
         let from = self.branch();
         let scope = self.scope.clone();
         let to_a = self.open(&[]);
         self.edge(from, to_a, &[]);
-        let args = self.some(count);
-        self.jump();
-        self.depth += 1;
-        let params = self.values(count);
-        let a = self.open(&params);
-        self.edge(to_a, a, &args);
-        self.scope.extend(&params);
+        let (a, first) = self.head();
         self.sequence(nesting + 1);
-        let args = self.some(count);
+        let second = self.params(4);
+        let args = self.arguments(&second);
         let end_a = self.jump();
         self.depth -= 1;
         self.scope = scope;
         let to_b = self.open(&[]);
         self.edge(from, to_b, &[]);
-        let args_b = self.some(count);
+        let args_b = self.arguments(&second);
         self.jump();
         self.depth += 1;
-        let params = self.values(count);
-        let b = self.open(&params);
+        let b = self.open(&second);
         self.edge(end_a, b, &args);
         self.edge(to_b, b, &args_b);
-        self.scope.extend(&params);
+        self.enter(&second);
         self.sequence(nesting + 1);
         let end_b = self.branch();
         let latch = self.open(&[]);
         self.edge(end_b, latch, &[]);
-        let args = self.some(count);
+        let args = self.arguments(&first);
         self.jump();
         self.edge(latch, a, &args);
         self.depth -= 1;
@@ -471,14 +618,15 @@ impl Gen<'_> {
 
     fn finish(&mut self) {
         if self.source.below(8) == 1 {
-            self.push(MInst::new(MOp::Trap, &[], &[]));
+            self.trap(MOp::Trap, &[]);
             return;
         }
-        let results = self.source.below(5);
-        let uses = self.some(results);
+        let results = self.fixed(5);
+        let floats: SmallVec<[bool; 8]> = results.iter().map(is_float).collect();
+        let uses = self.some(floats);
         let mut inst = MInst::new(MOp::Ret, &[], &uses);
         inst.abi = Some(Box::new(Abi {
-            uses: registers(results),
+            uses: results,
             defs: SmallVec::new(),
             clobbers: RegSet::EMPTY,
         }));

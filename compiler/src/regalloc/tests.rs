@@ -4,7 +4,7 @@ use super::simulate::{self, differs};
 use super::{Allocation, Edit, Loc, allocate, check, testgen};
 use crate::backend::mir::MFunc;
 use crate::choices::{Choices, Source};
-use crate::isa::{Reg, RegSet};
+use crate::isa::{Class, Reg, RegSet};
 
 fn random(seed: u64) -> MFunc {
     testgen::function(&testgen::bytes(seed, 64 + (seed % 13) as usize * 90))
@@ -80,7 +80,23 @@ fn corrupt(f: &MFunc, a: &mut Allocation, seed: u64) -> bool {
     let Some(e) = pick(a.edits[b].len().max(1), 2) else {
         return false;
     };
-    let other = Reg([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14][pick(14, 3).unwrap_or(0)]);
+    let file = |r: Reg| {
+        let all = [Class::Core, Class::Single, Class::Double];
+        all.into_iter().find(|c| r.number(*c).is_some())
+    };
+    let other = |r: Reg| {
+        let number = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14][pick(14, 3).unwrap_or(0)];
+        file(r).and_then(|c| c.reg(number)).unwrap_or(r)
+    };
+    let float = |r: &Reg| r.number(Class::Core).is_none();
+    let slots = |edit: &Edit| match edit.registers().iter().any(float) {
+        true => a.float_slots,
+        false => a.slots,
+    };
+    let slot = a.edits[b]
+        .get(e)
+        .and_then(|e| pick(slots(&e.1) as usize, 4));
+    let slot = slot.unwrap_or(0) as u32;
     let before = a.clone();
     let exchangeable = a.edits[b].get(e).map(|e| e.0) == a.edits[b].get(e + 1).map(|e| e.0);
     match (seed % 6, a.edits[b].get_mut(e)) {
@@ -89,14 +105,14 @@ fn corrupt(f: &MFunc, a: &mut Allocation, seed: u64) -> bool {
         }
         (1, Some((_, Edit::Move { from, .. }))) => {
             *from = match *from {
-                Loc::Reg(_) => Loc::Reg(other),
-                Loc::Slot(_) => Loc::Slot(pick(a.slots as usize, 4).unwrap_or(0) as u32),
+                Loc::Reg(r) => Loc::Reg(other(r)),
+                Loc::Slot(_) => Loc::Slot(slot),
             };
         }
         (2, Some((_, Edit::Move { to, .. }))) => {
             *to = match *to {
-                Loc::Reg(_) => Loc::Reg(other),
-                Loc::Slot(_) => Loc::Slot(pick(a.slots as usize, 4).unwrap_or(0) as u32),
+                Loc::Reg(r) => Loc::Reg(other(r)),
+                Loc::Slot(_) => Loc::Slot(slot),
             };
         }
         (3, Some((_, Edit::Swap(x, y)))) => {
@@ -106,15 +122,17 @@ fn corrupt(f: &MFunc, a: &mut Allocation, seed: u64) -> bool {
                 to: Loc::Reg(y),
             };
         }
-        (3, Some((_, Edit::Remat { to, .. }))) => *to = other,
+        (3, Some((_, Edit::Remat { to, .. }))) => *to = other(*to),
         (4, Some(_)) if exchangeable => a.edits[b].swap(e, e + 1),
         _ => {
             if let Some(r) = pick(a.regs[b].len(), 5) {
-                a.regs[b][r] = other;
+                a.regs[b][r] = other(a.regs[b][r]);
             }
         }
     }
-    a.used = RegSet::ALLOCATABLE;
+    a.used = RegSet::ALLOCATABLE
+        .or(RegSet::FLOAT_CALLER_SAVED)
+        .or(RegSet::FLOAT_CALLEE_SAVED);
     before.edits != a.edits || before.regs != a.regs
 }
 
@@ -155,6 +173,7 @@ fn measure() {
             budget: 250,
             reach,
             calls,
+            floats: Class::Core,
         };
         let functions: Vec<MFunc> = (0..400)
             .map(|seed| testgen::shaped(&testgen::bytes(seed, 2000), shape))

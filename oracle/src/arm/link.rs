@@ -254,14 +254,16 @@ fn locate(
     offset: usize,
 ) -> Result<(&mut Vec<u8>, usize, u32), String> {
     let place = address.wrapping_add(offset as u32);
-    let index = |kind: Kind| address.wrapping_sub(map.base(kind)) as usize + offset;
-    if address >= map.base(Kind::Linear) {
-        Ok((&mut image.linear_data, index(Kind::Linear), place))
-    } else if address >= map.base(Kind::Ram) {
-        Ok((&mut image.ram, index(Kind::Ram), place))
-    } else {
-        Ok((&mut image.code, index(Kind::Code), place))
-    }
+    let mut homes = [
+        (map.base(Kind::Code), &mut image.code),
+        (map.base(Kind::Ram), &mut image.ram),
+        (map.base(Kind::Linear), &mut image.linear_data),
+    ];
+    // The region that begins nearest below; linear memory may be the lowest.
+    homes.sort_unstable_by_key(|(base, _)| *base);
+    let home = homes.into_iter().rfind(|(base, _)| *base <= address);
+    let (base, bytes) = home.ok_or("a section below all regions")?;
+    Ok((bytes, (address - base) as usize + offset, place))
 }
 
 /// Applies one relocation at byte `at` of `bytes`. `target` is S with the Thumb bit as T; `place` is P.

@@ -105,7 +105,9 @@ pub struct Machine<C: Core> {
     /// What calls follow.
     variant: Variant,
     places: Vec<Place>,
-    /// Whether the program has its first memory where this machine's is, by an address.
+    /// Where linear memory is, for programs that do not say.
+    home: u32,
+    /// Whether the program has its first memory where this machine's is, by an address or because addresses are the machine's.
     fixed: bool,
     log: Vec<u64>,
     import_calls: u64,
@@ -140,6 +142,7 @@ impl<C: Core> Machine<C> {
             init: Rc::new(Entry::new(0, &Sig::default(), Variant::Base)),
             variant: Variant::Base,
             places: Vec::new(),
+            home: map.base(Kind::Linear),
             fixed: false,
             log: Vec::new(),
             import_calls: 0,
@@ -233,12 +236,26 @@ impl<C: Core> Machine<C> {
         )
     }
 
+    /// Puts linear memory where the program has it: from address 0 if its addresses are the machine's.
+    fn place_linear(&mut self, program: &Program) {
+        let at = match program.options.memory_base {
+            Base::Identity => 0,
+            Base::Symbol | Base::Address(_) => self.home,
+        };
+        self.memory.place(Kind::Linear, at);
+    }
+
     /// Takes an image instead of what was loaded before.
     pub(super) fn load_image(&mut self, image: Image, program: &Program) -> Result<(), String> {
         self.image = image;
         self.info = program.info.clone();
         self.variant = Variant::of(program.options.cpu);
-        self.fixed = program.options.memory_base == Base::Address(self.base(Kind::Linear));
+        self.place_linear(program);
+        self.fixed = match program.options.memory_base {
+            Base::Symbol => false,
+            Base::Address(at) => at == self.home,
+            Base::Identity => true,
+        };
         if let Some(m) = self
             .info
             .memory()
@@ -705,6 +722,7 @@ impl<C: Core> Engine for Machine<C> {
     }
 
     fn load(&mut self, program: &Program) -> Result<(), String> {
+        self.place_linear(program);
         self.load_image(Self::linked(self.memory.map(), program)?, program)
     }
 

@@ -140,6 +140,15 @@ impl Memory {
         self.map
     }
 
+    /// Puts a region where another address is its first; its contents stay.
+    pub fn place(&mut self, kind: Kind, address: u32) {
+        let base = &mut self.map.0[kind as usize];
+        if *base != address {
+            *base = address;
+            self.generation += 1;
+        }
+    }
+
     /// Makes a region at least (`exact`: exactly) this large; its contents become zero if it has to be made anew.
     pub fn resize(&mut self, kind: Kind, size: usize, exact: bool) {
         let size = size.next_multiple_of(PAGE);

@@ -28,7 +28,7 @@ pub struct UnicornCore {
     cpu: Cpu,
     /// Whether programs have an FPU; without, its registers cost nothing.
     fpu: bool,
-    mapped: [(u64, u64); 5],
+    mapped: [Mapped; 5],
     generation: u64,
     slot: Arc<Slot>,
     limit: Duration,
@@ -122,6 +122,14 @@ const D0: i32 = RegisterARM::D0 as i32;
 /// FPU makes one, and FPSCR what FPDSCR has.
 const CONTEXT: u64 = 0xc;
 
+/// A range of addresses that the engine has, and the host's buffer behind it.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+struct Mapped {
+    base: u64,
+    size: u64,
+    host: u64,
+}
+
 /// An engine that models `cpu`, with nothing mapped.
 ///
 /// # Errors
@@ -212,7 +220,7 @@ impl UnicornCore {
             engine,
             cpu,
             fpu: cpu.has(Feature::Fpv4Sp),
-            mapped: [(0, 0); 5],
+            mapped: [Mapped::default(); 5],
             generation: 0,
             slot,
             limit,
@@ -268,15 +276,19 @@ impl UnicornCore {
         for kind in Kind::ALL {
             let region = memory.region(kind);
             let (base, size) = (u64::from(memory.map().base(kind)), region.size() as u64);
-            let new = (region.pointer() as u64, size);
+            let new = Mapped {
+                base,
+                size,
+                host: region.pointer() as u64,
+            };
             let old = self.mapped[kind as usize];
             if old == new {
                 // Each new mapping of code costs unicorn page descriptors that it never frees.
                 continue;
             }
-            if old.1 > 0 {
-                self.engine.mem_unmap(base, old.1)?;
-                self.mapped[kind as usize] = (0, 0);
+            if old.size > 0 {
+                self.engine.mem_unmap(old.base, old.size)?;
+                self.mapped[kind as usize] = Mapped::default();
             }
             if size > 0 {
                 let rights = if kind.writable() {

@@ -17,8 +17,6 @@ use std::time::{Duration, Instant};
 
 /// First word of a case: `CASE`.
 const MAGIC: u32 = 0x4553_4143;
-/// Bytes of segments that the driver has room for.
-pub const SCRIPT_SIZE: usize = 512 << 10;
 /// Reloads of a 24-bit timer at 25 MHz after which a segment counts as endless: ten seconds.
 const TICKS: u32 = 15;
 /// How long a batch may go on without a result before QEMU counts as hung.
@@ -209,7 +207,6 @@ fn build() -> Result<Vec<u8>, String> {
     put("driver.c", include_str!("driver.c"))?;
     put("driver.ld", include_str!("driver.ld"))?;
     let sizes = [
-        format!("-DSCRIPT_SIZE={SCRIPT_SIZE}"),
         format!("-DTICKS={TICKS}"),
         format!("-DGUARD={GUARDED}"),
         format!("-DMAGIC={MAGIC}u"),
@@ -259,26 +256,11 @@ fn segment_words(board: &Board, segment: &Segment, out: &mut Vec<u8>) {
         word(*at, out);
         word(bytes.len() as u32, out);
         out.extend_from_slice(bytes);
-        out.resize(out.len().next_multiple_of(4), 0);
     }
-}
-
-/// How many of a script's segments the driver has room for.
-pub fn room(board: &Board, script: &Script) -> usize {
-    let mut bytes = Vec::new();
-    let fits = |s: &&Segment| {
-        segment_words(board, s, &mut bytes);
-        bytes.len() <= SCRIPT_SIZE
-    };
-    script.segments.iter().take_while(fits).count()
 }
 
 /// A case as the driver reads it (`struct header` and what follows).
 fn encode(board: &Board, script: &Script, dump: Option<usize>, out: &mut Vec<u8>) {
-    let mut segments = Vec::new();
-    for segment in &script.segments {
-        segment_words(board, segment, &mut segments);
-    }
     let base = |kind| board.map.base(kind);
     let stack = base(Kind::Stack);
     let mut words = vec![
@@ -287,7 +269,6 @@ fn encode(board: &Board, script: &Script, dump: Option<usize>, out: &mut Vec<u8>
         script.ram.len() as u32,
         script.linear_size as u32,
         script.linear.len() as u32,
-        segments.len() as u32,
         script.segments.len() as u32,
         script.every as u32,
         dump.map_or(u32::MAX, |n| n as u32),
@@ -304,9 +285,11 @@ fn encode(board: &Board, script: &Script, dump: Option<usize>, out: &mut Vec<u8>
         &script.code,
         &script.ram,
         &script.linear,
-        &segments,
     ] {
         out.extend_from_slice(part);
+    }
+    for segment in &script.segments {
+        segment_words(board, segment, out);
     }
 }
 

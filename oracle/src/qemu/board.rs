@@ -41,7 +41,7 @@ pub const BOARDS: [Board; 5] = [
 ];
 
 /// Most bytes of each region, in the order of [`Kind::ALL`].
-pub const ROOM: [usize; 5] = [64 << 10, 2 << 20, 1 << 20, 4 << 20, STACK];
+pub const ROOM: [usize; 5] = [64 << 10, 2 << 20, 1 << 20, 16 << 20, STACK];
 
 /// One region of the unit: base, attributes and size (Arm v7-M manual, B3.5.8 and B3.5.9); zeroes are no region.
 pub type Protection = [u32; 2];

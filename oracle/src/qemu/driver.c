@@ -13,7 +13,7 @@ typedef uint32_t word;
 
 /* What the host says of a case, in the order of `encode` in batch.rs. */
 struct header {
-    word magic, code_size, ram_size, linear_size, linear_data, script_size, segments, every, dump, fpu;
+    word magic, code_size, ram_size, linear_size, linear_data, segments, every, dump, fpu;
     word code, ram, linear, stack, stack_top;
     word regions[5][2]; /* RBAR without the number, RASR; 0 where there is none. */
 };
@@ -44,7 +44,6 @@ struct saw {
 enum { OPEN = 1, WRITE0 = 4, WRITE = 5, READ = 6, EXIT = 0x18 };
 
 static struct header head;
-static word script[SCRIPT_SIZE / 4];
 enum { SAWS = 256 };
 static word saws[SAWS * sizeof(struct saw) / 4];
 static word input, output;
@@ -88,6 +87,12 @@ static int take(word to, word size) {
     if (left != 0 && left != size)
         broken("the batch ends inside a case\n");
     return left == 0;
+}
+
+/* Reads what must follow, to where it belongs. */
+static void need(void *to, word size) {
+    if (!take((word)to, size))
+        broken("the batch ends inside a case\n");
 }
 
 static void give(word from, word size) {
@@ -218,31 +223,29 @@ static void dump(word sp) {
 }
 
 static void one_case(void) {
-    if (head.magic != MAGIC || head.script_size > sizeof script)
+    if (head.magic != MAGIC)
         broken("the batch is not in the format of this driver\n");
     clear(head.linear, head.linear_size);
-    if (!take(head.code, head.code_size) || !take(head.ram, head.ram_size) ||
-        !take(head.linear, head.linear_data) || !take((word)script, head.script_size))
-        broken("the batch ends inside a case\n");
+    need((void *)head.code, head.code_size);
+    need((void *)head.ram, head.ram_size);
+    need((void *)head.linear, head.linear_data);
     regions();
     fpu();
-    const word *at = script;
     word filled = 0;
     word size = (head.fpu ? sizeof(struct saw) : offsetof(struct saw, s)) / 4;
     for (word n = 0; n < head.segments; n++) {
-        const struct registers *in = (const struct registers *)at;
-        at += head.fpu ? sizeof *in / 4 : offsetof(struct registers, s) / 4;
-        for (word patches = *at++; patches; patches--) {
-            volatile uint8_t *to = (volatile uint8_t *)*at++;
-            word size = *at++;
-            const uint8_t *from = (const uint8_t *)at;
-            at += (size + 3) / 4;
-            while (size--)
-                *to++ = *from++;
+        struct registers in;
+        word patches;
+        need(&in, head.fpu ? sizeof in : offsetof(struct registers, s));
+        need(&patches, 4);
+        for (; patches; patches--) {
+            word patch[2]; /* address, bytes */
+            need(patch, sizeof patch);
+            need((void *)patch[0], patch[1]);
         }
         struct saw *out = (struct saw *)&saws[filled++ * size];
-        run(in, out);
-        out->small = hash(hash(0, head.ram, head.ram + head.ram_size), in->caller, head.stack_top);
+        run(&in, out);
+        out->small = hash(hash(0, head.ram, head.ram + head.ram_size), in.caller, head.stack_top);
         out->large = 0;
         if ((n + 1) % head.every == 0 || n + 1 == head.segments)
             out->large = hash(hash(0, head.linear, head.linear + head.linear_size), head.stack, head.stack + GUARD);

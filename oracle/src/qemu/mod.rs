@@ -117,8 +117,7 @@ impl Recording {
     /// What was written down, without what nothing was compared with.
     fn end(&mut self, calls: usize) -> Script {
         let mut script = self.machine.core_mut().end();
-        let most = batch::room(&self.board, &script);
-        script.cut(calls, most);
+        script.cut(calls);
         script
     }
 }

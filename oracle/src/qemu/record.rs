@@ -58,13 +58,12 @@ pub struct Script {
 }
 
 impl Script {
-    /// Drops everything from call number `calls` on (initialization is 0), calls that end beyond `most` segments, and those
-    /// from the first that left the program's memory, about which nothing was compared.
-    pub fn cut(&mut self, calls: usize, most: usize) {
-        let over = self.segments.get(most).map(|s| s.call);
+    /// Drops everything from call number `calls` on (initialization is 0), and from the first that left the program's memory,
+    /// about which nothing was compared.
+    pub fn cut(&mut self, calls: usize) {
         let wild = |s: &&Segment| matches!(s.stop, Stop::Fault(_) | Stop::Timeout);
         let wild = self.segments.iter().find(wild).map(|s| s.call);
-        let end = [over, wild].into_iter().flatten().fold(calls, usize::min);
+        let end = wild.map_or(calls, |call| call.min(calls));
         self.segments.retain(|s| s.call < end);
     }
 

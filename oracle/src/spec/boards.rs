@@ -20,7 +20,8 @@ pub struct Counts {
     pub scripts: u64,
     /// Calls, initialization of modules among them, after which a board was compared.
     pub calls: u64,
-    /// What has no room: directives that hold where there is more memory than a board has, and calls beyond those of a case.
+    /// What has no room: directives that hold where there is more memory than a board has, and calls after one that leaves the
+    /// program's memory.
     pub left_out: u64,
     /// Why, a line a directive or script.
     pub reasons: Vec<String>,
@@ -83,11 +84,13 @@ pub fn all(
 impl Batch<'_> {
     fn add(&mut self, name: String, mut script: Script) -> Result<(), String> {
         let calls = script.calls();
-        script.cut(calls, batch::room(self.board, &script));
+        script.cut(calls);
         let beyond = calls - script.calls();
         if beyond > 0 {
             self.counts.left_out += beyond as u64;
-            let text = format!("{name}: {beyond} of {calls} calls do not fit in a case");
+            let text = format!(
+                "{name}: {beyond} of {calls} calls follow one that leaves the program's memory"
+            );
             self.counts.reasons.push(text);
         }
         if script.segments.is_empty() {

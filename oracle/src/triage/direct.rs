@@ -102,10 +102,16 @@ fn blame(check: Direct, text: &str) -> (Party, Culprit) {
             let said = What::Check(words::plain(text));
             (Party::Checker, culprit("judges", said))
         }
-        Direct::Regalloc if text.contains("the checker accepts") => (
-            Party::Checker,
-            culprit("checker", What::Check("accepts what is wrong".into())),
-        ),
+        Direct::Regalloc
+            if ["checker", "verifier"]
+                .iter()
+                .any(|c| text.contains(&format!("the {c} accepts"))) =>
+        {
+            (
+                Party::Checker,
+                culprit("checker", What::Check("accepts what is wrong".into())),
+            )
+        }
         Direct::Regalloc => (
             Party::Compiler,
             culprit("regalloc", What::Check(words::plain(text))),
