@@ -41,7 +41,7 @@ impl Setup {
 }
 
 /// Calls of each function with parameters.
-pub const CALLS: usize = 24;
+pub const CALLS: usize = 12;
 
 /// Percent of modules of the family `rules` that are compiled without many of the other rewrites.
 const ALONE: usize = 33;

@@ -15,6 +15,7 @@ use crate::backend::layout;
 use crate::backend::symbols::SymbolKind;
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Cpu;
+use std::sync::OnceLock;
 
 /// The type of an operand or result.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -200,7 +201,7 @@ pub const STACK: u32 = 24;
 /// As [`assemble`].
 pub fn code_of(wanted: &[u32], cpu: Cpu, listing: bool) -> Result<Vec<(SymbolKind, Code)>> {
     let mut out = Vec::new();
-    for (i, (file, text)) in FILES.iter().enumerate() {
+    for (i, (file, _)) in FILES.iter().enumerate() {
         let here = wanted
             .iter()
             .filter(|&&h| HELPERS[h as usize].file == *file);
@@ -209,13 +210,22 @@ pub fn code_of(wanted: &[u32], cpu: Cpu, listing: bool) -> Result<Vec<(SymbolKin
             continue;
         }
         let names: Vec<&str> = here.iter().map(|&h| HELPERS[h as usize].name).collect();
-        let Assembled { mut code, entries } = assemble(file, text, &names, cpu, listing)?;
+        let Assembled { mut code, entries } = reached(file, source(i)?, &names, cpu, listing)?;
         code.frame = STACK;
         let kinds = here.iter().map(|&h| SymbolKind::Float(h));
         code.entries = kinds.zip(entries).collect();
         out.push((SymbolKind::FloatText(i as u32), code));
     }
     Ok(out)
+}
+
+/// The text of a file of [`FILES`], which is read once a process.
+fn source(file: usize) -> Result<&'static text::Source<'static>> {
+    static READ: [OnceLock<Result<text::Source<'static>>>; FILES.len()] =
+        [const { OnceLock::new() }; FILES.len()];
+    let (name, text) = FILES[file];
+    let read = READ[file].get_or_init(|| text::read(name, text));
+    read.as_ref().map_err(Error::clone)
 }
 
 /// Makes the code of helpers of one file, and only what they reach.
@@ -229,7 +239,17 @@ pub fn assemble(
     cpu: Cpu,
     listing: bool,
 ) -> Result<Assembled> {
-    let source = text::read(file, text)?;
+    reached(file, &text::read(file, text)?, names, cpu, listing)
+}
+
+/// The code of helpers of a text that was read, and what they reach.
+fn reached(
+    file: &str,
+    source: &text::Source<'_>,
+    names: &[&str],
+    cpu: Cpu,
+    listing: bool,
+) -> Result<Assembled> {
     let label = |name: &&str| {
         let none = || Error::new(ErrorKind::Internal, format!("{file} has no {name}"));
         source.labels.get(name).copied().ok_or_else(none)

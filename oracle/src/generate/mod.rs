@@ -80,16 +80,19 @@ impl Family {
     ];
 
     /// The family that a byte chooses of `among`, of all if that is empty. A module of `scale` costs as much as fifty
-    /// others: it is one of 64; the others share the rest alike, but `rules`, which has some two hundred rules to show, has
-    /// two shares.
+    /// others: it is one of 64. The others share the rest alike, but for the two whose functions cost a third of others:
+    /// `ops` has two shares, and `rules`, which has some two hundred rules to show, four.
     pub fn drawn(byte: u8, among: &[Family]) -> Family {
-        const OTHERS: [Family; 13] = [
+        const OTHERS: [Family; 16] = [
             Family::Ops,
+            Family::Rules,
             Family::Pressure,
             Family::Control,
+            Family::Rules,
             Family::Memory,
             Family::Calls,
             Family::Tables,
+            Family::Ops,
             Family::Rules,
             Family::Smith,
             Family::Chaos,

@@ -134,17 +134,30 @@ fn filled(body: &mut Body<'_, '_, '_>, ty: Ty, count: usize) -> Vec<u32> {
     (0..count).map(fill).collect()
 }
 
-/// A loop that hands its locals round, more than there are registers: its back edge is one long cycle of moves.
-fn ring(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style, sig: Sig) {
+/// A loop that hands its locals round, more than there are registers: its back edge is one long cycle of moves. Floats are
+/// computed with besides, or they would not be in registers of the FPU.
+fn ring(draw: &mut Draw<'_>, draft: &mut Draft, style: &Style, mut sig: Sig) {
+    let ty = draw.pick(&[Ty::I32, Ty::I32, Ty::F32, Ty::F64]);
+    let float = matches!(ty, Ty::F32 | Ty::F64);
+    if float {
+        sig.results = vec![ty];
+    }
     let mut body = Body::new(draw, draft, style, sig);
-    let count = body.draw.range(18, 26);
-    let all = filled(&mut body, Ty::I32, count);
+    let count = match ty {
+        Ty::F32 => body.draw.range(34, 44),
+        Ty::I32 | Ty::I64 | Ty::F64 => body.draw.range(18, 26),
+    };
+    let all = filled(&mut body, ty, count);
     let counter = body.open_loop();
     if body.draw.chance(60) {
         body.stmt(1);
     }
     for i in 1..=count {
         body.op(Instruction::LocalGet(all[i % count]));
+        if float && i.is_multiple_of(3) {
+            body.op(Instruction::LocalGet(all[i / 3]));
+            body.combine(ty);
+        }
     }
     for l in all.iter().rev() {
         body.op(Instruction::LocalSet(*l));
