@@ -83,6 +83,9 @@ pub fn shaped(bytes: &[u8], shape: Shape) -> MFunc {
         g.sequence(0);
         g.finish();
     }
+    // Values behind the last float need no word, and the text gives them none.
+    let floats = g.f.float.iter().rposition(|float| *float);
+    g.f.float.truncate(floats.map_or(0, |last| last + 1));
     g.f
 }
 
