@@ -28,9 +28,9 @@ pub struct Room {
     map: Map,
     /// Bytes of each region, in the order of [`Kind::ALL`].
     sizes: [usize; 5],
-    /// Most bytes of a memory that declares no maximum; and less, for when that does not fit behind the memories of other
-    /// modules.
-    most: [u64; 2],
+    /// Most bytes of a memory that declares no maximum; and less and less, for when that does not fit beside the module's other
+    /// memories and behind those of other modules.
+    most: &'static [u64],
     /// Most entries of a table that declares no maximum.
     entries: u32,
 }
@@ -40,7 +40,7 @@ impl Room {
     pub const WHOLE: Room = Room {
         map: Map::SPARSE,
         sizes: [4096, 12 << 20, 192 << 20, 192 << 20, 1 << 20],
-        most: [832 << 16, 24 << 16],
+        most: &[832 << 16, 24 << 16],
         entries: 1 << 16,
     };
 
@@ -51,7 +51,15 @@ impl Room {
         Room {
             map: board.map,
             sizes,
-            most: [16 << 16, 1 << 16],
+            most: &[
+                64 << 16,
+                16 << 16,
+                6 << 16,
+                4 << 16,
+                3 << 16,
+                2 << 16,
+                1 << 16,
+            ],
             entries: 1 << 10,
         }
     }
@@ -273,7 +281,7 @@ impl World {
             "more memory than the machine has".into(),
         ));
         for most in self.room.most {
-            let (surface, image) = self.linked(wasm, &name, most, find)?;
+            let (surface, image) = self.linked(wasm, &name, *most, find)?;
             if self.fits(&image) {
                 linked = Ok((surface, image));
                 break;
