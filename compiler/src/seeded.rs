@@ -370,7 +370,7 @@ bugs! {
     682 FloatAfterStack "FPU" "abi" "a float finds a register although one before it went to the stack";
     683 NearestTruncates "FPU" "lower" "f32.nearest on an FPU truncates";
     684 ExtremumNumber "FPU" "lower" "min and max on an FPU give the number where one operand is a NaN";
-    685 CallKeepsFloats "FPU" "lower" "calls are taken to keep s0 to s15";
+    685 CallKeepsFloats "FPU" "abi" "calls are taken to keep s0 to s15";
     686 WordsExchanged "FPU" "lower" "the words of a double are exchanged where they go to the core";
     690 FloatSaveLost "FPU" "emit" "the last of more than two registers of the FPU that a caller keeps values in is not saved";
     691 FloatSlotsOverlap "FPU" "emit" "the spill slots of the FPU's registers lie over those of the core's";
@@ -414,7 +414,7 @@ bugs! {
     911 TailArguments "tail calls" "translate" "a tail call exchanges its last two arguments";
     912 RangeCountUnchecked "tables" "translate" "a range longer than its table is let through if its start is small";
     913 TableSetFixed "references" "translate" "a table that table.set changes is taken to never change";
-    914 TailAreaOwn "tail calls" "translate" "a tail call of a function that takes more stack finds no more than its own";
+    914 TailAreaOwn "tail calls" "abi" "a tail call of a function that takes more stack finds no more than its own";
     915 ReachForgetsLast "references" "translate" "the last function of a table is forgotten where its types are compared";
     916 LastNullForgotten "references" "translate" "a table that ends in null is taken to hold no null";
     917 LaterSegmentLost "references" "translate" "an element segment over another one is dropped";

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use thumbsmith::TrapKind;
 use wasmtime::{
     Caller, Config, ExternType, Func, FuncType, Instance, Memory, MemoryTypeBuilder, Module,
-    OptLevel, RegallocAlgorithm, Store, StoreLimits, StoreLimitsBuilder, Trap, Val, ValType,
+    OperatorCost, OptLevel, RegallocAlgorithm, Store, StoreLimits, StoreLimitsBuilder, Trap, Val,
+    ValType, VariableOperatorCost,
 };
 
 /// What the host's functions see.
@@ -70,12 +71,27 @@ impl Reference {
         fuel: Option<u64>,
     ) -> Result<Reference, String> {
         let mut config = Config::new();
+        // A range costs what one access does, or fuel would run out before its bounds are checked.
+        let cost = OperatorCost {
+            variable: VariableOperatorCost {
+                memory_copy_per_byte: 0,
+                memory_fill_per_byte: 0,
+                memory_init_per_byte: 0,
+                table_copy_per_element: 0,
+                table_fill_per_element: 0,
+                table_init_per_element: 0,
+                table_grow_per_element: 0,
+                ..VariableOperatorCost::default()
+            },
+            ..OperatorCost::default()
+        };
         config
             .cranelift_opt_level(level)
             .cranelift_regalloc_algorithm(allocator)
             .cranelift_debug_verifier(false)
             .cranelift_nan_canonicalization(true)
             .consume_fuel(fuel.is_some())
+            .operator_cost(cost)
             .generate_address_map(false)
             .wasm_backtrace_max_frames(None)
             .memory_init_cow(false)

@@ -157,10 +157,10 @@ pub fn judge(number: usize) -> Result<(), String> {
         None if found.is_empty() => Ok(()),
         Some(what) if found.contains(what) => Ok(()),
         None => Err(format!(
-            "the static judge finds in {lines:?}, which is right: {found}"
+            "the static judge refuses {lines:?}, which is right, by {found:?}"
         )),
         Some(what) => Err(format!(
-            "the static judge does not find `{what}` in {lines:?}, but: {found:?}"
+            "the static judge does not find {what} in {lines:?}, but {found:?}"
         )),
     }
 }

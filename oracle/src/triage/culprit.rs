@@ -269,7 +269,9 @@ fn place(cause: &Cause, options: &Options, pass: String, marked: Option<&str>) -
         ("object", _) => "symbols".to_owned(),
         // A division is a call as well.
         ("layout" | "finish", None) if CALLS.contains(&about.as_str()) => "call".to_owned(),
-        ("lower", _) if about != "br_table" => word_operation(cause, options).unwrap_or(about),
+        ("lower", _) if !["br_table", TAIL_CALL].contains(&about.as_str()) => {
+            word_operation(cause, options).unwrap_or(about)
+        }
         ("layout" | "finish" | "regalloc", Some(marked)) => words::mnemonic(marked),
         (pass, _) if edits(pass) && JUMPS.contains(&about.as_str()) => CONTROL.to_owned(),
         ("translate", _) => telling(&cause.case.wasm, TRANSLATED).map_or(about, str::to_owned),
@@ -535,6 +537,7 @@ const SEQUENCES: &[(&str, &[Op])] = &[
         &[Op::MulWideU, Op::MulWideS, Op::MulAddU, Op::MulAddS],
     ),
     ("sum of pairs", &[Op::Add64, Op::Sub64]),
+    ("float", &[Op::Fp]),
     ("extremum", &[Op::MinS, Op::MaxS, Op::MinU, Op::MaxU]),
     (
         "access",
@@ -573,17 +576,21 @@ fn word_operation(cause: &Cause, options: &Options) -> Option<String> {
 /// Groups of operators by their names in `wasmparser`, the most telling first: what a case is about.
 const GROUPS: &[(&str, &[&str])] = &[
     ("br_table", &["BrTable"]),
+    (TAIL_CALL, &["ReturnCall"]),
+    ("bulk", BULK),
+    ("table", TABLES),
     ("grow", &["MemoryGrow"]),
-    ("bulk", &["MemoryFill", "MemoryCopy", "MemoryInit"]),
     ("indirect call", &["CallIndirect"]),
     // Helpers that divide are full of shifts: whoever shifts himself is believed first.
     ("i64.shift", &["I64Sh", "I64Rot"]),
     ("i64.div", &["I64Div", "I64Rem"]),
     ("i32.div", &["I32Div", "I32Rem"]),
     ("call", &["Call"]),
-    ("load", &["I32Load", "I64Load"]),
+    ("load", &["I32Load", "I64Load", "F32Load", "F64Load"]),
     ("loop", &["Loop"]),
-    ("store", &["I32Store", "I64Store"]),
+    ("store", &["I32Store", "I64Store", "F32Store", "F64Store"]),
+    ("conversion", CONVERSIONS),
+    ("float", &["F32", "F64"]),
     ("i64.mul", &["I64Mul"]),
     (
         "i64.compare",
@@ -615,6 +622,22 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("global", &["GlobalGet", "GlobalSet"]),
 ];
 
+/// Calls that leave nothing of their caller behind.
+const TAIL_CALL: &str = "tail call";
+/// Operators on ranges of memory.
+const BULK: &[&str] = &["MemoryFill", "MemoryCopy", "MemoryInit", "DataDrop"];
+/// Operators on tables.
+const TABLES: &[&str] = &["Table", "ElemDrop"];
+/// Conversions between floats and integers, and between floats.
+const CONVERSIONS: &[&str] = &[
+    "I32Trunc",
+    "I64Trunc",
+    "F32Convert",
+    "F64Convert",
+    "F32Demote",
+    "F64Promote",
+];
+
 /// Groups of [`GROUPS`] that are control, and their common name.
 const JUMPS: &[&str] = &["br_table", "loop", "branch"];
 const CONTROL: &str = "control";
@@ -625,11 +648,23 @@ const CALLS: &[&str] = &["call", "i64.div", "indirect call"];
 /// The rooms of translation, the same for both widths. What a reduced case still has besides is what it is about: control is
 /// around many accesses, but no access has to be around control.
 const TRANSLATED: &[(&str, &[&str])] = &[
+    (TAIL_CALL, &["ReturnCall"]),
+    ("bulk", BULK),
+    ("table", TABLES),
     ("memory size", &["MemoryGrow", "MemorySize"]),
-    ("access", &["I32Load", "I64Load", "I32Store", "I64Store"]),
+    (
+        "access",
+        &[
+            "I32Load", "I64Load", "F32Load", "F64Load", "I32Store", "I64Store", "F32Store",
+            "F64Store",
+        ],
+    ),
     (CONTROL, &["BrTable", "BrIf", "Br", "Loop", "If", "Block"]),
     ("call", &["Call"]),
     ("division", &["I32Div", "I32Rem", "I64Div", "I64Rem"]),
+    ("conversion", CONVERSIONS),
+    ("float", &["F32", "F64"]),
+    ("reference", &["Ref"]),
 ];
 
 /// The most telling group of operators in a module, or the most telling section where there is none.
@@ -666,9 +701,11 @@ fn section(wasm: &[u8]) -> &'static str {
     let rank = |p: &Payload<'_>| match p {
         Payload::StartSection { .. } => Some((0, "start")),
         Payload::DataSection(_) => Some((1, "data")),
-        Payload::GlobalSection(_) => Some((2, "globals")),
-        Payload::MemorySection(_) => Some((3, "memory")),
-        Payload::ExportSection(_) => Some((4, "exports")),
+        Payload::ElementSection(_) => Some((2, "elements")),
+        Payload::GlobalSection(_) => Some((3, "globals")),
+        Payload::TableSection(_) => Some((4, "tables")),
+        Payload::MemorySection(_) => Some((5, "memory")),
+        Payload::ExportSection(_) => Some((6, "exports")),
         _ => None,
     };
     let all = wasmparser::Parser::new(0)
