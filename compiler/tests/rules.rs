@@ -173,19 +173,18 @@ fn value_of(f: &Func, n: &Node, values: &[u64]) -> u64 {
     eval(n.op, n.ty, arg_ty, &args, n.imm).expect("only floating nodes")
 }
 
+/// An editor that rewrites nothing, with a block to put nodes in.
+fn editor<'a>(choices: &'a mut Choices, hits: &'a mut [u64]) -> Editor<'a> {
+    let mut e = Editor::new(Vec::new(), 64, choices, hits, false, Cpu::CortexM3);
+    e.f.add_block();
+    e
+}
+
 /// Tries to make one instance of a rewrite rule; compares both sides. The width of its operands, if it matched.
 fn rewrite_once(index: u16, rule: &Rule, random: &mut Random) -> Option<u32> {
     let mut choices = Choices::new(Source::Heuristic, None);
     let mut hits = vec![0; rewrites::table().all().len()];
-    let mut e = Editor::new(
-        Vec::new(),
-        64,
-        &mut choices,
-        &mut hits,
-        false,
-        Cpu::CortexM3,
-    );
-    e.f.add_block();
+    let mut e = editor(&mut choices, &mut hits);
     let root = rule.root();
     let Pat::Op(_, args) = &rule.pattern else {
         unreachable!("a rule's pattern is an operation")
@@ -328,15 +327,7 @@ fn assemble(rule: &LowerRule, insts: &[MInst]) -> Vec<u8> {
 fn lower_once(rule: &LowerRule, random: &mut Random) -> bool {
     let mut choices = Choices::new(Source::Heuristic, None);
     let mut hits = vec![0; rewrites::table().all().len()];
-    let mut e = Editor::new(
-        Vec::new(),
-        64,
-        &mut choices,
-        &mut hits,
-        false,
-        Cpu::CortexM3,
-    );
-    e.f.add_block();
+    let mut e = editor(&mut choices, &mut hits);
     let Pat::Op(root, args) = &rule.pattern else {
         unreachable!("a rule's pattern is an operation")
     };

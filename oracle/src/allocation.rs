@@ -12,7 +12,7 @@ use crate::random::Random;
 use thumbsmith::backend::mir::{MFunc, MInst};
 use thumbsmith::backend::verify::verify;
 use thumbsmith::choices::{Choices, Source};
-use thumbsmith::isa::{Class, Reg};
+use thumbsmith::isa::Reg;
 use thumbsmith::regalloc::{Allocation, Edit, Loc, allocate, check, simulate, testgen};
 
 /// Spoiled copies of each allocation.
@@ -117,9 +117,7 @@ fn spoil(f: &MFunc, a: &mut Allocation, random: &mut Random) -> Option<String> {
 
 /// The register with a number, of the file that another one is of.
 fn like(r: Reg, number: u8) -> Reg {
-    let classes = [Class::Core, Class::Single, Class::Double];
-    let of = |c: &Class| r.number(*c).and_then(|_| c.reg(number));
-    classes.iter().find_map(of).unwrap_or(r)
+    r.class().reg(number).unwrap_or(r)
 }
 
 /// From one definition to the next definition of its register, reads another register instead: right where nothing

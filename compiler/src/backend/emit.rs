@@ -119,8 +119,7 @@ impl Frame {
     /// their accesses; loads of core registers need no other one.
     fn most_borrowed(&self, f: &MFunc, a: &Allocation) -> u32 {
         let mut edits = a.edits.iter().flatten();
-        let float = |r: &Reg| r.number(Class::Core).is_none();
-        if edits.any(|(_, e)| matches!(e, Edit::Swap(x, _) if float(x))) {
+        if edits.any(|(_, e)| matches!(e, Edit::Swap(x, _) if x.is_float())) {
             return 8;
         }
         let insts = || f.blocks.iter().flat_map(|b| &b.insts);
@@ -169,7 +168,7 @@ enum Access {
 impl Access {
     /// The instruction for a register.
     fn op(self, r: Reg) -> I {
-        match (self, class(r)) {
+        match (self, r.class()) {
             (Access::Load, Class::Core) => I::LdrI,
             (Access::Load, Class::Single) => I::VldrS,
             (Access::Load, Class::Double) => I::VldrD,
@@ -178,12 +177,6 @@ impl Access {
             (Access::Store, Class::Double) => I::VstrD,
         }
     }
-}
-
-fn class(r: Reg) -> Class {
-    let all = [Class::Core, Class::Single, Class::Double];
-    let own = all.into_iter().find(|c| r.number(*c).is_some());
-    own.unwrap_or_default()
 }
 
 /// The register as an operand of a class: of a `d` register that holds a float of 32 bits, its lower half.
@@ -432,7 +425,7 @@ impl Emit<'_> {
                 let inst = &f.blocks[b as usize].insts[i as usize];
                 self.minst(b, inst, &[to], &[]);
             }
-            Edit::Swap(x, y) if x.number(Class::Core).is_none() => {
+            Edit::Swap(x, y) if x.is_float() => {
                 let s = of_class(x, Class::Single)
                     .number(Class::Single)
                     .unwrap_or(0);
@@ -452,7 +445,7 @@ impl Emit<'_> {
 
     /// Copies a register to another of its file.
     fn copy(&mut self, to: Reg, from: Reg) {
-        let op = match class(to) {
+        let op = match to.class() {
             Class::Core => I::MovR,
             Class::Single => I::VmovRF32,
             Class::Double => I::VmovRF64,
@@ -474,10 +467,10 @@ impl Emit<'_> {
 
     /// Loads or stores a spill slot.
     fn slot(&mut self, access: Access, r: Reg, s: u32) {
-        if on(Bug::SlotBelow) && self.a.slots == 1 && class(r) == Class::Core {
+        if on(Bug::SlotBelow) && self.a.slots == 1 && r.class() == Class::Core {
             return self.inst(access.op(r), &[r, Reg::SP], -8);
         }
-        let offset = match class(r) {
+        let offset = match r.class() {
             Class::Core => self.frame.slots_at + 4 * s,
             Class::Single | Class::Double => self.frame.float_slots_at + float_bytes(self.f) * s,
         };
@@ -486,7 +479,7 @@ impl Emit<'_> {
 
     /// Loads or stores a place of the frame.
     fn stack(&mut self, access: Access, r: Reg, offset: u32) {
-        let (op, core) = (access.op(r), class(r) == Class::Core);
+        let (op, core) = (access.op(r), r.class() == Class::Core);
         if offset <= if core { REACH } else { FLOAT_REACH } {
             return self.inst(op, &[r, Reg::SP], offset as i32);
         }

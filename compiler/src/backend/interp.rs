@@ -17,7 +17,7 @@
 use super::linear::{Halt, scramble};
 use super::mir::{Abi, MFunc, MInst, MOp, Symbol, VReg};
 use crate::isa::exec::{Bus, BusFault, Machine};
-use crate::isa::{self, Class, Cond, Inst, Op, Reg, RegSet, Role};
+use crate::isa::{self, Cond, Inst, Op, Reg, RegSet, Role};
 use crate::options::Cpu;
 use crate::regalloc::{Allocation, Edit, Loc};
 use crate::seeded::{Bug, on};
@@ -255,9 +255,8 @@ impl Interp {
 
     /// A spill slot of the file that a register is of.
     fn slot(&mut self, function: &Function, slot: u32, of: Reg) -> Result<&mut u64, Halt> {
-        let core = of.number(Class::Core).is_some();
         let first = match &function.allocation {
-            Some(a) if !core => a.slots,
+            Some(a) if of.is_float() => a.slots,
             _ => 0,
         };
         let frame = self.frames.last_mut();

@@ -282,12 +282,11 @@ fn files(f: &MFunc, m: &MInst) -> Check {
     let (defs, uses) = (floats(&m.defs), floats(&m.uses));
     let fixed = |regs: &[Reg], values: &[bool]| {
         let first = values.len() - regs.len();
-        let core = |r: &Reg| r.number(Class::Core).is_some();
         values[..first].iter().all(|float| !float)
             && regs
                 .iter()
                 .zip(&values[first..])
-                .all(|(r, float)| core(r) != *float)
+                .all(|(r, float)| r.is_float() == *float)
     };
     let ok = match (m.op, &m.abi) {
         (MOp::Isa(op), _) => {

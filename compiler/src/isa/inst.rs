@@ -75,6 +75,18 @@ impl Reg {
         Reg(Class::Double.first() + number)
     }
 
+    /// The class that it is of. (The flags of FPSCR are no operand and of none; they go with the core's.)
+    pub fn class(self) -> Class {
+        let all = [Class::Core, Class::Single, Class::Double];
+        let own = all.into_iter().find(|c| self.number(*c).is_some());
+        own.unwrap_or_default()
+    }
+
+    /// Whether it is a register of the FPU.
+    pub fn is_float(self) -> bool {
+        self.class() != Class::Core
+    }
+
     /// Its number among those of this class; none if it is of another.
     pub fn number(self, class: Class) -> Option<u8> {
         let number = self.0.wrapping_sub(class.first());

@@ -12,7 +12,7 @@ use super::{Allocation, Edit, Loc, allocate, check, internal, testgen};
 use crate::backend::mir::{MFunc, MInst, VReg};
 use crate::choices::{Choices, Source};
 use crate::error::Result;
-use crate::isa::{Class, Reg, RegSet};
+use crate::isa::{Reg, RegSet};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -138,8 +138,7 @@ impl Machine {
     fn edit(&mut self, edit: &Edit, definitions: &BTreeMap<VReg, &MInst>, run: &Run) {
         match *edit {
             Edit::Move { from, to } => {
-                let float = |r: &Reg| r.number(Class::Core).is_none();
-                let float = edit.registers().iter().any(float);
+                let float = edit.registers().iter().any(|r| r.is_float());
                 *self.place(to, float) = *self.place(from, float);
             }
             Edit::Remat { value, to } => {

@@ -104,11 +104,6 @@ pub fn bytes(seed: u64, count: usize) -> Vec<u8> {
     out
 }
 
-/// Whether a register is of the FPU.
-fn is_float(r: &Reg) -> bool {
-    r.number(Class::Core).is_none()
-}
-
 /// Words of the area of incoming arguments.
 const INCOMING: usize = 64;
 
@@ -160,7 +155,7 @@ impl Gen<'_> {
 
     /// Values for these registers.
     fn values(&mut self, regs: &[Reg]) -> Vec<VReg> {
-        regs.iter().map(|r| self.value(is_float(r))).collect()
+        regs.iter().map(|r| self.value(r.is_float())).collect()
     }
 
     /// Fewer than `n` parameters of a block, of either file.
@@ -321,7 +316,7 @@ impl Gen<'_> {
         if self.has_floats() {
             abi.clobbers = abi.clobbers.or(RegSet::FLOAT_CALLER_SAVED);
         }
-        let floats: SmallVec<[bool; 8]> = abi.uses.iter().map(is_float).collect();
+        let floats: SmallVec<[bool; 8]> = abi.uses.iter().map(|r| r.is_float()).collect();
         let mut uses = self.some(std::iter::repeat_n(false, indirect.into()).chain(floats));
         let alike = uses.len() > 1 && self.f.is_float(uses[0]) == self.f.is_float(uses[1]);
         if self.source.below(4) == 0 && alike {
@@ -625,7 +620,7 @@ impl Gen<'_> {
             return;
         }
         let results = self.fixed(5);
-        let floats: SmallVec<[bool; 8]> = results.iter().map(is_float).collect();
+        let floats: SmallVec<[bool; 8]> = results.iter().map(|r| r.is_float()).collect();
         let uses = self.some(floats);
         let mut inst = MInst::new(MOp::Ret, &[], &uses);
         inst.abi = Some(Box::new(Abi {

@@ -80,16 +80,11 @@ fn corrupt(f: &MFunc, a: &mut Allocation, seed: u64) -> bool {
     let Some(e) = pick(a.edits[b].len().max(1), 2) else {
         return false;
     };
-    let file = |r: Reg| {
-        let all = [Class::Core, Class::Single, Class::Double];
-        all.into_iter().find(|c| r.number(*c).is_some())
-    };
     let other = |r: Reg| {
         let number = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14][pick(14, 3).unwrap_or(0)];
-        file(r).and_then(|c| c.reg(number)).unwrap_or(r)
+        r.class().reg(number).unwrap_or(r)
     };
-    let float = |r: &Reg| r.number(Class::Core).is_none();
-    let slots = |edit: &Edit| match edit.registers().iter().any(float) {
+    let slots = |edit: &Edit| match edit.registers().iter().any(|r| r.is_float()) {
         true => a.float_slots,
         false => a.slots,
     };

@@ -93,23 +93,19 @@ impl std::fmt::Display for Triaged {
 
 /// Passes in which a defect of a stage may show first, and words of the party where it is not the compiler.
 fn passes(stage: &str) -> &'static [&'static str] {
-    const EDITOR: &[&str] = &[
+    const FOLDING: &[&str] = &[
+        "translate",
         "simplify",
         "simplify-inlined",
         "ranges",
         "wide",
         "simplify-words",
     ];
+    /// Those of them that rewrite.
+    const EDITOR: &[&str] = FOLDING.split_at(1).1;
     match stage {
         // The interpreters of IR fold by the same function, so what it computes wrongly is wrong from the first pass on.
-        "fold" => &[
-            "translate",
-            "simplify",
-            "simplify-inlined",
-            "ranges",
-            "wide",
-            "simplify-words",
-        ],
+        "fold" => FOLDING,
         "rewrite" | "gvn" | "ranges" | "guards" | "simplify" => EDITOR,
         "translate" | "init" => &["translate"],
         // In IR a copy or fill is an operation, and access to several memories one with a number: both are what lowering makes of it.

@@ -586,9 +586,9 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("i64.div", &["I64Div", "I64Rem"]),
     ("i32.div", &["I32Div", "I32Rem"]),
     ("call", &["Call"]),
-    ("load", &["I32Load", "I64Load", "F32Load", "F64Load"]),
+    ("load", LOADS),
     ("loop", &["Loop"]),
-    ("store", &["I32Store", "I64Store", "F32Store", "F64Store"]),
+    ("store", STORES),
     ("conversion", CONVERSIONS),
     ("float", &["F32", "F64"]),
     ("i64.mul", &["I64Mul"]),
@@ -626,6 +626,10 @@ const GROUPS: &[(&str, &[&str])] = &[
 const TAIL_CALL: &str = "tail call";
 /// Operators on ranges of memory.
 const BULK: &[&str] = &["MemoryFill", "MemoryCopy", "MemoryInit", "DataDrop"];
+/// Loads of every type.
+const LOADS: &[&str] = &["I32Load", "I64Load", "F32Load", "F64Load"];
+/// Stores of every type.
+const STORES: &[&str] = &["I32Store", "I64Store", "F32Store", "F64Store"];
 /// Operators on tables.
 const TABLES: &[&str] = &["Table", "ElemDrop"];
 /// Conversions between floats and integers, and between floats.
@@ -652,13 +656,8 @@ const TRANSLATED: &[(&str, &[&str])] = &[
     ("bulk", BULK),
     ("table", TABLES),
     ("memory size", &["MemoryGrow", "MemorySize"]),
-    (
-        "access",
-        &[
-            "I32Load", "I64Load", "F32Load", "F64Load", "I32Store", "I64Store", "F32Store",
-            "F64Store",
-        ],
-    ),
+    ("access", LOADS),
+    ("access", STORES),
     (CONTROL, &["BrTable", "BrIf", "Br", "Loop", "If", "Block"]),
     ("call", &["Call"]),
     ("division", &["I32Div", "I32Rem", "I64Div", "I64Rem"]),

@@ -226,7 +226,7 @@ impl Lower<'_, '_> {
 /// Whether a place is a register of the FPU.
 pub(super) fn is_float(place: &Place) -> bool {
     match place {
-        Place::Reg(r) => r.number(crate::isa::Class::Core).is_none(),
+        Place::Reg(r) => r.is_float(),
         Place::Stack(_) => false,
     }
 }
