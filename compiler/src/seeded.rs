@@ -378,6 +378,7 @@ bugs! {
     693 FloatUseLost "FPU" "assign" "the FPU's registers that a function writes are forgotten where allocations are joined";
     694 FilesUnchecked "FPU" "checker" "the verifier accepts operands in the other register file";
     695 CheckerCoreAlone "FPU" "checker" "the checker looks at the core's registers alone";
+    696 EdgeFileUnchecked "FPU" "checker" "the verifier accepts arguments of edges in the other register file";
     700 CompareLastWord "checkers" "compare" "the last word of memory is not compared";
     701 CompareGlobalHalf "checkers" "compare" "the high word of globals is not compared";
     702 CompareTrapKinds "checkers" "compare" "kinds of traps are not compared";

@@ -23,7 +23,9 @@ use crate::stage::{self, StageEngine};
 use crate::statics::StaticJudge;
 use crate::statistics::Seen;
 pub use crate::voice::Voice;
+use rustc_hash::FxHasher;
 use std::cell::{Cell, RefCell};
+use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 use std::time::Duration;
@@ -574,23 +576,23 @@ impl Judge {
             &mut machines.unicorn,
             &mut machines.executor,
         ];
-        let mut said: Vec<Vec<String>> = voices
+        let mut said: Vec<Transcript> = voices
             .into_iter()
-            .map(|engine| transcript(engine, steps))
+            .map(|engine| transcript(engine, steps, &program.info))
             .collect();
         for between in stages::stages(wasm, options, None).map_err(|e| e.to_string())? {
             let mut engine = StageEngine::with(between);
             engine.set_limit(patience.steps);
             engine.load(&program)?;
-            said.push(transcript(&mut engine, steps));
+            said.push(transcript(&mut engine, steps, &program.info));
         }
         let backend = stages::backend(wasm, options).map_err(|e| e.to_string())?;
         let mut machine = Machine::new(StageCore::empty());
         for stage in &backend.stages {
             machine.load_stage(&backend, stage, &program)?;
-            said.push(transcript(&mut machine, steps));
+            said.push(transcript(&mut machine, steps, &program.info));
         }
-        Ok(said)
+        Ok(beside_the_first(said))
     }
 
     /// Makes a module and options from bytes, and judges it.
@@ -648,9 +650,15 @@ impl Judge {
     }
 }
 
+/// What one engine says to each step, and a digest of what it left then.
+type Transcript = Vec<(String, u64)>;
+
 /// What one engine says to each step.
-fn transcript(engine: &mut dyn Engine, steps: &[Step]) -> Vec<String> {
-    let mut lines = vec![format!("{}: init {}", engine.name(), engine.instantiate())];
+fn transcript(engine: &mut dyn Engine, steps: &[Step], info: &Info) -> Transcript {
+    let init = format!("{}: init {}", engine.name(), engine.instantiate());
+    let mut lines = vec![(init, left(engine, info))];
+    // Where the stack ends is each engine's own affair, and so is what it did until then.
+    let mut compared = true;
     for step in steps {
         match step {
             Step::Set(global, value) => engine.set_global(*global, *value),
@@ -663,12 +671,41 @@ fn transcript(engine: &mut dyn Engine, steps: &[Step]) -> Vec<String> {
                 for violation in engine.violations() {
                     line += &format!("; {violation}");
                 }
-                lines.push(line);
+                compared &= outcome != Outcome::Trapped(TrapKind::StackExhausted);
+                let left = if compared { left(engine, info) } else { 0 };
+                lines.push((line, left));
             }
         }
     }
-    lines.extend(engine.finish());
+    lines.extend(engine.finish().into_iter().map(|line| (line, 0)));
     lines
+}
+
+/// A digest of visible globals and tables and of all memories.
+fn left(engine: &mut dyn Engine, info: &Info) -> u64 {
+    let mut hash = FxHasher::default();
+    for global in info.visible_globals() {
+        engine.global(global).hash(&mut hash);
+    }
+    for table in info.visible_tables() {
+        engine.table(table).hash(&mut hash);
+    }
+    for memory in 0..info.memories.len() {
+        engine.memory(memory).hash(&mut hash);
+    }
+    hash.finish()
+}
+
+/// The lines of all engines; one that says what the first says and leaves something else says so.
+fn beside_the_first(said: Vec<Transcript>) -> Vec<Vec<String>> {
+    let first: Vec<u64> = said.first().into_iter().flatten().map(|l| l.1).collect();
+    let line = |(at, (line, left)): (usize, (String, u64))| match first.get(at) {
+        Some(expected) if left != *expected => line + "; leaves other memory, globals or tables",
+        _ => line,
+    };
+    said.into_iter()
+        .map(|lines| lines.into_iter().enumerate().map(line).collect())
+        .collect()
 }
 
 /// The check behind the fuzz target `lowering`: bytes make a module and options; emitted code against wasmtime.

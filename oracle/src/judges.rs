@@ -248,7 +248,8 @@ fn outcome(draw: &mut Draw<'_>, said: &mut Said) -> (Kind, String) {
         (_, _) => (Kind::Trap, Outcome::Returned(Values::new())),
     };
     said.outcome = after;
-    (kind, format!("{} for {before}", said.outcome))
+    let what = format!("a wrong {} ({} for {before})", kind.name(), said.outcome);
+    (kind, what)
 }
 
 #[cfg(test)]

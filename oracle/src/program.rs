@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use thumbsmith::Options;
-use wasmparser::{ExternalKind, Parser, Payload, TypeRef};
+use wasmparser::{ExternalKind, Parser, Payload, TypeRef, Validator, WasmFeatures};
 
 /// A value type of the observable surface.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -201,6 +201,16 @@ pub fn import_symbol(module: &str, field: &str) -> String {
     } else {
         format!("{module}_{field}")
     }
+}
+
+/// A validator of everything that modules of the oracle may use: sizes of pages are not among what it takes by itself.
+pub fn validator() -> Validator {
+    Validator::new_with_features(WasmFeatures::all())
+}
+
+/// Whether a module is valid.
+pub fn is_valid(wasm: &[u8]) -> bool {
+    validator().validate_all(wasm).is_ok()
 }
 
 impl Info {

@@ -76,7 +76,7 @@ fn shape(f: &MFunc) -> Check {
                 return Err(format!("block {i}: {a} arguments for {p} of {}", e.to.0));
             }
             let mut pairs = e.args.iter().zip(&to.params);
-            if pairs.any(|(a, p)| f.is_float(*a) != f.is_float(*p)) && !on(Bug::FilesUnchecked) {
+            if pairs.any(|(a, p)| f.is_float(*a) != f.is_float(*p)) && !on(Bug::EdgeFileUnchecked) {
                 let to = e.to.0;
                 return Err(format!(
                     "block {i}: an argument for {to} of another register file"

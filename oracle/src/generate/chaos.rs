@@ -6,6 +6,7 @@
 
 use super::draw::Draw;
 use super::{Family, Made};
+use crate::program::is_valid;
 use thumbsmith::choices::Source;
 use thumbsmith::pipeline::{PASSES, Pass, check_order};
 use thumbsmith::{Options, optimizations};
@@ -65,7 +66,7 @@ fn rewritten(wasm: &[u8], seed: u64) -> Option<Vec<u8>> {
         .preserve_semantics(true);
     let mut all = mutate.run(wasm).ok()?;
     let wasm = all.next()?.ok()?;
-    wasmparser::validate(&wasm).ok().map(|_| wasm)
+    is_valid(&wasm).then_some(wasm)
 }
 
 /// Options as no level has them, for the CPU, level, bounds and stack check of `base`.

@@ -9,7 +9,7 @@ use super::edit::Module;
 use super::structure::{self, Segment};
 use super::{Candidate, Test, renumber};
 use crate::compare::Step;
-use crate::program::Info;
+use crate::program::{Info, is_valid};
 
 /// All large steps, each as often as it helps.
 pub(super) fn carve(best: &mut Candidate, test: Test<'_>) {
@@ -31,7 +31,7 @@ fn called(best: &Candidate) -> Option<(usize, u32)> {
 
 fn accept(best: &mut Candidate, module: &Module, steps: Vec<Step>, test: Test<'_>) -> bool {
     let wasm = module.encode();
-    if wasmparser::validate(&wasm).is_err() {
+    if !is_valid(&wasm) {
         return false;
     }
     let next = Candidate { wasm, steps };

@@ -16,7 +16,7 @@ mod tests;
 
 use crate::check::{Ask, Judge};
 use crate::compare::{Difference, Kind, Step};
-use crate::program::Info;
+use crate::program::{Info, is_valid};
 use crate::regression::Case;
 use crate::seeds::cpu_seconds;
 use blame::Guilty;
@@ -244,7 +244,9 @@ fn renumber(old: &Info, new: &Info, steps: &[Step]) -> Option<Vec<Step>> {
 }
 
 fn with_module(best: &Candidate, wasm: Vec<u8>) -> Option<Candidate> {
-    wasmparser::validate(&wasm).ok()?;
+    if !is_valid(&wasm) {
+        return None;
+    }
     let steps = renumber(
         &Info::read(&best.wasm).ok()?,
         &Info::read(&wasm).ok()?,

@@ -5,9 +5,10 @@
 //! type keeps the module valid, so that few tests are wasted, and taking large ones first makes few tests enough.
 //! Invariant: positions count the operators of a body in order, as [`super::edit`] does.
 
+use crate::program;
 use wasmparser::{
     FuncToValidate, FuncValidatorAllocations, FunctionBody, Operator, OperatorsReader, Parser,
-    ValType, ValidPayload, Validator, ValidatorResources,
+    ValType, ValidPayload, ValidatorResources,
 };
 
 /// A run of operators of one function.
@@ -36,7 +37,7 @@ struct Made {
 /// All segments of a module's functions, largest first; nothing if the module is not valid.
 pub fn segments(wasm: &[u8]) -> Vec<Segment> {
     let mut out = Vec::new();
-    let mut validator = Validator::new();
+    let mut validator = program::validator();
     let mut body = 0;
     for payload in Parser::new(0).parse_all(wasm).map_while(Result::ok) {
         match validator.payload(&payload) {

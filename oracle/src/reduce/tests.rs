@@ -48,6 +48,26 @@ fn a_module_shrinks_to_the_operator_that_matters() {
 }
 
 #[test]
+fn several_memories_with_pages_of_one_byte_are_no_obstacle() {
+    let wasm = wat::parse_str(
+        r#"(module (memory 1 1) (memory 40001 (pagesize 1)) (func $g (param i32) (result i32) (local.get 0))
+           (func (export "f") (param i32) (result i32)
+             (i32.store 1 offset=9 (call $g (local.get 0)) (memory.size 1))
+             (i32.rotl (i32.load16_u offset=4 (i32.and (local.get 0) (i32.const 31))) (call $g (i32.const 5)))))"#,
+    )
+    .expect("text parses");
+    let mut test = |c: &Candidate| {
+        let t = text(&c.wasm);
+        t.contains("memory.size 1") && c.steps.len() == 1
+    };
+    let steps = vec![Step::Call(0, vec![3])];
+    let small = text(&shrink(Candidate { wasm, steps }, &mut test).wasm);
+    for gone in ["call", "load", "rotl"] {
+        assert!(!small.contains(gone), "{small}");
+    }
+}
+
+#[test]
 fn steps_parameters_and_arguments_shrink_and_the_called_export_stays() {
     let wasm = wat::parse_str(
         r#"(module (func (export "a") (param i32 i64) (result i32)

@@ -190,7 +190,11 @@ pub(super) fn find(
 fn elsewhere(cause: &Cause, party: Party, marked: Option<&str>) -> Option<Culprit> {
     // What nobody reads as an instruction has no name.
     let known = marked.filter(|m| !m.starts_with("0x"));
-    let at = || words::mnemonic(known.unwrap_or("call"));
+    let at = || {
+        let text = known.unwrap_or("call");
+        let op = isa::Op::ALL.iter().find(|op| op.mnemonic() == text);
+        op.map_or_else(|| words::mnemonic(text), |op| words::executed(*op))
+    };
     let (pass, place, how) = match party {
         Party::Simulator => (
             "unicorn",
@@ -205,7 +209,7 @@ fn elsewhere(cause: &Cause, party: Party, marked: Option<&str>) -> Option<Culpri
         Party::Harness => ("oracle", at(), "nobody differs"),
         Party::Interpreter => (
             "interpreter",
-            operator(&cause.case.wasm),
+            room(&cause.case.wasm),
             "only the interpreter differs",
         ),
         Party::Reference => (
@@ -260,7 +264,11 @@ fn place(cause: &Cause, options: &Options, pass: String, marked: Option<&str>) -
     {
         return found;
     }
-    let about = operator(&cause.case.wasm);
+    let split = match pass.as_str() {
+        "wide" => telling(&cause.case.wasm, WIDENED),
+        _ => None,
+    };
+    let about = split.map_or_else(|| operator(&cause.case.wasm), str::to_owned);
     let name = match (pass.as_str(), marked) {
         // All that these passes add: what is pushed and where slots are; addresses.
         ("emit", _) => "frame".to_owned(),
@@ -274,7 +282,11 @@ fn place(cause: &Cause, options: &Options, pass: String, marked: Option<&str>) -
         }
         ("layout" | "finish" | "regalloc", Some(marked)) => words::mnemonic(marked),
         (pass, _) if edits(pass) && JUMPS.contains(&about.as_str()) => CONTROL.to_owned(),
-        ("translate", _) => telling(&cause.case.wasm, TRANSLATED).map_or(about, str::to_owned),
+        // Nothing ran yet but what the sections say.
+        ("translate", _) if cause.difference.step.is_none() && !starts(&cause.case.wasm) => {
+            section(&cause.case.wasm).to_owned()
+        }
+        ("translate", _) => room(&cause.case.wasm),
         _ => about,
     };
     Culprit {
@@ -578,9 +590,9 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("br_table", &["BrTable"]),
     (TAIL_CALL, &["ReturnCall"]),
     ("bulk", BULK),
+    ("indirect call", &["CallIndirect"]),
     ("table", TABLES),
     ("grow", &["MemoryGrow"]),
-    ("indirect call", &["CallIndirect"]),
     // Helpers that divide are full of shifts: whoever shifts himself is believed first.
     ("i64.shift", &["I64Sh", "I64Rot"]),
     ("i64.div", &["I64Div", "I64Rem"]),
@@ -622,16 +634,18 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("global", &["GlobalGet", "GlobalSet"]),
 ];
 
+/// A function that initialization calls.
+const START: &str = "start";
 /// Calls that leave nothing of their caller behind.
 const TAIL_CALL: &str = "tail call";
 /// Operators on ranges of memory.
 const BULK: &[&str] = &["MemoryFill", "MemoryCopy", "MemoryInit", "DataDrop"];
 /// Loads of every type.
-const LOADS: &[&str] = &["I32Load", "I64Load", "F32Load", "F64Load"];
+const LOADS: &[&str] = &["I32Load", "I64Load"];
 /// Stores of every type.
-const STORES: &[&str] = &["I32Store", "I64Store", "F32Store", "F64Store"];
+const STORES: &[&str] = &["I32Store", "I64Store"];
 /// Operators on tables.
-const TABLES: &[&str] = &["Table", "ElemDrop"];
+const TABLES: &[&str] = &["Table", "ElemDrop", "CallIndirect"];
 /// Conversions between floats and integers, and between floats.
 const CONVERSIONS: &[&str] = &[
     "I32Trunc",
@@ -640,6 +654,15 @@ const CONVERSIONS: &[&str] = &[
     "F64Convert",
     "F32Demote",
     "F64Promote",
+];
+
+/// What the split of 64-bit values is about before everything else: helpers get and give words of doubles, and accesses of
+/// eight bytes are two.
+const WIDENED: &[(&str, &[&str])] = &[
+    ("float", CONVERSIONS),
+    ("float", &["F32", "F64"]),
+    ("access", LOADS),
+    ("access", STORES),
 ];
 
 /// Groups of [`GROUPS`] that are control, and their common name.
@@ -673,6 +696,18 @@ pub(super) fn operator(wasm: &[u8]) -> String {
         .to_owned()
 }
 
+/// The room of translation that a module is about, or its most telling section.
+fn room(wasm: &[u8]) -> String {
+    telling(wasm, TRANSLATED)
+        .unwrap_or_else(|| section(wasm))
+        .to_owned()
+}
+
+/// Whether a module calls a function of its own before anybody else does.
+fn starts(wasm: &[u8]) -> bool {
+    section(wasm) == START
+}
+
 /// The first of these groups that occurs in a module.
 fn telling(wasm: &[u8], groups: &[(&'static str, &[&str])]) -> Option<&'static str> {
     let bodies = wasmparser::Parser::new(0)
@@ -686,6 +721,7 @@ fn telling(wasm: &[u8], groups: &[(&'static str, &[&str])]) -> Option<&'static s
         .map(|op| format!("{op:?}"))
         .map(|text| text.split([' ', '{']).next().unwrap_or_default().to_owned())
         .filter(|name| !name.ends_with("Const"))
+        .map(|name| accessed(&name).unwrap_or(name))
         .collect();
     let belongs =
         |name: &str, p: &str| name == p || name.len() > 3 && p.len() > 2 && name.starts_with(p);
@@ -694,11 +730,18 @@ fn telling(wasm: &[u8], groups: &[(&'static str, &[&str])]) -> Option<&'static s
     found.map(|(group, _)| *group)
 }
 
+/// A float is loaded and stored as an integer.
+fn accessed(name: &str) -> Option<String> {
+    let access = name.strip_prefix('F')?;
+    let is = access.ends_with("Load") || access.ends_with("Store");
+    is.then(|| format!("I{access}"))
+}
+
 /// What a module without telling operators is about: the most telling section that it has.
 fn section(wasm: &[u8]) -> &'static str {
     use wasmparser::Payload;
     let rank = |p: &Payload<'_>| match p {
-        Payload::StartSection { .. } => Some((0, "start")),
+        Payload::StartSection { .. } => Some((0, START)),
         Payload::DataSection(_) => Some((1, "data")),
         Payload::ElementSection(_) => Some((2, "elements")),
         Payload::GlobalSection(_) => Some((3, "globals")),

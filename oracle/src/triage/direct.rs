@@ -16,6 +16,7 @@ use crate::optimizer;
 use serde_json::{Value, json};
 use std::path::Path;
 use thumbsmith::ir::Op;
+use thumbsmith::isa;
 use thumbsmith::pipeline::PASSES;
 
 /// What a triage of bytes found: an input of a check without a module, as small as it gets.
@@ -137,7 +138,9 @@ fn blame(check: Direct, text: &str) -> (Party, Culprit) {
         }
         Direct::Encoding => {
             // "Op form `text` on CPU: what".
-            let op = text.split(' ').next().unwrap_or("none").to_lowercase();
+            let name = text.split(' ').next().unwrap_or("none");
+            let op = isa::Op::ALL.iter().find(|op| format!("{op:?}") == name);
+            let op = op.map_or(name.to_lowercase(), |op| words::executed(*op));
             let misread = text.split_once(MISREAD).and_then(|t| t.1.split_once(':'));
             match misread {
                 Some((what, _)) => {

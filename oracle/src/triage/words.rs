@@ -5,6 +5,7 @@
 //! check about two programs give the same words, two checks give others.
 
 use crate::compare::Kind;
+use thumbsmith::isa::{Op, Sem};
 use thumbsmith::pipeline::PASSES;
 
 /// Words that are kept.
@@ -49,18 +50,24 @@ fn sieve(text: &str) -> String {
         }
     }
     let word = |w: &&str| {
-        let plain = w.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-        let register = ["sp", "lr", "pc"].contains(&plain);
-        plain.len() > 1 && !register && plain.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+        let register = ["sp", "lr", "pc"].contains(w);
+        w.len() > 1 && !register && w.chars().all(|c| c.is_ascii_lowercase() || c == '-')
     };
-    // Who is spoken of stands before the colon; what is wrong behind it.
-    let kept = kept.rsplit(": ").next().unwrap_or_default();
-    let words: Vec<&str> = kept.split_whitespace().filter(word).take(MOST).collect();
-    let trim = |w: &&str| {
-        w.trim_matches(|c: char| !c.is_ascii_alphanumeric())
-            .to_owned()
+    // Operations of the machine IR.
+    let name = |w: &&str| w.len() > 2 && w.chars().all(|c| c.is_ascii_alphabetic());
+    let those = |part: &str, of: &dyn Fn(&&str) -> bool| {
+        let all = part.split_whitespace();
+        let trimmed = all.map(|w| w.trim_matches(|c: char| !c.is_ascii_alphanumeric()));
+        let words: Vec<&str> = trimmed.filter(of).take(MOST).collect();
+        words.join(" ")
     };
-    words.iter().map(trim).collect::<Vec<_>>().join(" ")
+    // Who is spoken of stands before the colon; what is wrong behind it, where that is words.
+    let mut parts = kept.rsplit(": ");
+    let said = those(parts.next().unwrap_or_default(), &word);
+    match said.is_empty() {
+        true => those(parts.next().unwrap_or_default(), &name),
+        false => said,
+    }
 }
 
 /// The pass or room that a failed check speaks of.
@@ -117,6 +124,21 @@ pub(super) fn mnemonic(text: &str) -> String {
     text.split('.').next().unwrap_or(text).to_owned()
 }
 
+/// What an operation of the table is called where the table or its executor is to blame. Operations of the floating-point
+/// extension that share a row of the executor share its name, whatever their precision and condition.
+pub(super) fn executed(op: Op) -> String {
+    match op.sem() {
+        Sem::Vfp(vfp) => {
+            let row = format!("{vfp:?}").to_lowercase();
+            let end = row.find(|c: char| !c.is_ascii_alphanumeric());
+            // With zero is compared as with anything.
+            let row = row[..end.unwrap_or(row.len())].trim_end_matches("zero");
+            format!("float {row}")
+        }
+        _ => mnemonic(op.mnemonic()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +155,8 @@ mod tests {
             plain("internal error: register allocation of f3: block 6: no store of v3")
         );
         assert_eq!(pass(&Kind::Compiler, a), "regalloc");
+        let odd = "internal error: m.f after lower: block 0, instruction 8: InStore: 0 Al, in function 1 (m.f)";
+        assert_eq!(plain(odd), "InStore");
         let panic = "panicked at compiler/src/backend/layout.rs:12:7: index out of bounds: the len is 3 but the index is 4";
         assert_eq!(pass(&Kind::Compiler, panic), "layout");
         assert!(
