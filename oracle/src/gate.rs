@@ -15,7 +15,7 @@ use crate::floats;
 use crate::generate::Family;
 use crate::hunt::{Bag, Hunt, run};
 use crate::ledger;
-use crate::qemu::board::BOARDS;
+use crate::qemu::board::{BOARDS, LARGE};
 use crate::replay;
 use crate::spec;
 use crate::statics::{Word, second};
@@ -274,6 +274,9 @@ fn specification(report: &mut Report) -> Result<(), String> {
         let heard = spec::boards::all(&suites, &|_| true, &board, Level::O2)?;
         let wrong = heard.wrong.iter().map(|w| format!("{name}: {w}"));
         report.failures.extend(wrong);
+        if board.cpu == LARGE.cpu && heard.left_out > 0 {
+            report.failures.extend(heard.reasons);
+        }
         let what =
             json!({ "scripts": heard.scripts, "calls": heard.calls, "left_out": heard.left_out });
         report.part(name, heard.calls, QEMU_CALLS, what);

@@ -1,7 +1,7 @@
 //! A batch: scripts in, what a board left after each segment out.
 //!
 //! In: scripts for one board. Out: for each script a [`Saw`] a segment, and for one segment a dump of its memory, if it was
-//! asked for. `driver.c` is compiled once a process; it and this file share one format, written down here. Invariant: a
+//! asked for. `driver.c` is compiled once a process and place of its data; it and this file share one format, written down here. Invariant: a
 //! script whose results are not complete has none: that QEMU ended, or hung, is never taken for agreement.
 
 use super::board::Board;
@@ -9,16 +9,19 @@ use super::record::{GUARDED, Script, Segment};
 use crate::arm::machine::STACK;
 use crate::arm::memory::Kind;
 use crate::arm::{PC, Regs, SP, Stop};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// First word of a case: `CASE`.
 const MAGIC: u32 = 0x4553_4143;
 /// Reloads of a 24-bit timer at 25 MHz after which a segment counts as endless: ten seconds.
 const TICKS: u32 = 15;
+/// Segments of which the driver holds what it saw, if half of its data is enough for so many.
+const SAWS: u32 = 256;
 /// How long a batch may go on without a result before QEMU counts as hung.
 const SILENCE: Duration = Duration::from_secs(120);
 /// The oldest QEMU that faults as the cores do.
@@ -160,14 +163,16 @@ impl Drop for Folder {
     }
 }
 
-/// The driver as an ELF file, made on first use; checks the version of QEMU too.
+/// The driver for a board as an ELF file, made on first use; checks the version of QEMU too.
 ///
 /// # Errors
 /// Text that says which tool is missing or too old, and what to do.
-pub fn driver() -> Result<&'static [u8], String> {
-    static DRIVER: OnceLock<Result<Vec<u8>, String>> = OnceLock::new();
-    let made = DRIVER.get_or_init(|| version().and_then(|()| build()));
-    made.as_deref().map_err(Clone::clone)
+pub fn driver(board: &Board) -> Result<Arc<[u8]>, String> {
+    type Made = BTreeMap<(u32, u32), Result<Arc<[u8]>, String>>;
+    static MADE: Mutex<Made> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().map_err(|e| e.to_string())?;
+    let build = || version().and_then(|()| build(board.data));
+    made.entry(board.data).or_insert_with(build).clone()
 }
 
 /// Runs a tool to its end; its standard output.
@@ -198,7 +203,7 @@ fn version() -> Result<(), String> {
     }
 }
 
-fn build() -> Result<Vec<u8>, String> {
+fn build(data: (u32, u32)) -> Result<Arc<[u8]>, String> {
     let folder = Folder::new()?;
     let dir = folder.0.as_path();
     let put = |name: &str, text: &str| {
@@ -210,6 +215,7 @@ fn build() -> Result<Vec<u8>, String> {
         format!("-DTICKS={TICKS}"),
         format!("-DGUARD={GUARDED}"),
         format!("-DMAGIC={MAGIC}u"),
+        format!("-DSAWS={}", (data.1 / 512).min(SAWS)),
     ];
     let mut args = vec![
         "--target=thumbv7m-none-eabi",
@@ -230,9 +236,22 @@ fn build() -> Result<Vec<u8>, String> {
         &args,
         "install the Debian package clang-19",
     )?;
-    let args = ["-T", "driver.ld", "driver.o", "-o", "driver.elf"];
+    let (at, size) = (
+        format!("--defsym=data_at={}", data.0),
+        format!("--defsym=data_size={}", data.1),
+    );
+    let args = [
+        &at,
+        &size,
+        "-T",
+        "driver.ld",
+        "driver.o",
+        "-o",
+        "driver.elf",
+    ];
     tool(dir, "ld.lld-19", &args, "install the Debian package lld-19")?;
-    std::fs::read(dir.join("driver.elf")).map_err(|e| format!("driver.elf: {e}"))
+    let elf = std::fs::read(dir.join("driver.elf")).map_err(|e| format!("driver.elf: {e}"))?;
+    Ok(elf.into())
 }
 
 /// The words of a segment: register file, the caller's stack, for a board with an FPU its registers, then what the host
@@ -368,7 +387,7 @@ pub fn run(
     for script in scripts {
         encode(board, script, dump, &mut bytes);
     }
-    std::fs::write(path("driver.elf"), driver()?).map_err(text("driver.elf"))?;
+    std::fs::write(path("driver.elf"), driver(board)?).map_err(text("driver.elf"))?;
     std::fs::write(path("batch.in"), &bytes).map_err(text("batch.in"))?;
     std::fs::write(path("batch.out"), []).map_err(text("batch.out"))?;
     let said = boot(folder, board)?;

@@ -18,6 +18,10 @@ pub struct Board {
     pub machine: &'static str,
     /// Where the regions of a program are.
     pub map: Map,
+    /// Most bytes of each region, in the order of [`Kind::ALL`].
+    pub room: [usize; 5],
+    /// Where the driver has its data, and how many bytes of them.
+    pub data: (u32, u32),
 }
 
 /// Stubs, code and RAM are in static memory and the linear memory in the PSRAM of an MPS2 board (Arm application notes
@@ -27,8 +31,27 @@ const fn mps2(cpu: Cpu, machine: &'static str, psram: u32) -> Board {
         cpu,
         machine,
         map: Map([0x001f_0000, 0x0020_0000, 0x2000_0000, psram, 0x2020_0000]),
+        room: [64 << 10, 2 << 20, 2 << 20, 16 << 20, STACK],
+        data: (0x0010_0000, 512 << 10),
     }
 }
+
+/// A board with 64 MiB of memory in one piece, for what no other has room for: seven eighths for the linear memory, data
+/// behind it. Nothing is executed there by itself (Arm v7-M manual, B3.1), so code shares the 64 KiB of static memory with
+/// the driver (Microsemi, SmartFusion2 microcontroller subsystem user guide, UG0331: memory map).
+pub const LARGE: Board = Board {
+    cpu: Cpu::CortexM3,
+    machine: "emcraft-sf2",
+    map: Map([
+        0x2000_4000,
+        0x2000_8000,
+        0xa3c0_0000,
+        0xa000_0000,
+        0xa3e0_0000,
+    ]),
+    room: [4 << 10, 32 << 10, 2 << 20, 56 << 20, STACK],
+    data: (0x2000_0000, 16 << 10),
+};
 
 /// Every board; QEMU's M4 and M7 have the FPU, which the driver enables for programs that are to have it. A Cortex-M33 has
 /// none: its machines start in the secure state, with another memory map and another kind of protection unit.
@@ -39,9 +62,6 @@ pub const BOARDS: [Board; 5] = [
     mps2(Cpu::CortexM4F, "mps2-an386", 0x2100_0000),
     mps2(Cpu::CortexM7F, "mps2-an500", 0x6000_0000),
 ];
-
-/// Most bytes of each region, in the order of [`Kind::ALL`].
-pub const ROOM: [usize; 5] = [64 << 10, 2 << 20, 2 << 20, 16 << 20, STACK];
 
 /// One region of the unit: base, attributes and size (Arm v7-M manual, B3.5.8 and B3.5.9); zeroes are no region.
 pub type Protection = [u32; 2];
@@ -61,7 +81,7 @@ impl Board {
     pub fn fits(&self, script: &Script) -> bool {
         sizes(script)
             .iter()
-            .zip(ROOM)
+            .zip(self.room)
             .all(|(size, room)| *size <= room)
     }
 
@@ -120,10 +140,10 @@ mod tests {
 
     #[test]
     fn programs_and_the_driver_do_not_meet() {
-        for board in BOARDS {
-            let mut taken = vec![(0, 64 << 10), (0x0010_0000, 512 << 10)];
+        for board in BOARDS.into_iter().chain([LARGE]) {
+            let mut taken = vec![(0, 64 << 10), board.data];
             for kind in Kind::ALL {
-                let (base, room) = (board.map.base(kind), ROOM[kind as usize] as u32);
+                let (base, room) = (board.map.base(kind), board.room[kind as usize] as u32);
                 assert!(base.is_multiple_of(room.next_power_of_two()), "{board:?}");
                 taken.push((base, room));
             }

@@ -44,7 +44,6 @@ struct saw {
 enum { OPEN = 1, WRITE0 = 4, WRITE = 5, READ = 6, EXIT = 0x18 };
 
 static struct header head;
-enum { SAWS = 256 };
 static word saws[SAWS * sizeof(struct saw) / 4];
 static word input, output;
 

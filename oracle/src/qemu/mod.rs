@@ -159,7 +159,7 @@ impl Voice {
     /// # Errors
     /// Text that says which tool is missing, and what to do.
     pub fn new(at_once: bool) -> Result<Voice, String> {
-        batch::driver()?;
+        batch::driver(&board::BOARDS[0])?;
         Ok(Voice {
             folder: Folder::new()?,
             recordings: Vec::new(),

