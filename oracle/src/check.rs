@@ -27,7 +27,7 @@ use rustc_hash::FxHasher;
 use std::cell::{Cell, RefCell};
 use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Once;
+use std::sync::{LazyLock, Once};
 use std::time::Duration;
 use thumbsmith::{Cpu, ErrorKind, Options, TrapKind, pipeline, stages};
 
@@ -162,6 +162,8 @@ pub struct Judge {
     rules: Vec<&'static str>,
     /// Whether runs that do not end are given up early.
     hurried: bool,
+    /// Whether every module is judged behind another one.
+    behind: bool,
     pub(crate) qemu: Option<qemu::Voice>,
     /// The judge of code that is not run, with every instruction that it saw.
     pub statics: StaticJudge,
@@ -305,6 +307,7 @@ impl Judge {
             bench: None,
             rules: Vec::new(),
             hurried: false,
+            behind: false,
             qemu: None,
             statics: StaticJudge::default(),
             counts: Counts::default(),
@@ -314,6 +317,27 @@ impl Judge {
     /// Gives up early, or no more, on runs that do not end: most candidates of a reduction that take long never end.
     pub fn hurry(&mut self, hurried: bool) {
         self.hurried = hurried;
+    }
+
+    /// Judges every module behind another one from now on, or no more: what a voice keeps of one program and takes for a part of
+    /// the next shows only so.
+    pub fn behind_another(&mut self, behind: bool) {
+        self.behind = behind;
+    }
+
+    /// Whether modules are judged behind another one.
+    pub fn is_behind_another(&self) -> bool {
+        self.behind
+    }
+
+    /// Runs a program that has nothing to do with what is judged, if one is to run before that.
+    fn another(&mut self, options: &Options) {
+        static WASM: LazyLock<Vec<u8>> = LazyLock::new(another);
+        if self.behind {
+            let steps = [Step::Call(0, vec![0x1234_5678, 9])];
+            // Nobody asked what it does.
+            let _ = self.differ("another", &WASM, options, &steps, Ask::THOROUGH);
+        }
     }
 
     fn patience(&self) -> &'static Patience {
@@ -332,6 +356,7 @@ impl Judge {
         steps: &[Step],
         ask: Ask,
     ) -> Verdict {
+        self.another(options);
         self.rules.clear();
         let result = self.differ(origin, wasm, options, steps, ask);
         result.map_err(|difference| {
@@ -551,6 +576,7 @@ impl Judge {
         options: &Options,
         steps: &[Step],
     ) -> Result<Vec<Vec<String>>, String> {
+        self.another(options);
         let info = Info::read(wasm)?;
         let output = compile(wasm, options)?.map_err(|e| e.to_string())?;
         let mut program = Program {
@@ -648,6 +674,16 @@ impl Judge {
             other => other,
         }
     }
+}
+
+/// A module of one long function without branches, so that all its code runs.
+fn another() -> Vec<u8> {
+    let line = "(local.set 0 (i32.xor (i32.rotl (local.get 0) (local.get 1)) (i32.mul (local.get 1) (local.get 0))))";
+    let text = format!(
+        r#"(module (func (export "f") (param i32 i32) (result i32) {} (local.get 0)))"#,
+        line.repeat(64)
+    );
+    wat::parse_str(text).unwrap_or_default()
 }
 
 /// What one engine says to each step, and a digest of what it left then.

@@ -21,6 +21,8 @@ use thumbsmith::{Cpu, Level, Options, ir};
 const BATCH: usize = 1 << 15;
 /// Bytes of an operand or result in memory.
 const SLOT: usize = 8;
+/// The column of memory where results are, behind those of the operands.
+const RESULTS: usize = 2;
 /// Bytes of decisions for the operands of one application.
 const DRAWN: usize = 24;
 /// After how much a call counts as endless.
@@ -132,31 +134,39 @@ impl Sweep {
     }
 
     fn batch(&mut self, list: &[[u64; 2]]) -> Result<(), String> {
-        for i in 0..2 {
-            let bytes: Vec<u8> = list.iter().flat_map(|o| o[i].to_le_bytes()).collect();
-            self.machine.write_memory((i * BATCH * SLOT) as u32, &bytes);
+        for i in 0..self.row.operands.len() {
+            self.put(i, list.iter().map(|o| o[i]));
         }
+        let expected: Vec<u64> = list.iter().map(|o| self.expected(o)).collect();
         // What is not written stays wrong.
-        let junk: Vec<u8> = list
-            .iter()
-            .flat_map(|o| (!self.expected(o)).to_le_bytes())
-            .collect();
-        self.machine.write_memory((2 * BATCH * SLOT) as u32, &junk);
+        self.put(RESULTS, expected.iter().map(|e| !e));
         match self.machine.call(0, &[(list.len() * SLOT) as u64]) {
             Outcome::Returned(_) => {}
             other => return Err(format!("{}: {other}", self.row.name)),
         }
-        let result = Ty::of(self.row.result);
-        let results = self.machine.memory(0)[2 * BATCH * SLOT..].to_vec();
-        for (operands, got) in list.iter().zip(results.chunks_exact(SLOT)) {
-            let got = got.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b));
-            let (got, expected) = (result.wrap(got), self.expected(operands));
+        let (name, result) = (self.row.name, Ty::of(self.row.result));
+        let results = &self.machine.memory(0)[RESULTS * BATCH * SLOT..];
+        let results = results
+            .as_chunks::<SLOT>()
+            .0
+            .iter()
+            .map(|c| u64::from_le_bytes(*c));
+        for ((operands, expected), got) in list.iter().zip(expected).zip(results) {
+            let got = result.wrap(got);
             if got != expected {
-                let (name, [a, b]) = (self.row.name, operands);
+                let [a, b] = operands;
                 return Err(format!("{name} {a:#x} {b:#x}: {got:#x}, not {expected:#x}"));
             }
         }
         Ok(())
+    }
+
+    /// Fills a column: an operand's, or that of the results.
+    fn put(&mut self, column: usize, values: impl Iterator<Item = u64>) {
+        let mut bytes = Vec::with_capacity(BATCH * SLOT);
+        values.for_each(|v| bytes.extend_from_slice(&v.to_le_bytes()));
+        self.machine
+            .write_memory((column * BATCH * SLOT) as u32, &bytes);
     }
 
     fn expected(&self, operands: &[u64; 2]) -> u64 {
@@ -178,7 +188,7 @@ fn text(row: &Row) -> String {
         format!("({}.load offset={at} (local.get $i))", name(*ty))
     };
     let operands: String = row.operands.iter().enumerate().map(load).collect();
-    let (operator, result, at) = (row.name, name(row.result), 2 * BATCH * SLOT);
+    let (operator, result, at) = (row.name, name(row.result), RESULTS * BATCH * SLOT);
     format!(
         r#"(module (memory (export "memory") {pages} {pages})
           (func (export "sweep") (param $end i32) (local $i i32)
@@ -186,7 +196,7 @@ fn text(row: &Row) -> String {
               ({result}.store offset={at} (local.get $i) ({operator} {operands}))
               (local.set $i (i32.add (local.get $i) (i32.const {SLOT})))
               (br_if $next (i32.lt_u (local.get $i) (local.get $end))))))"#,
-        pages = 3 * BATCH * SLOT / 65536,
+        pages = (RESULTS + 1) * BATCH * SLOT / 65536,
     )
 }
 

@@ -236,10 +236,13 @@ enum Command {
         /// Seed of the run.
         #[arg(long, default_value_t = 1)]
         seed: u64,
-        /// What a release needs besides: every optimization on and off, and its row in docs/optimizations.md; all accesses of
-        /// `memory`.
+        /// What a release needs besides: every optimization on and off, and its row in docs/optimizations.md; operators on
+        /// floats on all operands, which takes hours; all accesses of `memory`.
         #[arg(long)]
         release: bool,
+        /// Only these parts.
+        #[arg(long, value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(gate::PARTS.map(|p| p.name)))]
+        only: Vec<String>,
     },
     /// Checks docs/optimizations.md: a row for each optimization, its evidence, its effect in bytes and cycles.
     Ledger {
@@ -471,6 +474,7 @@ fn main() -> ExitCode {
             qemu,
             seed,
             release,
+            only,
         } => pass_gate(
             &root,
             &gate::Demand {
@@ -480,6 +484,7 @@ fn main() -> ExitCode {
                 seed,
                 threads: cores(),
                 release,
+                only,
             },
         ),
         Command::Ledger { root, bless } => check_ledger(&root, bless),

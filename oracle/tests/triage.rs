@@ -181,6 +181,7 @@ fn causes_are_named_and_duplicates_collapse() {
 fn a_simulator_is_to_blame_for_its_own_and_bytes_are_triaged() {
     let mut judge = Judge::new().expect("engines start");
     the_executor_is_to_blame(&mut judge);
+    what_is_kept_of_another_program_is_found();
     bytes_are_triaged(&mut judge);
     seeds::activate(0);
 }
@@ -198,6 +199,26 @@ fn the_executor_is_to_blame(judge: &mut Judge) {
     assert_eq!(t.party, Party::Table, "{report}");
     assert_eq!(t.culprit.key(), "isa-sdiv", "{report}");
     assert!(report.contains("unicorn has r"), "{report}");
+}
+
+/// A case that is right in a judge that has seen nothing else: the executor goes on with instructions of what ran before.
+fn what_is_kept_of_another_program_is_found() {
+    seeds::activate(723);
+    let text = r#";; options: cortex-m3 -O2 check choices=heuristic
+(module (func (export "f") (param i32 i32) (result i32)
+  (i32.sub (i32.shl (local.get 0) (i32.const 3)) (local.get 1))))
+;; call f 0x5 0x2
+"#;
+    let mut judge = Judge::new().expect("engines start");
+    let t = triaged(&mut judge, text);
+    let report = triage::text(&t);
+    assert_eq!(t.party, Party::Table, "{report}");
+    assert_eq!(
+        t.culprit.key(),
+        "isa-what_is_left_of_another_program",
+        "{report}"
+    );
+    assert!(!judge.is_behind_another());
 }
 
 /// An input of a check without a module becomes shorter and keeps its words.

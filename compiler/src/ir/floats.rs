@@ -11,6 +11,7 @@
 //! these rows, and by the oracle against another engine.
 
 use super::ops::Ty;
+use crate::options::Feature;
 use crate::seeded::{Bug, on};
 
 /// What a comparison asks of two floats that may be unordered.
@@ -195,6 +196,19 @@ impl Fp {
     /// The operation of this name.
     pub fn named(name: &str) -> Option<Fp> {
         ALL.iter().copied().find(|f| f.row().name == name)
+    }
+
+    /// What a core needs to compute it by itself (Arm v7-M manual, A2.5); `None`: no core does.
+    pub fn feature(self) -> Option<Feature> {
+        let row = self.row();
+        let touches = |ty| row.result == ty || row.operands.contains(&ty);
+        match self {
+            _ if touches(Ty::I64) => None,
+            _ if touches(Ty::F64) => Some(Feature::Fpv5Dp),
+            Fp::F32Ceil | Fp::F32Floor | Fp::F32Trunc | Fp::F32Nearest => Some(Feature::Fpv5Sp),
+            Fp::F32Min | Fp::F32Max => Some(Feature::Fpv5Sp),
+            _ => Some(Feature::Fpv4Sp),
+        }
     }
 
     /// Whether operands may be exchanged: results are the same to the bit, as every NaN is.

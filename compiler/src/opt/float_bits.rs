@@ -8,7 +8,6 @@
 use super::editor::Editor;
 use crate::ir::floats::Relation;
 use crate::ir::{Fp, Node, Op, Ty, Value};
-use crate::options::Feature;
 use crate::seeded::{Bug, on};
 
 /// The name of the decision.
@@ -95,17 +94,15 @@ fn mirrored(relation: Relation) -> Relation {
 
 /// Whether a comparison of bits costs less than one of floats: always than a helper's; than an instruction of the FPU only where the
 /// value comes from memory, and so is in a core register.
-fn is_cheaper(e: &Editor<'_>, ty: Ty, x: Value) -> bool {
-    let compares = match ty {
-        Ty::F64 => Feature::Fpv5Dp,
-        _ => Feature::Fpv4Sp,
-    };
-    !e.cpu.has(compares) || matches!(e.f.node(x).op, Op::Load32 | Op::Load64)
+fn is_cheaper(e: &Editor<'_>, fp: Fp, x: Value) -> bool {
+    let compares = fp.feature().is_some_and(|f| e.cpu.has(f));
+    !compares || matches!(e.f.node(x).op, Op::Load32 | Op::Load64)
 }
 
 /// A comparison of floats by operations on integers; `None` where it is none, or one that a helper or the FPU does better.
 pub(super) fn compare(e: &mut Editor<'_>, n: &Node) -> Option<Value> {
-    let row = Fp::from_imm(n.imm)?.row();
+    let fp = Fp::from_imm(n.imm)?;
+    let row = fp.row();
     let relation = row.relation?;
     let &[a, b] = n.args.as_slice() else {
         return None;
@@ -117,7 +114,7 @@ pub(super) fn compare(e: &mut Editor<'_>, n: &Node) -> Option<Value> {
     };
     let ask = Format::of(row.operands[0]).ask(relation, constant)?;
     let known = matches!(ask, Bits::Known(_));
-    if !known && !is_cheaper(e, row.operands[0], x) {
+    if !known && !is_cheaper(e, fp, x) {
         return None;
     }
     if !e.choices.allows(NAME) || !e.choices.fuel(NAME) {

@@ -147,7 +147,7 @@ pub(super) fn find(
     party: Party,
     marked: Option<&str>,
 ) -> Culprit {
-    if let Some(found) = elsewhere(cause, party, marked) {
+    if let Some(found) = elsewhere(cause, party, marked, judge.is_behind_another()) {
         return found;
     }
     let options = match &cause.guilty {
@@ -187,10 +187,13 @@ pub(super) fn find(
 }
 
 /// Who is guilty where it is not the compiler.
-fn elsewhere(cause: &Cause, party: Party, marked: Option<&str>) -> Option<Culprit> {
+fn elsewhere(cause: &Cause, party: Party, marked: Option<&str>, behind: bool) -> Option<Culprit> {
     // What nobody reads as an instruction has no name.
     let known = marked.filter(|m| !m.starts_with("0x"));
     let at = || {
+        if behind {
+            return "what is left of another program".into();
+        }
         let text = known.unwrap_or("call");
         let op = isa::Op::ALL.iter().find(|op| op.mnemonic() == text);
         op.map_or_else(|| words::mnemonic(text), |op| words::executed(*op))

@@ -78,11 +78,18 @@ pub struct Forms {
 pub fn triage(judge: &mut Judge, case: &Case) -> Result<Triage, String> {
     let triaged = triaged(judge, case);
     judge.hurry(false);
+    judge.behind_another(false);
     triaged
 }
 
 fn triaged(judge: &mut Judge, case: &Case) -> Result<Triage, String> {
-    let small = match reduce::cause(judge, case) {
+    let mut cause = reduce::cause(judge, case);
+    if cause.is_err() {
+        judge.behind_another(true);
+        cause = reduce::cause(judge, case);
+        judge.behind_another(cause.is_ok());
+    }
+    let small = match cause {
         Ok(small) => small,
         // What only a board sees, only a board shows again.
         Err(why) if judge.qemu.is_none() => {

@@ -36,55 +36,54 @@ impl Vfp {
 
 /// How the FPU of a core computes a node; `None` if it does not.
 pub(super) fn instruction(n: &Node, cpu: Cpu) -> Option<Vfp> {
-    let (feature, vfp) = of_operation(Fp::from_imm(n.imm)?)?;
-    (n.op == Op::Fp && cpu.has(feature)).then_some(vfp)
+    let fp = Fp::from_imm(n.imm).filter(|_| n.op == Op::Fp)?;
+    cpu.has(fp.feature()?).then(|| of_operation(fp))?
 }
 
-/// The instruction for an operation, and what a core needs to have it.
-fn of_operation(fp: Fp) -> Option<(Feature, Vfp)> {
-    use Feature::{Fpv4Sp, Fpv5Dp, Fpv5Sp};
+/// The instruction for an operation, on a core that computes it.
+fn of_operation(fp: Fp) -> Option<Vfp> {
     let even = match on(Bug::NearestTruncates) {
         true => I::VrintzF32,
         false => I::VrintnF32,
     };
-    let (feature, op) = match fp {
-        Fp::F32Add => (Fpv4Sp, I::VaddF32),
-        Fp::F32Sub => (Fpv4Sp, I::VsubF32),
-        Fp::F32Mul => (Fpv4Sp, I::VmulF32),
-        Fp::F32Div => (Fpv4Sp, I::VdivF32),
-        Fp::F32Sqrt => (Fpv4Sp, I::VsqrtF32),
-        Fp::F32Ceil => (Fpv5Sp, I::VrintpF32),
-        Fp::F32Floor => (Fpv5Sp, I::VrintmF32),
-        Fp::F32Trunc => (Fpv5Sp, I::VrintzF32),
-        Fp::F32Nearest => (Fpv5Sp, even),
-        Fp::F32ConvertI32S => (Fpv4Sp, I::VcvtF32S32),
-        Fp::F32ConvertI32U => (Fpv4Sp, I::VcvtF32U32),
-        Fp::I32TruncSatF32S => (Fpv4Sp, I::VcvtS32F32),
-        Fp::I32TruncSatF32U => (Fpv4Sp, I::VcvtU32F32),
-        Fp::F64Add => (Fpv5Dp, I::VaddF64),
-        Fp::F64Sub => (Fpv5Dp, I::VsubF64),
-        Fp::F64Mul => (Fpv5Dp, I::VmulF64),
-        Fp::F64Div => (Fpv5Dp, I::VdivF64),
-        Fp::F64Sqrt => (Fpv5Dp, I::VsqrtF64),
-        Fp::F64Ceil => (Fpv5Dp, I::VrintpF64),
-        Fp::F64Floor => (Fpv5Dp, I::VrintmF64),
-        Fp::F64Trunc => (Fpv5Dp, I::VrintzF64),
-        Fp::F64Nearest => (Fpv5Dp, I::VrintnF64),
-        Fp::F64ConvertI32S => (Fpv5Dp, I::VcvtF64S32),
-        Fp::F64ConvertI32U => (Fpv5Dp, I::VcvtF64U32),
-        Fp::I32TruncSatF64S => (Fpv5Dp, I::VcvtS32F64),
-        Fp::I32TruncSatF64U => (Fpv5Dp, I::VcvtU32F64),
-        Fp::F32Demote => (Fpv5Dp, I::VcvtF32F64),
-        Fp::F64Promote => (Fpv5Dp, I::VcvtF64F32),
-        Fp::F32Min => return Some((Fpv5Sp, Vfp::Extremum(I::VminnmF32))),
-        Fp::F32Max => return Some((Fpv5Sp, Vfp::Extremum(I::VmaxnmF32))),
-        Fp::F64Min => return Some((Fpv5Dp, Vfp::Extremum(I::VminnmF64))),
-        Fp::F64Max => return Some((Fpv5Dp, Vfp::Extremum(I::VmaxnmF64))),
+    let op = match fp {
+        Fp::F32Add => I::VaddF32,
+        Fp::F32Sub => I::VsubF32,
+        Fp::F32Mul => I::VmulF32,
+        Fp::F32Div => I::VdivF32,
+        Fp::F32Sqrt => I::VsqrtF32,
+        Fp::F32Ceil => I::VrintpF32,
+        Fp::F32Floor => I::VrintmF32,
+        Fp::F32Trunc => I::VrintzF32,
+        Fp::F32Nearest => even,
+        Fp::F32ConvertI32S => I::VcvtF32S32,
+        Fp::F32ConvertI32U => I::VcvtF32U32,
+        Fp::I32TruncSatF32S => I::VcvtS32F32,
+        Fp::I32TruncSatF32U => I::VcvtU32F32,
+        Fp::F64Add => I::VaddF64,
+        Fp::F64Sub => I::VsubF64,
+        Fp::F64Mul => I::VmulF64,
+        Fp::F64Div => I::VdivF64,
+        Fp::F64Sqrt => I::VsqrtF64,
+        Fp::F64Ceil => I::VrintpF64,
+        Fp::F64Floor => I::VrintmF64,
+        Fp::F64Trunc => I::VrintzF64,
+        Fp::F64Nearest => I::VrintnF64,
+        Fp::F64ConvertI32S => I::VcvtF64S32,
+        Fp::F64ConvertI32U => I::VcvtF64U32,
+        Fp::I32TruncSatF64S => I::VcvtS32F64,
+        Fp::I32TruncSatF64U => I::VcvtU32F64,
+        Fp::F32Demote => I::VcvtF32F64,
+        Fp::F64Promote => I::VcvtF64F32,
+        Fp::F32Min => return Some(Vfp::Extremum(I::VminnmF32)),
+        Fp::F32Max => return Some(Vfp::Extremum(I::VmaxnmF32)),
+        Fp::F64Min => return Some(Vfp::Extremum(I::VminnmF64)),
+        Fp::F64Max => return Some(Vfp::Extremum(I::VmaxnmF64)),
         Fp::F32Eq | Fp::F32Ne | Fp::F32Lt | Fp::F32Le | Fp::F32Gt | Fp::F32Ge => {
-            return Some((Fpv4Sp, Vfp::Compare));
+            return Some(Vfp::Compare);
         }
         Fp::F64Eq | Fp::F64Ne | Fp::F64Lt | Fp::F64Le | Fp::F64Gt | Fp::F64Ge => {
-            return Some((Fpv5Dp, Vfp::Compare));
+            return Some(Vfp::Compare);
         }
         // Between floats and integers of 64 bits.
         Fp::F32ConvertI64S | Fp::F32ConvertI64U | Fp::F64ConvertI64S | Fp::F64ConvertI64U => {
@@ -94,7 +93,7 @@ fn of_operation(fp: Fp) -> Option<(Feature, Vfp)> {
             return None;
         }
     };
-    Some((feature, Vfp::One(op)))
+    Some(Vfp::One(op))
 }
 
 /// Functions of fewer nodes than this are taken to have their literal pool near enough for VLDR.
