@@ -319,8 +319,8 @@ impl Judge {
         self.hurried = hurried;
     }
 
-    /// Judges every module behind another one from now on, or no more: what a voice keeps of one program and takes for a part of
-    /// the next shows only so.
+    /// Judges every module behind another one from now on, or no more, on machines that have run nothing else: what a voice keeps
+    /// of one program and takes for a part of the next shows only so.
     pub fn behind_another(&mut self, behind: bool) {
         self.behind = behind;
     }
@@ -334,6 +334,8 @@ impl Judge {
     fn another(&mut self, options: &Options) {
         static WASM: LazyLock<Vec<u8>> = LazyLock::new(another);
         if self.behind {
+            self.machines.clear();
+            self.staged.clear();
             let steps = [Step::Call(0, vec![0x1234_5678, 9])];
             // Nobody asked what it does.
             let _ = self.differ("another", &WASM, options, &steps, Ask::THOROUGH);
