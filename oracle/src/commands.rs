@@ -231,6 +231,7 @@ fn check_case(judge: &mut Judge, file: &Path, case: &regression::Case) -> Outcom
     if verdict.is_ok() {
         judge.behind_another(true);
         verdict = ask(judge);
+        judge.behind_another(false);
         if verdict.is_err() {
             println!(
                 "{name}: differs only behind another program, of which a voice keeps something"

@@ -53,7 +53,7 @@ fn take(
     file: &TestFile<'_>,
     board: &Board,
     level: Level,
-    reached: &[u64],
+    reached: &[Option<u64>],
 ) -> Result<Take, String> {
     let world = |room, record: bool| {
         let make = |options| {

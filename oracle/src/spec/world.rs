@@ -150,8 +150,8 @@ pub struct World {
     options: Options,
     /// Bytes used of each region.
     used: [usize; 5],
-    /// Most bytes of the memories of each module that declare no maximum, where that is known.
-    most: Vec<u64>,
+    /// Most bytes of the memories of each module that can grow, where that is known.
+    most: Vec<Option<u64>>,
     /// For each module so far its memories that can grow: where their size is kept, and the logarithm of a page's.
     memories: Vec<Vec<(u32, u32)>>,
     spectest: Rc<Instance>,
@@ -192,15 +192,15 @@ impl World {
         room
     }
 
-    /// The bytes that the largest memory of each module has grown to.
-    pub fn reached(&self) -> Vec<u64> {
+    /// The bytes that the largest memory of each module has grown to, of those that can.
+    pub fn reached(&self) -> Vec<Option<u64>> {
         let size = |&(at, page): &(u32, u32)| u64::from(self.memory.word(at).unwrap_or(0)) << page;
-        let of = |list: &Vec<_>| list.iter().map(size).max().unwrap_or(0);
+        let of = |list: &Vec<_>| list.iter().map(size).max();
         self.memories.iter().map(of).collect()
     }
 
     /// Gives memories no more than these bytes, module by module: what the same script makes of them elsewhere.
-    pub fn limit(&mut self, most: &[u64]) {
+    pub fn limit(&mut self, most: &[Option<u64>]) {
         self.most = most.to_vec();
     }
 
@@ -293,18 +293,7 @@ impl World {
         let number = self.memories.len();
         let name = format!("i{number}");
         self.memories.push(Vec::new());
-        let known = self.most.get(number).copied();
-        let mut linked = Err(Missing::Unsupported(
-            "more memory than the machine has".into(),
-        ));
-        for most in known.into_iter().chain(MOST) {
-            let (surface, image) = self.linked(wasm, &name, most, find)?;
-            if self.fits(&image) {
-                linked = Ok((surface, image));
-                break;
-            }
-        }
-        let (surface, image) = linked?;
+        let (surface, image) = self.fitted(wasm, number, &name, find)?;
         self.place(&image)?;
         let sizes = surface.pages.iter().zip(0..).filter_map(|(page, memory)| {
             let symbol = format!("{}_pages", numbered(&name, memory));
@@ -318,6 +307,30 @@ impl World {
             Ended::Trapped(kind) => Err(Missing::Trapped(kind)),
             Ended::Broken(what) => Err(Missing::Broken(what)),
         }
+    }
+
+    /// Links a module with as much memory as it is known to need, else with as much as fits.
+    fn fitted(
+        &self,
+        wasm: &[u8],
+        number: usize,
+        name: &str,
+        find: Find<'_>,
+    ) -> Result<(Surface, Image), Missing> {
+        let known = self.most.get(number).copied().flatten();
+        // Less than another of its memories begins with is an error here.
+        let known = known.and_then(|most| self.linked(wasm, name, most, find).ok());
+        if let Some(linked) = known.filter(|l| self.fits(&l.1)) {
+            return Ok(linked);
+        }
+        for most in MOST {
+            let linked = self.linked(wasm, name, most, find)?;
+            if self.fits(&linked.1) {
+                return Ok(linked);
+            }
+        }
+        let what = "more memory than the machine has";
+        Err(Missing::Unsupported(what.into()))
     }
 
     /// Compiles a module and links it for where it goes.

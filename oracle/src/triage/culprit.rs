@@ -647,7 +647,7 @@ const BULK: &[&str] = &["MemoryFill", "MemoryCopy", "MemoryInit", "DataDrop"];
 const LOADS: &[&str] = &["I32Load", "I64Load"];
 /// Stores of every type.
 const STORES: &[&str] = &["I32Store", "I64Store"];
-/// Operators on tables.
+/// Operators on tables, calls through them among these.
 const TABLES: &[&str] = &["Table", "ElemDrop", "CallIndirect"];
 /// Conversions between floats and integers, and between floats.
 const CONVERSIONS: &[&str] = &[
