@@ -678,12 +678,13 @@ impl Judge {
     }
 }
 
-/// A module of one long function without branches, so that all its code runs.
+/// A module of one function without branches, so that all its code runs: longer than what most programs have at those
+/// addresses.
 fn another() -> Vec<u8> {
     let line = "(local.set 0 (i32.xor (i32.rotl (local.get 0) (local.get 1)) (i32.mul (local.get 1) (local.get 0))))";
     let text = format!(
         r#"(module (func (export "f") (param i32 i32) (result i32) {} (local.get 0)))"#,
-        line.repeat(64)
+        line.repeat(1024)
     );
     wat::parse_str(text).unwrap_or_default()
 }
