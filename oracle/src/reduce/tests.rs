@@ -50,7 +50,7 @@ fn a_module_shrinks_to_the_operator_that_matters() {
 #[test]
 fn several_memories_with_pages_of_one_byte_are_no_obstacle() {
     let wasm = wat::parse_str(
-        r#"(module (memory 1 1) (memory 40001 (pagesize 1)) (func $g (param i32) (result i32) (local.get 0))
+        r#"(module (memory 1 1) (memory 40001 40001 (pagesize 1)) (func $g (param i32) (result i32) (local.get 0))
            (func (export "f") (param i32) (result i32)
              (i32.store 1 offset=9 (call $g (local.get 0)) (memory.size 1))
              (i32.rotl (i32.load16_u offset=4 (i32.and (local.get 0) (i32.const 31))) (call $g (i32.const 5)))))"#,
