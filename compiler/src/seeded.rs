@@ -339,6 +339,7 @@ bugs! {
     603 OverflowKind "traps" "translate" "overflow of a 32-bit division is reported as division by zero";
     604 LeastUnguarded "traps" "translate" "the least number as a constant is divided without a check for overflow";
     605 MaskBeforeOffset "bounds checks" "translate" "an address is masked before its offset is added";
+    606 EmptyMemoryUnchecked "bounds checks" "translate" "a reach beyond the size wraps the limit of a memory that begins empty";
     610 FoldRotr "widths" "fold" "a rotation right of a 64-bit constant is folded modulo 32";
     616 PlacedAtLastUse "schedule" "schedule" "a value is placed for its last use only";
     620 JumpToNext "relaxation" "layout" "a jump to the next instruction, left where none is removed, lands a halfword late";

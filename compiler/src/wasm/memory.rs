@@ -275,7 +275,9 @@ impl Access {
             Some(_) => {
                 let size = self.changing_size(t).expect("it can change");
                 let reach_value = t.iconst(Ty::I32, reach);
-                if reach > self.min_bytes && !on(Bug::SmallMemoryUnchecked) {
+                let forgotten = on(Bug::SmallMemoryUnchecked)
+                    || on(Bug::EmptyMemoryUnchecked) && self.min_bytes == 0;
+                if reach > self.min_bytes && !forgotten {
                     let small = t.float(Op::LtU, Ty::I32, &[size, reach_value]);
                     t.guard(addr, small, TrapKind::OutOfBounds);
                 }
