@@ -101,18 +101,15 @@ pub fn cause(judge: &mut Judge, case: &Case) -> Result<Cause, String> {
     judge.hurry(true);
     let quick = differs(judge, &options, &first, wanted);
     judge.hurry(quick);
-    let mut options = simpler::simpler(options, &mut |o| differs(judge, o, &first, wanted));
-    let mut test = |c: &Candidate| {
-        let found = streams(&options)
-            .into_iter()
-            .find(|o| differs(judge, o, c, wanted));
-        if let Some(found) = found {
-            options = found;
-            return true;
-        }
-        false
-    };
-    let small = shrink(first, &mut test);
+    let options = simpler::simpler(options, &mut |o| differs(judge, o, &first, wanted));
+    let (mut small, mut options) = shrunk(judge, &first, &options, wanted);
+    judge.hurry(false);
+    // The simulator's patience is wall time: on a machine that is busy, a run that ends may have been given up.
+    let shown = differs(judge, &options, &small, wanted);
+    judge.hurry(quick && shown);
+    if !shown {
+        (small, options) = shrunk(judge, &first, &options, wanted);
+    }
     // A small module may need less.
     let options = simpler::simpler(options, &mut |o| differs(judge, o, &small, wanted));
     let guilty = blame::guilty(judge, &options, &small, wanted);
@@ -147,6 +144,28 @@ pub fn cause(judge: &mut Judge, case: &Case) -> Result<Cause, String> {
         guilty,
         wanted,
     })
+}
+
+/// A small candidate, and the options under which it differs.
+fn shrunk(
+    judge: &mut Judge,
+    first: &Candidate,
+    options: &thumbsmith::Options,
+    wanted: Wanted,
+) -> (Candidate, thumbsmith::Options) {
+    let mut options = options.clone();
+    let mut test = |c: &Candidate| {
+        let found = streams(&options)
+            .into_iter()
+            .find(|o| differs(judge, o, c, wanted));
+        if let Some(found) = found {
+            options = found;
+            return true;
+        }
+        false
+    };
+    let small = shrink(first.clone(), &mut test);
+    (small, options)
 }
 
 /// The options, and where decisions come from a random stream, with others: a smaller module asks for other decisions, so
