@@ -5,11 +5,10 @@ use super::*;
 use crate::compare::Step;
 use crate::engine::{Engine, Outcome};
 use crate::plan;
-use crate::program::{Info, Program};
+use crate::program::{Info, Program, validator};
 use crate::random::Random;
 use crate::reference::Reference;
 use std::collections::HashMap;
-use wasmparser::{Validator, WasmFeatures};
 
 const MODULES: u64 = 60;
 
@@ -51,8 +50,7 @@ fn modules_are_valid_and_the_same_bytes_give_the_same_module() {
             modules.len()
         );
         for wasm in &modules {
-            let mut validator = Validator::new_with_features(WasmFeatures::all());
-            if let Err(e) = validator.validate_all(wasm) {
+            if let Err(e) = validator().validate_all(wasm) {
                 panic!(
                     "{}: {e}\n{}",
                     family.name(),
