@@ -391,7 +391,13 @@ impl Pair<'_> {
         for t in self.program.info.visible_tables() {
             let (a, b) = (self.reference.table(t), self.other.table(t));
             if a != b {
-                let text = |all: &[u32]| format!("table {t} holds {all:x?}");
+                let at = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
+                let text = |all: &[u32]| match all.get(at) {
+                    Some(element) if a.len() == b.len() => {
+                        format!("table {t} holds {element:#x} at {at}")
+                    }
+                    _ => format!("table {t} of {} elements", all.len()),
+                };
                 return Err(self.difference(Kind::Table, text(&a), text(&b)));
             }
         }

@@ -10,6 +10,7 @@ use super::structure::{self, Segment};
 use super::{Candidate, Test, renumber};
 use crate::compare::Step;
 use crate::program::{Info, is_valid};
+use crate::seeds::cpu_seconds;
 
 /// All large steps, each as often as it helps.
 pub(super) fn carve(best: &mut Candidate, test: Test<'_>) {
@@ -72,6 +73,24 @@ fn alone(best: &mut Candidate, test: Test<'_>) {
         };
         if accept(best, &next, steps, test) {
             return;
+        }
+    }
+}
+
+/// Functions end where nothing behind matters any more.
+pub(super) fn endings(best: &mut Candidate, test: Test<'_>, deadline: f64) {
+    let bodies = Module::read(&best.wasm).map_or(0, |m| m.bodies());
+    for body in 0..bodies {
+        let mut at = 0;
+        while let Some(module) = Module::read(&best.wasm)
+            && cpu_seconds() < deadline
+            && let Some(next) = module.ended(body, at)
+        {
+            let steps = best.steps.clone();
+            if next.weight() < module.weight() && accept(best, &next, steps, test) {
+                break;
+            }
+            at += 1;
         }
     }
 }

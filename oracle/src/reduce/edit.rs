@@ -26,6 +26,10 @@ enum Class {
     I32(i32),
     /// `i64.const`.
     I64(i64),
+    /// `f32.const`, by its bits.
+    F32(u32),
+    /// `f64.const`, by its bits.
+    F64(u64),
     /// Reads a local.
     Get(u32),
     /// Writes a local.
@@ -63,6 +67,39 @@ impl Op {
         Op::new(&Instruction::I64Const(n), Class::I64(n))
     }
 
+    fn f32(bits: u32) -> Op {
+        Op::new(
+            &Instruction::F32Const(f32::from_bits(bits).into()),
+            Class::F32(bits),
+        )
+    }
+
+    fn f64(bits: u64) -> Op {
+        Op::new(
+            &Instruction::F64Const(f64::from_bits(bits).into()),
+            Class::F64(bits),
+        )
+    }
+
+    /// The constant of a type that has these bits; a reference is null.
+    fn constant(ty: ValType, bits: u64) -> Option<Op> {
+        match ty {
+            ValType::I32 => Some(Op::i32(bits as i32)),
+            ValType::I64 => Some(Op::i64(bits as i64)),
+            ValType::F32 => Some(Op::f32(bits as u32)),
+            ValType::F64 => Some(Op::f64(bits)),
+            ValType::Ref(r) if r.nullable => {
+                let null = Instruction::RefNull(r.heap_type);
+                Some(Op::new(&null, Class::Idle))
+            }
+            ValType::Ref(_) | ValType::V128 => None,
+        }
+    }
+
+    fn end() -> Op {
+        Op::new(&Instruction::End, Class::End)
+    }
+
     fn get(n: u32) -> Op {
         Op::new(&Instruction::LocalGet(n), Class::Get(n))
     }
@@ -73,6 +110,8 @@ impl Op {
             Class::End => 1,
             Class::I32(n) => 10 + u64::from(32 - n.unsigned_abs().leading_zeros()),
             Class::I64(n) => 10 + u64::from(64 - n.unsigned_abs().leading_zeros()),
+            Class::F32(n) => 10 + u64::from(n.count_ones()),
+            Class::F64(n) => 10 + u64::from(n.count_ones()),
             Class::Get(n) => 11 + u64::from(n.min(8)),
             Class::Idle => 5,
             Class::Open | Class::Else | Class::Set(_) | Class::Tee(_) | Class::Other => 80,
@@ -116,6 +155,20 @@ const LONGEST: usize = 24;
 const DROPS: usize = 24;
 /// How far apart two operators may be that one edit takes away.
 const REACH: usize = 24;
+
+/// What stays of a block that is taken away.
+#[derive(Clone, Copy)]
+enum Kept {
+    /// What is in it.
+    All,
+    /// Its first arm, after a `drop` of the condition.
+    Then,
+    /// Its second arm, after a `drop` of the condition.
+    Else,
+}
+
+/// Ways to take a block away.
+const UNWRAPPED: [Kept; 3] = [Kept::All, Kept::Then, Kept::Else];
 
 /// What a run of operators is replaced by.
 fn replacements() -> [Option<Op>; 7] {
@@ -297,7 +350,11 @@ impl Module {
             Some(wasmparser::ValType::I64) => {
                 instead.extend([vec![Op::i64(0)], vec![Op::i64(1)]]);
             }
-            Some(_) => {}
+            Some(ty) => {
+                let ty = RoundtripReencoder.val_type(ty).ok();
+                let zero = ty.and_then(|ty| Op::constant(ty, 0));
+                instead.extend(zero.map(|op| vec![op]));
+            }
         }
         if segment.ty.is_some() {
             instead.extend([vec![Op::get(0)], vec![Op::get(1)]]);
@@ -335,6 +392,11 @@ impl Module {
         Some(self.signature(func)?.0.len())
     }
 
+    /// Number of bodies.
+    pub(super) fn bodies(&self) -> usize {
+        self.bodies.len()
+    }
+
     /// Number of a body's own locals.
     pub(super) fn locals(&self, body: usize) -> usize {
         self.bodies.get(body).map_or(0, |b| b.locals.len())
@@ -367,9 +429,29 @@ impl Module {
         let mut next = self.clone();
         let body = next.bodies.get_mut(segment.body)?;
         let mut code = body.code.get(segment.from..segment.to)?.to_vec();
-        code.push(Op::new(&Instruction::End, Class::End));
+        code.push(Op::end());
         body.code = code;
         next.retyped(func, (params, vec![ty]))
+    }
+
+    /// The module in which a body returns zeros instead of going on with this operator; nothing if it has no such operator,
+    /// or a result has no constant.
+    pub(super) fn ended(&self, body: usize, at: usize) -> Option<Module> {
+        let results = self.signature((body + self.imports) as u32)?.1.clone();
+        let mut next = self.clone();
+        let code = &mut next.bodies.get_mut(body)?.code;
+        if at + 1 >= code.len() {
+            return None;
+        }
+        code.truncate(at);
+        let count = |class| code.iter().filter(|op| op.class == class).count();
+        let open = (count(Class::Open) + 1).checked_sub(count(Class::End))?;
+        for ty in results {
+            code.push(Op::constant(ty, 0)?);
+        }
+        code.push(Op::new(&Instruction::Return, Class::Idle));
+        code.extend(std::iter::repeat_n(Op::end(), open));
+        Some(next)
     }
 
     /// The module in which a body has a constant where it reads a local that it never writes.
@@ -379,11 +461,7 @@ impl Module {
         let writes = |op: &Op| matches!(op.class, Class::Set(n) | Class::Tee(n) if n == local);
         let func = (body + self.imports) as u32;
         let ty = *self.signature(func)?.0.get(local as usize)?;
-        let constant = match ty {
-            ValType::I32 => Op::i32(value as u32 as i32),
-            ValType::I64 => Op::i64(value as i64),
-            _ => return None,
-        };
+        let constant = Op::constant(ty, value)?;
         if own.code.iter().any(writes) {
             return None;
         }
@@ -477,6 +555,8 @@ fn read_body(wasm: &[u8], body: &wasmparser::FunctionBody<'_>) -> Option<Body> {
             Operator::End => Class::End,
             Operator::I32Const { value } => Class::I32(value),
             Operator::I64Const { value } => Class::I64(value),
+            Operator::F32Const { value } => Class::F32(value.bits()),
+            Operator::F64Const { value } => Class::F64(value.bits()),
             Operator::LocalGet { local_index } => Class::Get(local_index),
             Operator::LocalSet { local_index } => Class::Set(local_index),
             Operator::LocalTee { local_index } => Class::Tee(local_index),
@@ -521,7 +601,7 @@ impl Body {
         let n = self.code.len();
         1 + n * self.longest() * replacements().len()
             + n * (REACH + DROPS)
-            + 2 * n
+            + UNWRAPPED.len() * n
             + self.locals.len()
             + 3 * n
     }
@@ -529,10 +609,7 @@ impl Body {
     fn edit(&self, mut number: usize, next: &mut Body) {
         let n = self.code.len();
         if number == 0 {
-            next.code = vec![
-                Op::new(&Instruction::Unreachable, Class::Idle),
-                Op::new(&Instruction::End, Class::End),
-            ];
+            next.code = vec![Op::new(&Instruction::Unreachable, Class::Idle), Op::end()];
             next.locals.clear();
             return;
         }
@@ -556,10 +633,11 @@ impl Body {
             return self.consume(number / DROPS, number % DROPS, next);
         }
         number -= n * DROPS;
-        if number < 2 * n {
-            return self.unwrap_block(number / 2, number % 2 == 1, next);
+        if number < UNWRAPPED.len() * n {
+            let (at, how) = (number / UNWRAPPED.len(), number % UNWRAPPED.len());
+            return self.unwrap_block(at, UNWRAPPED[how], next);
         }
-        number -= 2 * n;
+        number -= UNWRAPPED.len() * n;
         if number < self.locals.len() {
             return self.drop_local(number, next);
         }
@@ -589,9 +667,8 @@ impl Body {
         }
     }
 
-    /// Takes away a block's `block`, `loop` or `if` and its `end`, but not what is between. `drop`: the opening
-    /// becomes a `drop` of the condition, and an `else` goes with its arm.
-    fn unwrap_block(&self, at: usize, drop: bool, next: &mut Body) {
+    /// Takes away a block's `block`, `loop` or `if` and its `end`, but not what is kept of what is between.
+    fn unwrap_block(&self, at: usize, kept: Kept, next: &mut Body) {
         let mut depth = 0;
         let mut otherwise = None;
         for (i, op) in self.code.iter().enumerate().skip(at) {
@@ -599,23 +676,26 @@ impl Body {
                 Class::Open => depth += 1,
                 Class::End => depth -= 1,
                 Class::Else if depth == 1 => otherwise = Some(i),
-                Class::Else
-                | Class::I32(_)
-                | Class::I64(_)
-                | Class::Get(_)
-                | Class::Set(_)
-                | Class::Tee(_)
-                | Class::Idle
-                | Class::Other => {}
+                _ => {}
             }
-            if depth <= 0 {
-                if i > at && i + 1 < self.code.len() {
-                    next.code.drain(otherwise.unwrap_or(i)..=i);
-                    let opening = drop.then(|| Op::new(&Instruction::Drop, Class::Idle));
-                    next.code.splice(at..=at, opening);
-                }
-                return;
+            if depth > 0 {
+                continue;
             }
+            if i > at && i + 1 < self.code.len() {
+                let arm = match (kept, otherwise) {
+                    (Kept::Else, Some(middle)) => middle + 1..i,
+                    (Kept::Else, None) => i..i,
+                    (Kept::All | Kept::Then, middle) => at + 1..middle.unwrap_or(i),
+                };
+                let drop = Op::new(&Instruction::Drop, Class::Idle);
+                let mut instead = match kept {
+                    Kept::All => Vec::new(),
+                    Kept::Then | Kept::Else => vec![drop],
+                };
+                instead.extend_from_slice(&self.code[arm]);
+                next.code.splice(at..=i, instead);
+            }
+            return;
         }
     }
 
@@ -628,6 +708,8 @@ impl Body {
         match self.code[at].class {
             Class::I32(n) => next.code[at] = Op::i32([0, 1, n / 2][way]),
             Class::I64(n) => next.code[at] = Op::i64([0, 1, n / 2][way]),
+            Class::F32(_) => next.code[at] = Op::f32([0.0_f32, 1.0, -1.0][way].to_bits()),
+            Class::F64(_) => next.code[at] = Op::f64([0.0_f64, 1.0, -1.0][way].to_bits()),
             Class::Open | Class::Else | Class::End | Class::Idle | Class::Other => {}
             Class::Get(_) | Class::Set(_) | Class::Tee(_) => {}
         }

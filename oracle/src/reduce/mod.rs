@@ -214,6 +214,7 @@ pub fn shrink(mut best: Candidate, test: Test<'_>) -> Candidate {
         carve::carve(&mut best, test);
         structured(&mut best, test, deadline);
         generic(&mut best, test, deadline);
+        carve::endings(&mut best, test, deadline);
         edits(&mut best, test, deadline);
         fewer_steps(&mut best, test);
         only_needed_exports(&mut best, test);

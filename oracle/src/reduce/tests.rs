@@ -132,3 +132,24 @@ fn blocks_open_and_constants_halve() {
     assert!(!t.contains("block") && !t.contains("loop"), "{t}");
     assert!(big(&t).is_some_and(|n| n <= 62), "{t}");
 }
+
+#[test]
+fn functions_end_early_and_one_arm_is_enough() {
+    let wasm = wat::parse_str(
+        r#"(module (import "env" "i" (func $i (param f64 i64) (result f64 i32))) (memory 1 1)
+           (func (export "f") (param i32) (result f64 i32)
+             (if (result i32) (i32.eqz (local.get 0)) (then (i32.const 4)) (else (i32.clz (local.get 0))))
+             (i32.store (i32.const 7))
+             (return_call $i (f64.const 2.5) (i64.const 3))))"#,
+    );
+    let wasm = wasm.expect("text parses");
+    let mut test = |c: &Candidate| {
+        let t = text(&c.wasm);
+        t.contains("i32.store") && t.contains("i32.clz")
+    };
+    let steps = vec![Step::Call(0, vec![3])];
+    let small = text(&shrink(Candidate { wasm, steps }, &mut test).wasm);
+    for gone in ["return", "import", "2.5", "if", "else"] {
+        assert!(!small.contains(gone), "{gone} in {small}");
+    }
+}

@@ -23,7 +23,8 @@ pub(super) const RIGHT: &[Lines] = &[
     ],
     &["cbz r0, .+4", "movs r0, #1", "bx lr"],
     &["ldr r0, [pc, #0]", "bx lr", ".word 4"],
-    &["!b.w .+4"],
+    &["!b.w .+0"],
+    &["!bl .+0", "bx lr"],
     &["tbb [pc, r0]", ".byte 1", ".byte 0", "bx lr"],
     &["tbb [pc, r0]", ".byte 1", ".byte 2", "nop", "bx lr"],
     &["ldrd r0, r1, [sp, #8]", "bx lr"],
@@ -70,6 +71,8 @@ pub(super) const WRONG: &[(Lines, &str)] = &[
         "into the IT block",
     ),
     (&["movs r0, #1", "it eq"], "IT block reaches over the end"),
+    (&["!bl .+4", "bx lr"], "a call lands 4 bytes from"),
+    (&["!b.w .+4"], "a call lands 4 bytes from"),
     (&["ldr r0, [pc, #0]", "nop", "bx lr"], "which is not data"),
     (
         &["tbb [pc, r0]", ".byte 2", ".byte 0", "movw r0, #0", "bx lr"],

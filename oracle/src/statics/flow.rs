@@ -36,8 +36,8 @@ fn control(section: &Section, item: &Item) -> Control {
     let to = i64::from(item.at) + AHEAD + i64::from(item.inst.imm);
     let pc = |n: usize| item.inst.regs[n] == Reg::PC;
     match item.inst.op.sem() {
-        // With a relocation it is a tail call.
-        Sem::Branch if section.targets.contains_key(&item.at) => Control::Leaves,
+        // A tail call.
+        Sem::Branch if relocated(section, item) => Control::Leaves,
         Sem::Branch | Sem::CompareBranch { .. } => Control::To(to),
         Sem::TableBranch { wide } => Control::Table { wide },
         Sem::BranchReg | Sem::Udf => Control::Leaves,
@@ -61,6 +61,13 @@ fn control(section: &Section, item: &Item) -> Control {
         Sem::Store(..) | Sem::Adr | Sem::LoadDual | Sem::StoreDual | Sem::Push => Control::Through,
         Sem::StoreMany { .. } | Sem::Vfp(_) => Control::Through,
     }
+}
+
+/// Whether an instruction calls a symbol, or jumps to it. Its own displacement is the addend then, and the symbol stands for where the
+/// function begins (ELF for the Arm Architecture, 5.6.1.2).
+fn relocated(section: &Section, item: &Item) -> bool {
+    let branch = matches!(item.inst.op.sem(), Sem::Branch | Sem::Call);
+    branch && section.targets.contains_key(&item.at)
 }
 
 /// The offsets that the entries of a jump table stand for.
@@ -159,6 +166,11 @@ pub(super) fn judge(section: &Section, code: &Code) -> Findings {
     }
     for (number, item) in code.items.iter().enumerate() {
         if let Err(text) = successors(section, code, number) {
+            found.push((item.at, text));
+        }
+        let off = i64::from(item.inst.imm) + AHEAD;
+        if relocated(section, item) && off != 0 && !on(Bug::StaticCallAddend) {
+            let text = format!("a call lands {off} bytes from where its function begins");
             found.push((item.at, text));
         }
         if let Some((at, bytes)) = literal(item)

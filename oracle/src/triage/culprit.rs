@@ -6,16 +6,17 @@
 //! encoding is not what was asked for, else the operator that the case is about. Invariant: the strongest evidence that
 //! there is decides, in that order; a place is the weakest, and says so by its sort.
 
+use super::about;
 use super::claims;
+use super::convention;
 use super::verdict::Party;
 use super::words;
 use crate::arm::link::link;
 use crate::arm::memory::{self, Map};
-use crate::check::{self, Ask};
-use crate::compare::{Difference, Kind, Step};
+use crate::check;
+use crate::compare::{Difference, Kind};
 use crate::encoding::misread;
 use crate::objects;
-use crate::program::{Info, Ty};
 use crate::reduce::Cause;
 use crate::reduce::blame::Guilty;
 use crate::statics::StaticJudge;
@@ -74,6 +75,9 @@ impl What {
     }
 }
 
+/// Comparisons of which one says that the other does not hold, operands exchanged where they are ordered.
+const COMPLEMENTS: [(Op, Op); 3] = [(Op::Ne, Op::Eq), (Op::LeS, Op::LtS), (Op::LeU, Op::LtU)];
+
 impl Culprit {
     /// What reports of one cause share. A rewrite, rule or fact is the same wherever it is applied, everything else belongs
     /// to its pass.
@@ -83,12 +87,11 @@ impl Culprit {
             // A checker says what is wrong with an allocation, not which decision made it so: one decision is refused in
             // many words.
             _ if self.pass == "regalloc" => self.pass.clone(),
-            // Operations that differ in a width share what is known of them.
+            // Operations that differ in a width share what is known of them, comparisons with their complement.
             What::Fact(_) => {
-                format!(
-                    "fact-{}",
-                    name.trim_end_matches(|c: char| c.is_ascii_digit())
-                )
+                let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
+                let complement = COMPLEMENTS.iter().find(|(not, _)| not.text() == name);
+                format!("fact-{}", complement.map_or(name, |(_, op)| op.text()))
             }
             What::Rewrite(_) | What::Rule(_) => format!("{}-{name}", self.what.sort()),
             // A pass is the same wherever it stands in the list: `simplify`, `simplify-inlined`.
@@ -119,7 +122,7 @@ impl std::fmt::Display for Culprit {
 }
 
 /// Passes whose every change asks for fuel, or is shared and folded as the editor does it.
-fn edits(pass: &str) -> bool {
+pub(super) fn edits(pass: &str) -> bool {
     let row = PASSES.iter().find(|p| p.name == pass);
     row.is_some_and(|p| matches!(p.gives, Gives::Ir(_)) && pass != "address")
 }
@@ -179,7 +182,7 @@ pub(super) fn find(
     }
     if pass == "lower"
         && let Some(found) =
-            lowered(judge, cause, &options).or_else(|| convention(judge, cause, &options))
+            lowered(judge, cause, &options).or_else(|| convention::find(judge, cause, &options))
     {
         return found;
     }
@@ -212,12 +215,12 @@ fn elsewhere(cause: &Cause, party: Party, marked: Option<&str>, behind: bool) ->
         Party::Harness => ("oracle", at(), "nobody differs"),
         Party::Interpreter => (
             "interpreter",
-            room(&cause.case.wasm),
+            about::room(&cause.case.wasm),
             "only the interpreter differs",
         ),
         Party::Reference => (
             "reference",
-            operator(&cause.case.wasm),
+            about::operator(&cause.case.wasm),
             "the reference does not agree with itself",
         ),
         Party::Checker | Party::Compiler => return None,
@@ -241,7 +244,7 @@ fn checked(cause: &Cause, options: &Options, pass: &str) -> Option<Culprit> {
         if edits(pass) && text.contains("stands in no block") {
             return Some(Culprit {
                 pass: pass.to_owned(),
-                what: What::Place(CONTROL.to_owned()),
+                what: What::Place(about::CONTROL.to_owned()),
                 how: text,
             });
         }
@@ -267,31 +270,7 @@ fn place(cause: &Cause, options: &Options, pass: String, marked: Option<&str>) -
     {
         return found;
     }
-    let split = match pass.as_str() {
-        "wide" => telling(&cause.case.wasm, WIDENED),
-        _ => None,
-    };
-    let about = split.map_or_else(|| operator(&cause.case.wasm), str::to_owned);
-    let name = match (pass.as_str(), marked) {
-        // All that these passes add: what is pushed and where slots are; addresses.
-        ("emit", _) => "frame".to_owned(),
-        ("address", _) => "access".to_owned(),
-        // Code was right until symbols and relocations were put to it.
-        ("object", _) => "symbols".to_owned(),
-        // A division is a call as well.
-        ("layout" | "finish", None) if CALLS.contains(&about.as_str()) => "call".to_owned(),
-        ("lower", _) if !["br_table", TAIL_CALL].contains(&about.as_str()) => {
-            word_operation(cause, options).unwrap_or(about)
-        }
-        ("layout" | "finish" | "regalloc", Some(marked)) => words::mnemonic(marked),
-        (pass, _) if edits(pass) && JUMPS.contains(&about.as_str()) => CONTROL.to_owned(),
-        // Nothing ran yet but what the sections say.
-        ("translate", _) if cause.difference.step.is_none() && !starts(&cause.case.wasm) => {
-            section(&cause.case.wasm).to_owned()
-        }
-        ("translate", _) => room(&cause.case.wasm),
-        _ => about,
-    };
+    let name = about::place(cause, options, &pass, marked);
     Culprit {
         pass,
         what: What::Place(name),
@@ -449,55 +428,6 @@ fn instructions(item: &code::Item) -> Vec<Inst> {
     }
 }
 
-/// The calling convention, if functions of the exports' types that only hand on what they get are wrong too.
-fn convention(judge: &mut Judge, cause: &Cause, options: &Options) -> Option<Culprit> {
-    let info = Info::read(&cause.case.wasm).ok()?;
-    let (mut text, mut steps) = ("(module".to_owned(), Vec::new());
-    for export in &info.exports {
-        let params = &export.sig.params;
-        let types = |list: &[Ty]| list.iter().map(type_name).collect::<Vec<_>>().join(" ");
-        let mut function = |results: &[Ty], body: String| {
-            // Words that differ in every byte, and from argument to argument.
-            let args = (0..params.len() as u64)
-                .map(|k| 0x0123_4567_89ab_cdef_u64.rotate_left(4) ^ k << 8 ^ k << 40);
-            let args = args.zip(params).map(|(word, ty)| ty.wrap(word));
-            text += &format!(
-                "(func (export \"f{}\") (param {}) (result {}) {body})",
-                steps.len(),
-                types(params),
-                types(results)
-            );
-            steps.push(Step::Call(steps.len(), args.collect()));
-        };
-        for (k, ty) in params.iter().enumerate() {
-            function(&[*ty], format!("local.get {k}"));
-        }
-        let constants = export.sig.results.iter().zip(1..);
-        let constants = constants.map(|(ty, k)| format!("{}.const {k} ", type_name(ty)));
-        function(&export.sig.results, constants.collect());
-    }
-    let wasm = wat::parse_str(text + ")").ok()?;
-    let said = judge.judge("triage", &wasm, options, &steps, Ask::THOROUGH);
-    let wrong = said.err()?;
-    Some(Culprit {
-        pass: "lower".into(),
-        what: What::Place("calling convention".into()),
-        how: format!(
-            "a function that only hands on what it gets: {}, not {}",
-            wrong.difference.got, wrong.difference.expected
-        ),
-    })
-}
-
-fn type_name(ty: &Ty) -> &'static str {
-    match ty {
-        Ty::I32 => "i32",
-        Ty::I64 => "i64",
-        Ty::F32 => "f32",
-        Ty::F64 => "f64",
-    }
-}
-
 /// The operation whose instruction is read back from its bytes as another one.
 fn misencoded(cause: &Cause, options: &Options) -> Option<String> {
     let backend = stages::backend(&cause.case.wasm, options).ok()?;
@@ -539,223 +469,4 @@ fn trap_table(cause: &Cause, options: &Options) -> Option<String> {
 fn statics(wasm: &[u8], options: &Options) -> Option<String> {
     let object = thumbsmith::compile(wasm, options).ok()?.object;
     StaticJudge::default().judge(&object, options.cpu).err()
-}
-
-/// Operations of words that selection writes sequences for, the most telling first; those of the helpers for division count as
-/// well.
-const SEQUENCES: &[(&str, &[Op])] = &[
-    ("select", &[Op::Select]),
-    ("shift of pairs", &[Op::Shl64, Op::ShrU64, Op::ShrS64]),
-    ("compare of pairs", &[Op::LtU64, Op::LtS64]),
-    (
-        "product of pairs",
-        &[Op::MulWideU, Op::MulWideS, Op::MulAddU, Op::MulAddS],
-    ),
-    ("sum of pairs", &[Op::Add64, Op::Sub64]),
-    ("float", &[Op::Fp]),
-    ("extremum", &[Op::MinS, Op::MaxS, Op::MinU, Op::MaxU]),
-    (
-        "access",
-        &[
-            Op::Load8U,
-            Op::Load8S,
-            Op::Load16U,
-            Op::Load16S,
-            Op::Load32,
-            Op::Store8,
-            Op::Store16,
-            Op::Store32,
-        ],
-    ),
-    (
-        "compare",
-        &[Op::Eq, Op::Ne, Op::LtS, Op::LtU, Op::LeS, Op::LeU],
-    ),
-    ("call", &[Op::Call, Op::CallIndirect]),
-];
-
-/// The most telling operation that instruction selection was given.
-fn word_operation(cause: &Cause, options: &Options) -> Option<String> {
-    let last = stages::ir_passes(options).pop()?;
-    let all = stages::stages(&cause.case.wasm, options, Some(last)).ok()?;
-    let bodies = all
-        .iter()
-        .flat_map(|b| b.module.funcs.iter().filter_map(|f| f.body.as_ref()));
-    let ops: Vec<Op> = bodies.flat_map(|b| b.nodes.iter().map(|n| n.op)).collect();
-    let found = SEQUENCES
-        .iter()
-        .find(|(_, list)| list.iter().any(|op| ops.contains(op)));
-    found.map(|(name, _)| (*name).to_owned())
-}
-
-/// Groups of operators by their names in `wasmparser`, the most telling first: what a case is about.
-const GROUPS: &[(&str, &[&str])] = &[
-    ("br_table", &["BrTable"]),
-    (TAIL_CALL, &["ReturnCall"]),
-    ("bulk", BULK),
-    ("indirect call", &["CallIndirect"]),
-    ("table", TABLES),
-    ("grow", &["MemoryGrow"]),
-    // Helpers that divide are full of shifts: whoever shifts himself is believed first.
-    ("i64.shift", &["I64Sh", "I64Rot"]),
-    ("i64.div", &["I64Div", "I64Rem"]),
-    ("i32.div", &["I32Div", "I32Rem"]),
-    ("call", &["Call"]),
-    ("load", LOADS),
-    ("loop", &["Loop"]),
-    ("store", STORES),
-    ("conversion", CONVERSIONS),
-    ("float", &["F32", "F64"]),
-    ("i64.mul", &["I64Mul"]),
-    (
-        "i64.compare",
-        &["I64Eq", "I64Ne", "I64Lt", "I64Gt", "I64Le", "I64Ge"],
-    ),
-    ("i64.extend", &["I64Extend"]),
-    (
-        "i64",
-        &[
-            "I64Add",
-            "I64Sub",
-            "I64And",
-            "I64Or",
-            "I64Xor",
-            "I64Clz",
-            "I64Ctz",
-            "I64Popcnt",
-        ],
-    ),
-    ("select", &["Select"]),
-    ("branch", &["If", "BrIf", "Br"]),
-    ("i32.shift", &["I32Sh", "I32Rot"]),
-    (
-        "i32.compare",
-        &["I32Eq", "I32Ne", "I32Lt", "I32Gt", "I32Le", "I32Ge"],
-    ),
-    ("i32.mul", &["I32Mul"]),
-    ("i32", &["I32"]),
-    ("global", &["GlobalGet", "GlobalSet"]),
-];
-
-/// A function that initialization calls.
-const START: &str = "start";
-/// Calls that leave nothing of their caller behind.
-const TAIL_CALL: &str = "tail call";
-/// Operators on ranges of memory.
-const BULK: &[&str] = &["MemoryFill", "MemoryCopy", "MemoryInit", "DataDrop"];
-/// Loads of every type.
-const LOADS: &[&str] = &["I32Load", "I64Load"];
-/// Stores of every type.
-const STORES: &[&str] = &["I32Store", "I64Store"];
-/// Operators on tables, calls through them among these.
-const TABLES: &[&str] = &["Table", "ElemDrop", "CallIndirect"];
-/// Conversions between floats and integers, and between floats.
-const CONVERSIONS: &[&str] = &[
-    "I32Trunc",
-    "I64Trunc",
-    "F32Convert",
-    "F64Convert",
-    "F32Demote",
-    "F64Promote",
-];
-
-/// What the split of 64-bit values is about before everything else: helpers get and give words of doubles, and accesses of
-/// eight bytes are two.
-const WIDENED: &[(&str, &[&str])] = &[
-    ("float", CONVERSIONS),
-    ("float", &["F32", "F64"]),
-    ("access", LOADS),
-    ("access", STORES),
-];
-
-/// Groups of [`GROUPS`] that are control, and their common name.
-const JUMPS: &[&str] = &["br_table", "loop", "branch"];
-const CONTROL: &str = "control";
-
-/// Groups of [`GROUPS`] that end as calls.
-const CALLS: &[&str] = &["call", "i64.div", "indirect call"];
-
-/// The rooms of translation, the same for both widths. What a reduced case still has besides is what it is about: control is
-/// around many accesses, but no access has to be around control.
-const TRANSLATED: &[(&str, &[&str])] = &[
-    (TAIL_CALL, &["ReturnCall"]),
-    ("bulk", BULK),
-    ("table", TABLES),
-    ("memory size", &["MemoryGrow", "MemorySize"]),
-    ("access", LOADS),
-    ("access", STORES),
-    (CONTROL, &["BrTable", "BrIf", "Br", "Loop", "If", "Block"]),
-    ("call", &["Call"]),
-    ("division", &["I32Div", "I32Rem", "I64Div", "I64Rem"]),
-    ("conversion", CONVERSIONS),
-    ("float", &["F32", "F64"]),
-    ("reference", &["Ref"]),
-];
-
-/// The most telling group of operators in a module, or the most telling section where there is none.
-pub(super) fn operator(wasm: &[u8]) -> String {
-    telling(wasm, GROUPS)
-        .unwrap_or_else(|| section(wasm))
-        .to_owned()
-}
-
-/// The room of translation that a module is about, or its most telling section.
-fn room(wasm: &[u8]) -> String {
-    telling(wasm, TRANSLATED)
-        .unwrap_or_else(|| section(wasm))
-        .to_owned()
-}
-
-/// Whether a module calls a function of its own before anybody else does.
-fn starts(wasm: &[u8]) -> bool {
-    section(wasm) == START
-}
-
-/// The first of these groups that occurs in a module.
-fn telling(wasm: &[u8], groups: &[(&'static str, &[&str])]) -> Option<&'static str> {
-    let bodies = wasmparser::Parser::new(0)
-        .parse_all(wasm)
-        .filter_map(|p| match p {
-            Ok(wasmparser::Payload::CodeSectionEntry(body)) => body.get_operators_reader().ok(),
-            _ => None,
-        });
-    let names: Vec<String> = bodies
-        .flat_map(|r| r.into_iter().filter_map(Result::ok))
-        .map(|op| format!("{op:?}"))
-        .map(|text| text.split([' ', '{']).next().unwrap_or_default().to_owned())
-        .filter(|name| !name.ends_with("Const"))
-        .map(|name| accessed(&name).unwrap_or(name))
-        .collect();
-    let belongs =
-        |name: &str, p: &str| name == p || name.len() > 3 && p.len() > 2 && name.starts_with(p);
-    let occurs = |list: &&[&str]| names.iter().any(|n| list.iter().any(|p| belongs(n, p)));
-    let found = groups.iter().find(|(_, list)| occurs(list));
-    found.map(|(group, _)| *group)
-}
-
-/// A float is loaded and stored as an integer.
-fn accessed(name: &str) -> Option<String> {
-    let access = name.strip_prefix('F')?;
-    let is = access.ends_with("Load") || access.ends_with("Store");
-    is.then(|| format!("I{access}"))
-}
-
-/// What a module without telling operators is about: the most telling section that it has.
-fn section(wasm: &[u8]) -> &'static str {
-    use wasmparser::Payload;
-    let rank = |p: &Payload<'_>| match p {
-        Payload::StartSection { .. } => Some((0, START)),
-        Payload::DataSection(_) => Some((1, "data")),
-        Payload::ElementSection(_) => Some((2, "elements")),
-        Payload::GlobalSection(_) => Some((3, "globals")),
-        Payload::TableSection(_) => Some((4, "tables")),
-        Payload::MemorySection(_) => Some((5, "memory")),
-        Payload::ExportSection(_) => Some((6, "exports")),
-        _ => None,
-    };
-    let all = wasmparser::Parser::new(0)
-        .parse_all(wasm)
-        .map_while(Result::ok);
-    let telling = all.filter_map(|p| rank(&p)).min();
-    telling.map_or("nothing", |(_, name)| name)
 }

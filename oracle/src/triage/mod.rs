@@ -6,7 +6,9 @@
 //! share, and the regression file. Invariant: everything in it was run on the reduced case under the options in it, so
 //! that the one line it gives shows the same again; nothing depends on time or on the order of a hash.
 
+mod about;
 mod claims;
+mod convention;
 mod culprit;
 mod direct;
 mod page;
@@ -109,7 +111,7 @@ fn triaged(judge: &mut Judge, case: &Case) -> Result<Triage, String> {
     voices.push(board);
     let trace = match party {
         Party::Simulator | Party::Table => quietly(|| trace::lockstep(&case)),
-        _ => quietly(|| trace::of(&case, &healthy(&options, &small.guilty))),
+        _ => quietly(|| trace::of(&case, &small.difference, &healthy(&options, &small.guilty))),
     };
     let trace = trace.ok().flatten();
     let marked = trace.as_ref().and_then(Trace::marked_mnemonic);

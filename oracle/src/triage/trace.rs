@@ -2,14 +2,15 @@
 //!
 //! In: a reduced case, and options under which it is right. Out: a [`Trace`], with the first instruction marked after which the
 //! two differ: in what the outside sees (stores, imports, traps), or, while the code of both is the same, in a
-//! register. Invariant: both runs start from the same memory, globals and junk in registers.
+//! register. Where no options are right, what is marked is the last instruction that wrote what is not as the reference has it.
+//! Invariant: both runs start from the same memory, globals and junk in registers.
 
 use crate::arm::link::Image;
 use crate::arm::machine::Machine;
 use crate::arm::tracer::{Line, Tracer};
 use crate::arm::unicorn::UnicornCore;
 use crate::arm::{Core, PC, Regs};
-use crate::compare::Step;
+use crate::compare::{Difference, Kind, Step};
 use crate::engine::Engine;
 use crate::program::{Info, Program};
 use crate::regression::Case;
@@ -48,19 +49,30 @@ pub struct Trace {
     mark: Option<usize>,
     /// Why there.
     why: String,
+    /// Whether a run that is right says so; else only the reference's answer does.
+    compared: bool,
     /// How the right run ended.
     right: String,
 }
 
-/// The trace of the last call of a case; `None` if the case has no call, or does not link.
-pub(super) fn of(case: &Case, healthy: &Options) -> Option<Trace> {
+/// The trace of the last call of a case, or of its initialization; `None` if the case does not link.
+pub(super) fn of(case: &Case, difference: &Difference, healthy: &Options) -> Option<Trace> {
     let wrong = run(case, &case.options)?;
     let right = run(case, healthy)?;
-    let (mark, why) = first_difference(&wrong, &right);
+    let compared = first_difference(&wrong, &right);
+    let (mark, why) = match &compared {
+        Some((mark, why)) => (*mark, why.clone()),
+        None => last_written(&wrong, difference),
+    };
+    let right = match compared {
+        Some(_) => right.outcome,
+        None => format!("{} (by the reference)", difference.expected),
+    };
     Some(Trace {
         mark,
         why,
-        right: right.outcome,
+        compared: compared.is_some(),
+        right,
         run: wrong,
     })
 }
@@ -78,6 +90,7 @@ pub(super) fn lockstep(case: &Case) -> Option<Trace> {
     Some(Trace {
         mark,
         why,
+        compared: true,
         right,
         run: ours,
     })
@@ -167,8 +180,8 @@ impl Places {
     }
 }
 
-/// The first line of `wrong` after which it is not as `right`.
-fn first_difference(wrong: &Run, right: &Run) -> (Option<usize>, String) {
+/// The first line of `wrong` after which it is not as `right`, and why; nothing if both do the same.
+fn first_difference(wrong: &Run, right: &Run) -> Option<(Option<usize>, String)> {
     // While both execute the same code, registers tell the most.
     let same = |a: &Line, b: &Line| a.text == b.text;
     for (i, (a, b)) in wrong.lines.iter().zip(&right.lines).enumerate() {
@@ -176,33 +189,57 @@ fn first_difference(wrong: &Run, right: &Run) -> (Option<usize>, String) {
             break;
         }
         if a.changes != b.changes || a.effect != b.effect {
-            return (Some(i), "the same instruction gives something else".into());
+            return Some((Some(i), "the same instruction gives something else".into()));
         }
     }
-    let effects = |run: &Run| -> Vec<(usize, String)> {
-        let all = run.lines.iter().enumerate();
-        all.filter_map(|(i, l)| Some((i, l.effect.clone()?)))
-            .collect()
-    };
     let (a, b) = (effects(wrong), effects(right));
     for (k, (line, what)) in a.iter().enumerate() {
         match b.get(k) {
             Some((_, expected)) if expected == what => {}
-            Some((_, expected)) => return (Some(*line), format!("right is: {expected}")),
-            None => return (Some(*line), "right does nothing more".into()),
+            Some((_, expected)) => return Some((Some(*line), format!("right is: {expected}"))),
+            None => return Some((Some(*line), "right does nothing more".into())),
         }
     }
     let last = wrong.lines.len().checked_sub(1);
     if let Some((_, expected)) = b.get(a.len()) {
-        return (last, format!("right goes on to: {expected}"));
+        return Some((last, format!("right goes on to: {expected}")));
     }
-    if wrong.outcome == right.outcome {
-        return (None, "both runs do the same".into());
-    }
-    (
-        last_definition(wrong).or(last),
-        "the value that is returned comes from here".into(),
-    )
+    (wrong.outcome != right.outcome).then(|| {
+        (
+            last_definition(wrong).or(last),
+            "the value that is returned comes from here".into(),
+        )
+    })
+}
+
+/// What others see of a run: lines, and what each does.
+fn effects(run: &Run) -> Vec<(usize, &str)> {
+    let all = run.lines.iter().enumerate();
+    all.filter_map(|(i, l)| Some((i, l.effect.as_deref()?)))
+        .collect()
+}
+
+/// The last line that wrote what the reference has otherwise, or at which the run ended, and why it is that one; no line where a
+/// check speaks of code that need not run.
+fn last_written(wrong: &Run, d: &Difference) -> (Option<usize>, String) {
+    let last = wrong.lines.len().checked_sub(1);
+    let stored = |into: &str| {
+        let mut all = effects(wrong).into_iter();
+        all.rfind(|(_, what)| what.starts_with(into)).map(|e| e.0)
+    };
+    let (line, what) = match d.kind {
+        Kind::Result => (last_definition(wrong), "what is returned comes from here"),
+        Kind::Memory => (stored("Linear"), "memory was last written here"),
+        Kind::Global | Kind::Table | Kind::Contract => {
+            (stored("Ram"), "data was last written here")
+        }
+        Kind::Trap | Kind::Fault | Kind::Imports => (last, "this is where it ends"),
+        Kind::Compiler | Kind::Refused | Kind::Link | Kind::Static => {
+            return (None, "a check failed, and both runs do the same".into());
+        }
+    };
+    let why = format!("no options are right; {what}, right is: {}", d.expected);
+    (line.or(last), why)
 }
 
 /// The last line that changes a register in which one result may be: where it was made.
@@ -214,9 +251,10 @@ fn last_definition(run: &Run) -> Option<usize> {
 }
 
 impl Trace {
-    /// The mnemonic of the marked instruction.
+    /// The mnemonic of the marked instruction, if a run that is right shows that it is the first that differs.
     pub fn marked_mnemonic(&self) -> Option<&str> {
-        let text = &self.run.lines.get(self.mark?)?.text;
+        let mark = self.mark.filter(|_| self.compared)?;
+        let text = &self.run.lines.get(mark)?.text;
         text.split_whitespace().next()
     }
 

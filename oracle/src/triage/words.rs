@@ -31,6 +31,10 @@ pub(super) fn plain(text: &str) -> String {
         .trim()
         .to_owned();
     }
+    // The encoder says what is wrong with an instruction, not which decision asked for it: one is refused in many words.
+    if text.contains(": layout of ") && text.contains('`') {
+        return "cannot be encoded".into();
+    }
     let line = text.lines().next().unwrap_or_default();
     // Errors of a module end with the function that they are in.
     sieve(line.split(", in function").next().unwrap_or_default())
