@@ -177,12 +177,7 @@ impl Sweep {
 
 /// The module of a row: its first operands begin at 0, the second behind, results behind those.
 fn text(row: &Row) -> String {
-    let name = |ty: ir::Ty| match Ty::of(ty) {
-        Ty::I32 => "i32",
-        Ty::I64 => "i64",
-        Ty::F32 => "f32",
-        Ty::F64 => "f64",
-    };
+    let name = |ty: ir::Ty| Ty::of(ty).name();
     let load = |(i, ty): (usize, &ir::Ty)| {
         let at = i * BATCH * SLOT;
         format!("({}.load offset={at} (local.get $i))", name(*ty))

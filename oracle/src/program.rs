@@ -22,6 +22,16 @@ pub enum Ty {
 }
 
 impl Ty {
+    /// As WebAssembly's text format spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Ty::I32 => "i32",
+            Ty::I64 => "i64",
+            Ty::F32 => "f32",
+            Ty::F64 => "f64",
+        }
+    }
+
     /// Width in 32-bit words.
     pub fn words(self) -> usize {
         match self {

@@ -53,7 +53,7 @@ fn function_types(wasm: &[u8]) -> Vec<Sig> {
 /// A module whose functions hand on what they get, and what to call. For each type, an import of it is called; for each of its
 /// parameters there is a function that returns it before all results of the type, and one that calls that.
 fn handing_on(types: &[Sig]) -> (String, Vec<Step>) {
-    let list = |types: &[Ty]| types.iter().map(type_name).collect::<Vec<_>>().join(" ");
+    let list = |types: &[Ty]| types.iter().map(|t| t.name()).collect::<Vec<_>>().join(" ");
     let (mut imports, mut functions, mut steps) = (String::new(), String::new(), Vec::new());
     for (t, sig) in types.iter().enumerate() {
         let params = format!("(param {})", list(&sig.params));
@@ -99,17 +99,34 @@ fn handing_on(types: &[Sig]) -> (String, Vec<Step>) {
 fn constant(ty: Ty, bits: u64) -> String {
     let bits = ty.wrap(bits);
     match ty {
-        Ty::I32 | Ty::I64 => format!("({}.const {bits})", type_name(&ty)),
+        Ty::I32 | Ty::I64 => format!("({}.const {bits})", ty.name()),
         Ty::F32 => format!("(f32.reinterpret_i32 (i32.const {bits}))"),
         Ty::F64 => format!("(f64.reinterpret_i64 (i64.const {bits}))"),
     }
 }
 
-fn type_name(ty: &Ty) -> &'static str {
-    match ty {
-        Ty::I32 => "i32",
-        Ty::I64 => "i64",
-        Ty::F32 => "f32",
-        Ty::F64 => "f64",
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_is_handed_on() {
+        let sig = |params: &[Ty], results: &[Ty]| Sig {
+            params: params.to_vec(),
+            results: results.to_vec(),
+        };
+        let all = [Ty::I32, Ty::I64, Ty::F32, Ty::F64];
+        let types = [
+            sig(&[], &[]),
+            sig(&all, &[]),
+            sig(&all, &[Ty::F32]),
+            sig(&all, &all),
+        ];
+        let (text, steps) = handing_on(&types);
+        let wasm = wat::parse_str(text).expect("text parses");
+        wasmparser::validate(&wasm).expect("valid");
+        // A call of each import, and of each parameter's two functions.
+        assert_eq!(steps.len(), types.len() + 3 * 2 * all.len());
+        assert_eq!(function_types(&wasm).len(), 9);
     }
 }
