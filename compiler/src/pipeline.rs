@@ -5,25 +5,25 @@
 //! paths. The order constraints are checked before anything runs. Functions are taken callees first, twice: early passes
 //! leave SSA that callers may inline, late passes turn it into code, so that a caller knows how much stack its callees need.
 
+mod passes;
+
 use crate::backend::abi::Variant;
 use crate::backend::code::{self, Code};
 use crate::backend::mir::{MFunc, MOp, Symbol};
 use crate::backend::symbols::{SymbolKind, Symbols, text};
-use crate::backend::{self, abi, alloc_text, code_text, emit, finish, layout, lower, mir_text};
+use crate::backend::{self, alloc_text, code_text, emit, mir_text};
 use crate::budget::Budget;
 use crate::choices::Choices;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::verify::{Stage, verify};
-use crate::ir::{self, Cfg, Func, FuncType, Module, Node, Op, Ty};
+use crate::ir::{self, Func, FuncType, Module, Node, Op, Ty};
 use crate::opt::callgraph::{CallGraph, called};
-use crate::opt::simplify::Known;
-use crate::opt::{self, address::GlobalLayout, inline, schedule::Schedule};
+use crate::opt::{self, address::GlobalLayout};
 use crate::optimizations;
 use crate::options::{Level, Options};
 pub use crate::plan::check_order;
 pub(crate) use crate::plan::passes_of;
-use crate::regalloc::{self, Allocation};
-use crate::seeded::{Bug, on};
+use crate::regalloc::Allocation;
 use crate::stages::Form;
 use crate::wasm::Bodies;
 use crate::{helpers, init, keep, softfloat};
@@ -216,18 +216,18 @@ const fn pass(
 /// The passes, in order. Translation comes before them.
 #[rustfmt::skip]
 pub const PASSES: &[Pass] = &[
-    pass("simplify", Phase::Early, OPT, &[], SOURCE, simplify),
-    pass("inline", Phase::Early, OPT, &[], SOURCE, inline_calls),
-    pass("simplify-inlined", Phase::Early, OPT, &["inline"], SOURCE, simplify_inlined),
-    pass("ranges", Phase::Early, FULL, &[], SOURCE, ranges),
-    pass("wide", Phase::Late, ALL, &[], WORDS, wide),
-    pass("address", Phase::Late, ALL, &["wide"], MACHINE, addresses),
-    pass("simplify-words", Phase::Late, OPT, &["wide", "address"], MACHINE, simplify),
-    pass("lower", Phase::Late, ALL, &["address"], Gives::MachineIr, lower_func),
-    pass("regalloc", Phase::Late, ALL, &["lower"], Gives::Allocation, allocate),
-    pass("emit", Phase::Late, ALL, &["regalloc"], Gives::Linear, emit_func),
-    pass("finish", Phase::Late, ALL, &["emit"], Gives::Linear, finish_func),
-    pass("layout", Phase::Late, ALL, &["finish"], Gives::Code, layout_func),
+    pass("simplify", Phase::Early, OPT, &[], SOURCE, passes::simplify),
+    pass("inline", Phase::Early, OPT, &[], SOURCE, passes::inline_calls),
+    pass("simplify-inlined", Phase::Early, OPT, &["inline"], SOURCE, passes::simplify_inlined),
+    pass("ranges", Phase::Early, FULL, &[], SOURCE, passes::ranges),
+    pass("wide", Phase::Late, ALL, &[], WORDS, passes::wide),
+    pass("address", Phase::Late, ALL, &["wide"], MACHINE, passes::addresses),
+    pass("simplify-words", Phase::Late, OPT, &["wide", "address"], MACHINE, passes::simplify),
+    pass("lower", Phase::Late, ALL, &["address"], Gives::MachineIr, passes::lower_func),
+    pass("regalloc", Phase::Late, ALL, &["lower"], Gives::Allocation, passes::allocate),
+    pass("emit", Phase::Late, ALL, &["regalloc"], Gives::Linear, passes::emit_func),
+    pass("finish", Phase::Late, ALL, &["emit"], Gives::Linear, passes::finish_func),
+    pass("layout", Phase::Late, ALL, &["finish"], Gives::Code, passes::layout_func),
 ];
 
 /// The passes after which a dump can be had, in order: those that run under these options, or all.
@@ -728,174 +728,4 @@ impl Cx<'_> {
         }
         need
     }
-}
-
-fn simplify(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
-    let convert = Some(cx.budget.convert);
-    u.func = opt::simplify::simplify(
-        &u.func,
-        &Known::default(),
-        &mut cx.choices,
-        &mut cx.hits,
-        convert,
-        cx.options.cpu,
-    );
-    Ok(())
-}
-
-fn inline_calls(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
-    let mut total = inline::size(&u.func);
-    let me = u.kind.clone();
-    let Cx {
-        module,
-        bodies,
-        graph,
-        budget,
-        choices,
-        ..
-    } = cx;
-    u.inlined = inline::inline(&mut u.func, |callee| {
-        if graph.recursive[callee as usize] || me == SymbolKind::Func(callee) {
-            return None;
-        }
-        let body = bodies[callee as usize].as_ref()?;
-        let size = inline::size(body);
-        let alone =
-            graph.sites[callee as usize] == 1 && module.funcs[callee as usize].exports.is_empty();
-        let limit = if alone { budget.once } else { budget.small };
-        let wanted = size <= limit && total + size <= budget.total;
-        if !choices.flip(wanted) || size > budget.once || !choices.fuel("inline") {
-            return None;
-        }
-        total += size;
-        Some(body.clone())
-    });
-    Ok(())
-}
-
-fn simplify_inlined(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
-    if u.inlined { simplify(u, cx) } else { Ok(()) }
-}
-
-fn ranges(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
-    let known = opt::ranges::analyze(&u.func, &mut cx.choices);
-    if known.is_empty() {
-        return Ok(());
-    }
-    let convert = Some(cx.budget.convert);
-    u.func = opt::simplify::simplify(
-        &u.func,
-        &known,
-        &mut cx.choices,
-        &mut cx.hits,
-        convert,
-        cx.options.cpu,
-    );
-    Ok(())
-}
-fn wide(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
-    let rewrite = cx.rewrites();
-    u.func = opt::wide::widen(
-        &u.func,
-        cx.module,
-        &mut cx.choices,
-        &mut cx.hits,
-        rewrite,
-        cx.options.cpu,
-    );
-    Ok(())
-}
-
-fn addresses(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
-    opt::address::lower_addresses(&mut u.func, &cx.globals, &cx.module.memories);
-    Ok(())
-}
-
-fn lower_func(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
-    let cfg = Cfg::new(&u.func);
-    let sched = Schedule::new(&u.func, &cfg, &mut cx.choices);
-    if cx.options.verify {
-        sched
-            .verify(&u.func, &cfg)
-            .map_err(|e| Error::new(ErrorKind::Internal, format!("schedule: {e}")))?;
-    }
-    let base = cx.helpers;
-    let find = |op: Op| helpers::index(op, base?);
-    let mut lcx = lower::Context {
-        module: cx.module,
-        options: cx.options,
-        symbols: &mut cx.symbols,
-        choices: &mut cx.choices,
-        hits: &mut cx.lower_hits,
-        helpers: &find,
-    };
-    let area = match u.kind {
-        SymbolKind::Func(i) => cx.module.funcs[i as usize].entry.area,
-        SymbolKind::Thunk(i) => {
-            let number = cx.module.funcs[i as usize].entry.type_number;
-            cx.module.types.get(number as usize).map_or(0, |t| t.area)
-        }
-        _ => 0,
-    };
-    let sig = abi::within(&u.ty, area, Variant::of(cx.options.cpu));
-    u.mir = lower::lower(&u.func, &cfg, &sched, &sig, &u.name, &mut lcx)?;
-    u.func = Func::new(&[], &[]);
-    Ok(())
-}
-
-fn allocate(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
-    u.allocation = regalloc::allocate(&u.mir, &mut cx.choices)?;
-    if cx.options.verify {
-        regalloc::check(&u.mir, &u.allocation)?;
-    }
-    Ok(())
-}
-
-fn emit_func(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
-    let frame = emit::Frame::new(&u.mir, &u.allocation);
-    let bytes = if cx.options.stack_check {
-        cx.stack_check(u, frame.deepest())
-    } else {
-        0
-    };
-    let check = (bytes > 0).then(|| (cx.symbols.get(SymbolKind::StackLimit), bytes));
-    u.items = emit::emit(&u.mir, &u.allocation, frame, check);
-    debug_assert!(
-        u.mir.has_calls
-            || !u
-                .mir
-                .blocks
-                .iter()
-                .flat_map(|b| &b.insts)
-                .any(|i| i.op == MOp::Call)
-    );
-    u.frame = Some(frame);
-    u.mir = MFunc::default();
-    u.allocation = Allocation::default();
-    Ok(())
-}
-
-fn finish_func(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
-    u.items = finish::finish(
-        std::mem::take(&mut u.items),
-        cx.options.cpu,
-        &mut cx.choices,
-    );
-    Ok(())
-}
-
-fn layout_func(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
-    u.code = layout::layout(&u.items, cx.options.cpu, &u.name, cx.listing)?;
-    u.code.frame = u.frame.map_or(0, |f| f.bytes());
-    u.code.id = match u.kind {
-        SymbolKind::Func(i) | SymbolKind::Thunk(i) => {
-            let entry = &cx.module.funcs[i as usize].entry;
-            let entered = entry.thunk == matches!(u.kind, SymbolKind::Thunk(_));
-            let lost = on(Bug::ThunkWithoutId) && entry.thunk;
-            entry.id.filter(|_| entered && !lost)
-        }
-        _ => None,
-    };
-    u.items = Vec::new();
-    Ok(())
 }

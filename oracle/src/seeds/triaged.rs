@@ -443,6 +443,12 @@ a `!` where they are not those of the bug's row in `compiler/src/seeded.rs`.
 /// The page of tables.
 pub fn page(list: &[Sought]) -> String {
     let mut out = HEAD.to_owned();
+    let triaged = list.iter().filter(|s| !s.triaged.is_empty()).count();
+    let _ = writeln!(
+        out,
+        "\nOf {} bugs {triaged} are in it. The others need more than the {HUNT_SECONDS} CPU seconds that a hunt has here.",
+        BUGS.len()
+    );
     out += "\n| what | measured |\n|---|---|\n";
     for (what, figure) in figures(list) {
         let _ = writeln!(out, "| {what} | {figure} |");

@@ -127,6 +127,6 @@ mod tests {
         wasmparser::validate(&wasm).expect("valid");
         // A call of each import, and of each parameter's two functions.
         assert_eq!(steps.len(), types.len() + 3 * 2 * all.len());
-        assert_eq!(function_types(&wasm).len(), 9);
+        assert_eq!(function_types(&wasm).len(), 20);
     }
 }
