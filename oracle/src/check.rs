@@ -314,9 +314,10 @@ impl Judge {
         })
     }
 
-    /// Gives up early, or no more, on runs that do not end: most candidates of a reduction that take long never end.
-    pub fn hurry(&mut self, hurried: bool) {
-        self.hurried = hurried;
+    /// Gives up early, or no more, on runs that do not end: most candidates of a reduction that take long never end. Returns
+    /// whether it did so before.
+    pub fn hurry(&mut self, hurried: bool) -> bool {
+        std::mem::replace(&mut self.hurried, hurried)
     }
 
     /// Judges every module behind another one from now on, or no more, on machines that have run nothing else: what a voice keeps
