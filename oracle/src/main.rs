@@ -156,7 +156,7 @@ enum Command {
         /// Operands of each operator.
         #[arg(long, default_value_t = 10_000_000)]
         operands: u64,
-        /// All operands, too, of operators that have one of 32 bits: an hour and more.
+        /// All operands, too, of operators that have one of 32 bits: forty minutes of CPU time and more.
         #[arg(long)]
         every: bool,
         /// The CPU to compile for.
@@ -237,7 +237,7 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         seed: u64,
         /// What a release needs besides: every optimization on and off, and its row in docs/optimizations.md; operators on
-        /// floats on all operands, which takes hours; all accesses of `memory`.
+        /// floats on all operands, which takes forty minutes of CPU time; all accesses of `memory`.
         #[arg(long)]
         release: bool,
         /// Only these parts.
