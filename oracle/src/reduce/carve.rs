@@ -79,15 +79,17 @@ fn alone(best: &mut Candidate, test: Test<'_>) {
 
 /// Functions end where nothing behind matters any more.
 pub(super) fn endings(best: &mut Candidate, test: Test<'_>, deadline: f64) {
-    let bodies = Module::read(&best.wasm).map_or(0, |m| m.bodies());
-    for body in 0..bodies {
+    let Some(mut module) = Module::read(&best.wasm) else {
+        return;
+    };
+    for body in 0..module.bodies() {
         let mut at = 0;
-        while let Some(module) = Module::read(&best.wasm)
-            && cpu_seconds() < deadline
+        while cpu_seconds() < deadline
             && let Some(next) = module.ended(body, at)
         {
             let steps = best.steps.clone();
             if next.weight() < module.weight() && accept(best, &next, steps, test) {
+                module = next;
                 break;
             }
             at += 1;

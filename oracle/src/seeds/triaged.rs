@@ -443,18 +443,19 @@ a `!` where they are not those of the bug's row in `compiler/src/seeded.rs`.
 /// The page of tables.
 pub fn page(list: &[Sought]) -> String {
     let mut out = HEAD.to_owned();
-    let triaged = list.iter().filter(|s| !s.triaged.is_empty()).count();
+    let triaged: Vec<&Sought> = list.iter().filter(|s| !s.triaged.is_empty()).collect();
     let _ = writeln!(
         out,
-        "\nOf {} bugs {triaged} are in it. The others need more than the {HUNT_SECONDS} CPU seconds that a hunt has here.",
-        BUGS.len()
+        "\nOf {} bugs {} are in it. The others need more than the {HUNT_SECONDS} CPU seconds that a hunt has here.",
+        BUGS.len(),
+        triaged.len()
     );
     out += "\n| what | measured |\n|---|---|\n";
     for (what, figure) in figures(list) {
         let _ = writeln!(out, "| {what} | {figure} |");
     }
     out += "\n| bug | stage | keys | pass | sort | name | party | operators | CPU s |\n|---|---|---|---|---|---|---|---|---|\n";
-    for s in list.iter().filter(|s| !s.triaged.is_empty()) {
+    for s in triaged {
         let Some(seed) = s.seed() else { continue };
         let all = |of: &dyn Fn(&Triaged) -> String| {
             let mut seen: Vec<String> = Vec::new();

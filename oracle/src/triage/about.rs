@@ -101,8 +101,8 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("table", TABLES),
     ("grow", &["MemoryGrow"]),
     // Helpers that divide are full of shifts: whoever shifts himself is believed first.
-    ("i64.shift", SHIFTS),
-    ("i64.div", DIVISIONS),
+    ("i64.shift", &["I64Sh", "I64Rot"]),
+    ("i64.div", &["I64Div", "I64Rem"]),
     ("i32.div", &["I32Div", "I32Rem"]),
     ("call", &["Call"]),
     ("load", LOADS),
@@ -111,9 +111,24 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("conversion", CONVERSIONS),
     ("float", &["F32", "F64"]),
     ("i64.mul", &["I64Mul"]),
-    ("i64.compare", COMPARES),
+    (
+        "i64.compare",
+        &["I64Eq", "I64Ne", "I64Lt", "I64Gt", "I64Le", "I64Ge"],
+    ),
     ("i64.extend", &["I64Extend"]),
-    ("i64", WORDWISE),
+    (
+        "i64",
+        &[
+            "I64Add",
+            "I64Sub",
+            "I64And",
+            "I64Or",
+            "I64Xor",
+            "I64Clz",
+            "I64Ctz",
+            "I64Popcnt",
+        ],
+    ),
     ("select", &["Select"]),
     ("branch", &["If", "BrIf", "Br"]),
     ("i32.shift", &["I32Sh", "I32Rot"]),
@@ -132,23 +147,6 @@ const START: &str = "start";
 const TAIL_CALL: &str = "tail call";
 /// Operators on ranges of memory.
 const BULK: &[&str] = &["MemoryFill", "MemoryCopy", "MemoryInit", "DataDrop"];
-/// Shifts and rotations of 64-bit integers.
-const SHIFTS: &[&str] = &["I64Sh", "I64Rot"];
-/// Divisions of 64-bit integers.
-const DIVISIONS: &[&str] = &["I64Div", "I64Rem"];
-/// Comparisons of 64-bit integers.
-const COMPARES: &[&str] = &["I64Eq", "I64Ne", "I64Lt", "I64Gt", "I64Le", "I64Ge"];
-/// Operators on 64-bit integers that take them word by word.
-const WORDWISE: &[&str] = &[
-    "I64Add",
-    "I64Sub",
-    "I64And",
-    "I64Or",
-    "I64Xor",
-    "I64Clz",
-    "I64Ctz",
-    "I64Popcnt",
-];
 /// Loads of every type.
 const LOADS: &[&str] = &["I32Load", "I64Load"];
 /// Stores of every type.
@@ -165,22 +163,17 @@ const CONVERSIONS: &[&str] = &[
     "F64Promote",
 ];
 
-/// What the split of 64-bit values is about before everything else: helpers get and give words of doubles, accesses of
-/// eight bytes are two, and what is computed of pairs is its own work, which calls and control only hand on.
+/// What the split of 64-bit values is about before everything else: helpers get and give words of doubles, and
+/// accesses of eight bytes are two.
 const WIDENED: &[(&str, &[&str])] = &[
     ("float", CONVERSIONS),
     ("float", &["F32", "F64"]),
     ("access", LOADS),
     ("access", STORES),
-    ("i64.shift", SHIFTS),
-    ("i64.div", DIVISIONS),
-    ("i64.mul", &["I64Mul"]),
-    ("i64.compare", COMPARES),
-    ("i64.extend", &["I64Extend"]),
-    ("i64", WORDWISE),
 ];
 
-/// What the split of 64-bit values is about. Where there are none it has only copied: every pass rewrites by the same editor.
+/// What the split of 64-bit values is about: what is computed of pairs is its own work, which calls and control only hand on. Where
+/// there are none it has only copied: every pass rewrites by the same editor.
 fn split(cause: &Cause, options: &Options) -> Option<String> {
     let narrow = |n: &Node| matches!(n.ty, ir::Ty::I32 | ir::Ty::Void);
     let all = stages::stages(&cause.case.wasm, options, None).ok()?;
@@ -189,7 +182,9 @@ fn split(cause: &Cause, options: &Options) -> Option<String> {
     if bodies.all(|b| b.nodes.iter().all(narrow)) {
         return Some("editor".to_owned());
     }
-    telling(&cause.case.wasm, WIDENED).map(str::to_owned)
+    let pairs = GROUPS.iter().filter(|(name, _)| name.starts_with("i64"));
+    let groups: Vec<_> = WIDENED.iter().chain(pairs).copied().collect();
+    telling(&cause.case.wasm, &groups).map(str::to_owned)
 }
 
 /// Groups of [`GROUPS`] that are control, and their common name.

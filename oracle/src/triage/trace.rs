@@ -59,20 +59,17 @@ pub struct Trace {
 pub(super) fn of(case: &Case, difference: &Difference, healthy: &Options) -> Option<Trace> {
     let wrong = run(case, &case.options)?;
     let right = run(case, healthy)?;
-    let compared = first_difference(&wrong, &right);
-    let (mark, why) = match &compared {
-        Some((mark, why)) => (*mark, why.clone()),
-        None => last_written(&wrong, difference),
-    };
-    let right = match compared {
-        Some(_) => right.outcome,
-        None => format!("{} (by the reference)", difference.expected),
-    };
+    let found = first_difference(&wrong, &right);
+    let compared = found.is_some();
+    let (mark, why) = found.unwrap_or_else(|| last_written(&wrong, difference));
     Some(Trace {
         mark,
         why,
-        compared: compared.is_some(),
-        right,
+        compared,
+        right: match compared {
+            true => right.outcome,
+            false => format!("{} (by the reference)", difference.expected),
+        },
         run: wrong,
     })
 }
