@@ -401,6 +401,7 @@ bugs! {
     723 ExecutorStale "checkers" "executor" "the executor goes on with instructions of the code before";
     724 TableUnmarked "relocations" "object" "a jump table has no mapping symbol";
     725 StaticCallAddend "checkers" "statics" "calls may land behind where their functions begin";
+    726 WordsApart "FPU" "lower" "what a block is handed behind the low word of a double is taken for its high word";
     800 LoopTestsOther "ranges" "ranges" "a loop that tests another value is taken to count to its bound";
     801 NeighbourWraps "lowering" "lower" "x <= c is x < c + 1 also where that wraps";
     900 TableCopySource "tables" "translate" "table.copy does not check its source";

@@ -55,6 +55,15 @@ fn every_halfword_is_refused_or_reencodes() {
 }
 
 #[test]
+fn what_is_cut_short_is_named_by_its_first_halfword() {
+    for first in 0xe800..=0xffff_u16 {
+        let error = decode_form(&[first], None).expect_err("half of an instruction");
+        assert_eq!(error.word, u32::from(first) << 16);
+    }
+    assert!(decode_form(&[], None).is_err());
+}
+
+#[test]
 fn random_wide_words_are_refused_or_reencode() {
     let mut random = Random(1);
     let mut decoded = 0;

@@ -18,10 +18,14 @@ use crate::regalloc::{self, Allocation};
 use crate::seeded::{Bug, on};
 
 pub(super) fn simplify(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
+    simplify_with(u, cx, &Known::default())
+}
+
+fn simplify_with(u: &mut Unit, cx: &mut Cx<'_>, known: &Known) -> Result<()> {
     let convert = Some(cx.budget.convert);
     u.func = opt::simplify::simplify(
         &u.func,
-        &Known::default(),
+        known,
         &mut cx.choices,
         &mut cx.hits,
         convert,
@@ -69,16 +73,7 @@ pub(super) fn ranges(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {
     if known.is_empty() {
         return Ok(());
     }
-    let convert = Some(cx.budget.convert);
-    u.func = opt::simplify::simplify(
-        &u.func,
-        &known,
-        &mut cx.choices,
-        &mut cx.hits,
-        convert,
-        cx.options.cpu,
-    );
-    Ok(())
+    simplify_with(u, cx, &known)
 }
 
 pub(super) fn wide(u: &mut Unit, cx: &mut Cx<'_>) -> Result<()> {

@@ -97,6 +97,9 @@ pub fn make(draw: &mut Draw<'_>) -> Draft {
             }
         }
     }
+    if draw.chance(40) {
+        apart(draw, &mut draft);
+    }
     draft
 }
 
@@ -130,6 +133,60 @@ fn single(draw: &mut Draw<'_>, draft: &mut Draft) {
         }
     }
     body.apply(row);
+    let ready = body.finish(true);
+    draft.funcs.push(ready);
+}
+
+/// A function with a double that its loop carries as two words, in any order and with other words between them, and that its
+/// operators ask for so often that it is worth a register.
+fn apart(draw: &mut Draw<'_>, draft: &mut Draft) {
+    let binary = |row: &&Row| row.operands == [Ty::F64, Ty::F64] && row.result == Ty::F64;
+    let rows: Vec<_> = FLOATS.iter().filter(binary).collect();
+    let words = draw.range(2, 5);
+    let low = draw.below(words) as u32;
+    let high = (low + draw.range(1, words - 1) as u32) % words as u32;
+    let results = vec![Ty::I32; words];
+    let params = [&results[..], &[Ty::F64]].concat();
+    let style = style(draw);
+    let mut body = Body::new(draw, draft, &style, Sig { params, results });
+    let (double, bits) = (body.local(Ty::F64), body.local(Ty::I64));
+    let counter = body.open_loop();
+    for word in [low, high] {
+        body.op(Instruction::LocalGet(word));
+        body.op(Instruction::I64ExtendI32U);
+    }
+    body.op(Instruction::I64Const(32));
+    body.op(Instruction::I64Shl);
+    body.op(Instruction::I64Or);
+    body.op(Instruction::F64ReinterpretI64);
+    body.op(Instruction::LocalTee(double));
+    body.op(Instruction::LocalGet(words as u32));
+    for again in (0..body.draw.range(1, 3)).rev() {
+        let row = body.draw.pick(&rows);
+        body.apply(row);
+        if again > 0 {
+            body.op(Instruction::LocalGet(double));
+        }
+    }
+    body.op(Instruction::I64ReinterpretF64);
+    body.op(Instruction::LocalTee(bits));
+    body.op(Instruction::I32WrapI64);
+    body.op(Instruction::LocalSet(low));
+    body.op(Instruction::LocalGet(bits));
+    body.op(Instruction::I64Const(32));
+    body.op(Instruction::I64ShrU);
+    body.op(Instruction::I32WrapI64);
+    body.op(Instruction::LocalSet(high));
+    for word in (0..words as u32).filter(|w| ![low, high].contains(w)) {
+        body.op(Instruction::LocalGet(word));
+        body.leaf(Ty::I32);
+        body.combine(Ty::I32);
+        body.op(Instruction::LocalSet(word));
+    }
+    body.close_loop(counter);
+    for word in 0..words as u32 {
+        body.op(Instruction::LocalGet(word));
+    }
     let ready = body.finish(true);
     draft.funcs.push(ready);
 }

@@ -292,7 +292,8 @@ impl Trace {
                 l.text
             );
             if Some(i) == self.mark {
-                let _ = writeln!(out, "   ^ first difference: {}", self.why);
+                let what = ["", "first difference: "][usize::from(self.compared)];
+                let _ = writeln!(out, "   ^ {what}{}", self.why);
             }
         }
         out

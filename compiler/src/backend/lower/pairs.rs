@@ -11,6 +11,7 @@ use super::vfp;
 use crate::backend::abi::Place;
 use crate::ir::{Block, Fp, Func, Node, Op, Ty, Value};
 use crate::isa::{Class, Op as I, Reg};
+use crate::seeded::{Bug, on};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 /// Most rounds of the search; if it has not come to rest then, nothing is kept whole.
@@ -352,7 +353,7 @@ impl Lower<'_, '_> {
 /// The place of a block's parameter that mostly stands right behind another one.
 pub(super) fn behind(params: &[Value], k: usize, high: Value) -> Option<usize> {
     match params.get(k + 1) {
-        Some(next) if *next == high => Some(k + 1),
+        Some(next) if *next == high || on(Bug::WordsApart) => Some(k + 1),
         _ => params.iter().position(|p| *p == high),
     }
 }
