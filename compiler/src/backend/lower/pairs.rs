@@ -353,7 +353,8 @@ impl Lower<'_, '_> {
 /// The place of a block's parameter that mostly stands right behind another one.
 pub(super) fn behind(params: &[Value], k: usize, high: Value) -> Option<usize> {
     match params.get(k + 1) {
-        Some(next) if *next == high || on(Bug::WordsApart) => Some(k + 1),
+        Some(next) if *next == high => Some(k + 1),
+        Some(_) if on(Bug::WordsApart) => Some(k + 1),
         _ => params.iter().position(|p| *p == high),
     }
 }
