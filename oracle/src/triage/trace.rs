@@ -292,7 +292,10 @@ impl Trace {
                 l.text
             );
             if Some(i) == self.mark {
-                let what = ["", "first difference: "][usize::from(self.compared)];
+                let what = match self.compared {
+                    true => "first difference: ",
+                    false => "",
+                };
                 let _ = writeln!(out, "   ^ {what}{}", self.why);
             }
         }
